@@ -1,0 +1,123 @@
+"""Real environments for the tests: virtual environments with fabricated records, and envlock run in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVLOCK = ROOT / "envlock.py"
+DATA = ROOT / "tests" / "data"
+
+# What the user has set must not change a verdict of the tests.
+CLEAN = {
+    key: value
+    for key, value in os.environ.items()
+    if not key.startswith(("PYTHON", "ENVLOCK", "VIRTUAL_ENV", "PIP_")) and key not in ("NO_COLOR", "FORCE_COLOR")
+}
+
+
+def run(
+    command: Sequence[object], *, env: dict[str, str] | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with its output captured as text; `env` is added to a clean environment."""
+    options.setdefault("stdin", subprocess.DEVNULL)
+    options.setdefault("timeout", 120)
+    return subprocess.run(
+        list(map(str, command)),
+        check=False,
+        stdout=options.pop("stdout", subprocess.PIPE),
+        stderr=options.pop("stderr", subprocess.PIPE),
+        encoding="utf-8",
+        errors="surrogateescape",
+        env={**CLEAN, **(env or {})},
+        **{key: value for key, value in options.items() if not (key == "stdin" and "input" in options)},
+    )
+
+
+def envlock(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run `envlock.py` as a user does, with the interpreter that runs the tests."""
+    return run([sys.executable, ENVLOCK, *arguments], **options)
+
+
+def add_record(site: Path, name: str, version: str, direct_url: dict[str, Any] | None = None) -> Path:
+    """Write a *.dist-info as an installer leaves it."""
+    record = site / f"{name.replace('-', '_')}-{version}.dist-info"
+    record.mkdir(parents=True)
+    (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
+    (record / "RECORD").write_text("", encoding="utf-8")
+    if direct_url is not None:
+        (record / "direct_url.json").write_text(json.dumps(direct_url), encoding="utf-8")
+    return record
+
+
+class Environment:
+    """A virtual environment without pip."""
+
+    def __init__(self, path: Path, *options: str) -> None:
+        self.path = path
+        made = run([sys.executable, "-m", "venv", "--without-pip", *options, path])
+        assert made.returncode == 0, made.stderr
+        self.python = path / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        scheme = {"base": str(path), "platbase": str(path)}
+        code = "import site; print(site.getsitepackages()[0])"
+        self.site = Path(
+            run([self.python, "-I", "-c", code]).stdout.strip() or sysconfig.get_path("purelib", vars=scheme)
+        )
+
+    def add(self, name: str, version: str, direct_url: dict[str, Any] | None = None) -> Path:
+        return add_record(self.site, name, version, direct_url)
+
+    def remove(self, name: str) -> None:
+        for record in self.site.glob(f"{name.replace('-', '_')}-*.dist-info"):
+            shutil.rmtree(record)
+
+    def validate(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        return envlock("-e", self.python, "validate", *arguments, **options)
+
+    def findings(self, *arguments: object) -> list[tuple[str, str, str]]:
+        """(package, dependency, explain) of each row that `validate … json` prints."""
+        done = self.validate(*arguments, "json")
+        assert done.returncode in (0, 3), done.stderr
+        return [(row["package"], row["dependency"], row["explain"]) for row in json.loads(done.stdout)]
+
+
+class TestCase(unittest.TestCase):
+    """A test case with a scratch folder and, for the whole class, one environment."""
+
+    environment: Environment
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls._class_folder = tempfile.TemporaryDirectory(prefix="envlock-")
+        cls.environment = Environment(Path(cls._class_folder.name).resolve() / "venv")
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls._class_folder.cleanup()
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory(prefix="envlock-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name).resolve()
+        for entry in self.environment.site.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def assertRefused(self, done: subprocess.CompletedProcess[str], message: str) -> None:
+        """One line on standard error, exit 2, nothing on standard output."""
+        self.assertEqual((done.stderr, done.stdout, done.returncode), (f"envlock: error: {message}\n", "", 2))
