@@ -25,11 +25,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
+
+T = TypeVar("T")
 
 __version__ = "0.1.0"
 
@@ -791,13 +793,20 @@ class Requirement:
 
 
 class BoundError(EnvlockError):
-    """A bound file that cannot be used: `FILE:LINE: message`. A reader that knows only the line leaves the file empty."""
+    """A bound file that cannot be used: `FILE:LINE: message`. A reader leaves the file, and maybe the line, empty."""
 
-    def __init__(self, message: str, line: int = 0, file: str = "") -> None:
+    def __init__(self, message: str, line: int = 0, file: str = "", place: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.line = line
         self.file = file
+        self.place = place  # `packages[12].version`: of a file whose parser tells no lines
+
+    def at(self, file: str, line: int = 0) -> BoundError:
+        """The same error with its file and line, unless it has them (a nested file's error keeps its own)."""
+        if not self.file:
+            self.file, self.line = file, self.line or line
+        return self
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -825,7 +834,9 @@ class BoundRequirement(NamedTuple):
     specifier: SpecifierSet | None = None  # a requirement: PEP 440 matching, pre-releases admitted
     version: str | None = None  # a tool's lock: this version exactly, the local label included
     reference: DirectReference | None = None
-    hashes: frozenset[str] = frozenset()  # "sha256:0123…": an installed archive that tells its hash must have one of these
+    hashes: frozenset[str] = (
+        frozenset()
+    )  # "sha256:0123…": an installed archive that tells its hash must have one of these
     constraint: bool = False  # narrows a requirement that is there, requires nothing by itself
     file: str = ""
     line: int = 0
@@ -835,7 +846,9 @@ class Bound(NamedTuple):
     """What bound files demand of an environment."""
 
     requirements: tuple[BoundRequirement, ...] = ()
-    permitted: frozenset[str] = frozenset()  # normalised names that may be present and need not be (the project itself too)
+    permitted: frozenset[str] = (
+        frozenset()
+    )  # normalised names that may be present and need not be (the project itself too)
     extras: frozenset[str] = frozenset()  # normalised names that a selection may give
     groups: frozenset[str] = frozenset()
 
@@ -854,16 +867,247 @@ class Selection(NamedTuple):
 
 
 class Target:
-    """For what a bound is read: the interpreter's marker variables, the selection; keeps the paths of the files read."""
+    """For what a bound is read: the interpreter's marker variables, the selection; keeps the paths of files read."""
 
-    def __init__(self, environment: Callable[[], Mapping[str, str]], selection: Selection = Selection()) -> None:
+    def __init__(
+        self,
+        environment: Callable[[], Mapping[str, str]],
+        selection: Selection = Selection(),  # noqa: B008 - a tuple, immutable
+        directory: str = "",
+    ) -> None:
         self.environment = environment  # called only if a marker or requires-python must be judged
         self.selection = selection
+        self.directory = directory  # what relative paths mean; empty: the working directory
         self.files: list[str] = []  # absolute, in the order of reading; a file looked for and not found too
+
+    def absolute(self, path: str) -> str:
+        """A path as seen from the target's directory."""
+        if os.path.isabs(path):
+            return os.path.normpath(path)
+        try:
+            return os.path.normpath(os.path.join(self.directory or os.getcwd(), path))
+        except OSError as error:
+            raise BoundError(f"the working directory cannot be told ({error.strerror})") from None
+
+    def holds(self, marker: Marker | None, extra: str = "") -> bool:
+        """Whether a marker holds for this target."""
+        return marker is None or marker.evaluate({**self.environment(), "extra": extra})
 
     def read_text(self, path: str) -> str:
         """Decode a bound file (BOM, PEP 263, else UTF-8); errors are BoundError without a traceback's noise."""
-        raise NotImplementedError
+        path = self.absolute(path)
+        if path not in self.files:
+            self.files.append(path)
+        try:
+            with open(path, "rb") as file:
+                data = file.read(SIZE_LIMIT + 1)
+        except (OSError, ValueError) as error:
+            raise BoundError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        return decode(data)
+
+
+# -- text, TOML, JSON: what stands in a bound file, before it means anything
+
+SIZE_LIMIT = 32 << 20  # bytes; no lock is so large, and /dev/zero ends here
+TYPE_NAMES = {
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+    list: "an array",
+    dict: "a table",
+}
+# UTF-32 before UTF-16, whose little-endian mark begins UTF-32's
+BYTE_ORDER_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe\x00\x00", "utf-32-le"),
+    (b"\x00\x00\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+PEP_263_COMMENT = rb"#.*?coding[:=][ \t]*([-\w.]+)"
+UNFIT_ENCODINGS = {
+    "idna",
+    "punycode",
+    "undefined",
+    "unicode_escape",
+    "raw_unicode_escape",
+}  # slow, or no text encodings
+
+
+def decode(data: bytes) -> str:
+    """The text of a bound file: by its byte order mark, its PEP 263 comment, else UTF-8."""
+    if len(data) > SIZE_LIMIT:
+        raise BoundError(f"larger than {SIZE_LIMIT >> 20} MB: no bound file")
+    mark, encoding = next((pair for pair in BYTE_ORDER_MARKS if data.startswith(pair[0])), (b"", ""))
+    if not mark:
+        comments = (re.match(PEP_263_COMMENT, line) for line in data[:1000].split(b"\n")[:2])
+        encoding = next((match[1].decode("ascii") for match in comments if match), "utf-8")
+    try:
+        if encoding.lower().replace("-", "_") in UNFIT_ENCODINGS:
+            raise LookupError
+        text = data[len(mark) :].decode(encoding)
+    except LookupError:
+        raise BoundError(f"unknown encoding {encoding!r}", 1) from None
+    except ValueError as error:
+        line_end = data.count(b"\n", 0, getattr(error, "start", 0))
+        raise BoundError(f"not text in the encoding {encoding}", line_end + 1) from None
+    if "\0" in text:
+        raise BoundError("not a text file (it holds a NUL character)", text.count("\n", 0, text.index("\0")) + 1)
+    return text
+
+
+def load_toml(text: str) -> dict[str, Any]:
+    """Parse TOML."""
+    try:
+        data: dict[str, Any] = toml_parser().loads(text)
+    except RecursionError:
+        raise BoundError("nested too deeply") from None
+    except ValueError as error:
+        match = re.match(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", str(error), re.DOTALL)
+        message, line = (match[1], match[2]) if match else (error, 0)
+        raise BoundError(f"invalid TOML: {message}", int(line or text.count("\n") + 1)) from None
+    return data
+
+
+def toml_parser() -> Any:
+    """The module tomllib, or before Python 3.11 what stands in for it."""
+    from importlib import import_module
+
+    for name in ("tomllib", "tomli", "pip._vendor.tomli"):
+        try:
+            return import_module(name)
+        except ImportError:
+            continue
+    version = ".".join(map(str, sys.version_info[:2]))
+    raise BoundError(f"reading TOML on Python {version} needs the package 'tomli' (pip install tomli)")
+
+
+def load_json(text: str) -> dict[str, Any]:
+    """Parse a JSON document whose top is an object."""
+    import json
+
+    try:
+        data = json.loads(text)
+    except RecursionError:
+        raise BoundError("nested too deeply") from None
+    except ValueError as error:  # an integer of thousands of digits is a bare one
+        raise BoundError(f"invalid JSON: {getattr(error, 'msg', error)}", getattr(error, "lineno", 1)) from None
+    if not isinstance(data, dict):
+        raise BoundError(f"expected an object, found {shown(data)}", 1)
+    return data
+
+
+def shown(value: object) -> str:
+    """A value as error messages show it."""
+    if isinstance(value, (dict, list)):
+        return TYPE_NAMES[type(value)] if value else f"an empty {TYPE_NAMES[type(value)].split()[1]}"
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def checked(value: object, kind: type[T], place: str) -> T:
+    """The value, if it is of that type exactly (true is no integer here)."""
+    if type(value) is not kind:
+        raise BoundError(f"{place}: expected {TYPE_NAMES[kind]}, found {shown(value)}", place=place)
+    return value
+
+
+def place_of(place: str, key: str | int) -> str:
+    """Where a member stands: `packages[12].version`."""
+    if isinstance(key, int):
+        return f"{place}[{key}]"
+    return f"{place}.{key}" if place else key
+
+
+def get_as(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> T | None:
+    """A member of a table, None where it is absent; `place` is the table's own."""
+    value = table.get(key)
+    return None if value is None else checked(value, kind, place_of(place, key))
+
+
+def get_required(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> T:
+    """A member that must be there."""
+    if key not in table:
+        raise BoundError(f"{place_of(place, key)}: missing, expected {TYPE_NAMES[kind]}", place=place)
+    return checked(table[key], kind, place_of(place, key))
+
+
+def get_list(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> list[T]:
+    """A member that is an array of one type; empty where it is absent."""
+    place = place_of(place, key)
+    values = checked(table.get(key, []), list, place)
+    return [checked(value, kind, place_of(place, index)) for index, value in enumerate(values)]
+
+
+def get_table(table: Mapping[str, Any], key: str, place: str = "") -> dict[str, Any]:
+    """A member that is a table; empty where it is absent."""
+    return checked(table.get(key, {}), dict, place_of(place, key))
+
+
+# -- requirements, as every format writes them
+
+
+def parse_requirement(text: str, place: str = "") -> Requirement:
+    """PEP 508."""
+    try:
+        return Requirement(text)
+    except InvalidRequirement as error:
+        raise invalid(error, place) from None
+
+
+def parse_specifier(text: str, place: str = "") -> SpecifierSet:
+    """PEP 440."""
+    try:
+        return SpecifierSet(text)
+    except InvalidSpecifier as error:
+        raise invalid(error, place) from None
+
+
+def parse_marker(text: str, place: str = "") -> Marker:
+    """PEP 508."""
+    try:
+        return Marker(text)
+    except InvalidMarker as error:
+        raise invalid(error, place) from None
+
+
+def invalid(error: ValueError, place: str) -> BoundError:
+    message = str(error).partition("\n")[0]
+    return BoundError(f"{place}: {message}" if place else message, place=place)
+
+
+# -- selection: which extras and groups of a file count
+
+
+def chosen_extras(selection: Selection, known: frozenset[str]) -> frozenset[str]:
+    """The extras of a file that are asked for."""
+    return known if selection.all_extras else known & (selection.extras | selection.options)
+
+
+def chosen_groups(selection: Selection, known: frozenset[str], default: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The groups of a file that are asked for, and those that count unless told otherwise."""
+    chosen = known if selection.all_groups else known & (selection.groups | selection.options)
+    return (chosen if selection.no_default_groups else chosen | default) - selection.no_groups
+
+
+# -- tools' locks
+
+
+# -- the table of formats
+
+
+class Format(NamedTuple):
+    """A kind of bound file. `read(data, path, target)` gets what `load(text)` gives; it leaves the file out of errors."""
+
+    title: str  # in the error that lists the formats
+    names: str  # pattern of the whole file name
+    content: str  # pattern that a file of another name is known by, somewhere in its text (re.MULTILINE)
+    load: Callable[[str], Any]
+    read: Callable[[Any, str, Target], Bound]
+
+
+FORMATS: tuple[Format, ...] = ()
 
 
 # ======================================================================================================================
