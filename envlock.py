@@ -891,7 +891,10 @@ class Target:
 
     def holds(self, marker: Marker | None, extra: str = "") -> bool:
         """Whether a marker holds for this target."""
-        return marker is None or marker.evaluate({**self.environment(), "extra": extra})
+        try:
+            return marker is None or marker.evaluate({**self.environment(), "extra": extra})
+        except ValueError as error:
+            raise BoundError(f"the marker {marker} cannot be judged: {error}") from None
 
     def is_file(self, path: str) -> bool:
         """Whether a file is there; what is read rests on the answer either way."""
@@ -1104,23 +1107,28 @@ URL_SCHEMES = (
     r"(?:https?|ftp|file|git\+(?:https?|ssh|git|file)|hg\+(?:file|https?|ssh|static-http)"
     r"|svn\+(?:ssh|https?|svn|file)|bzr\+(?:https?|ssh|sftp|ftp|lp|file)):"
 )
-URL_PARTS = r"([a-z][a-z0-9+.-]*:)(?://([^/?]*))?([^?]*)(\?.*)?"
+URL_PARTS = r"([a-z][a-z0-9+.-]*:(?://[^/?]*)?)([^?]*)(.*)"
 ARCHIVE_NAMES = r".*\.(whl|zip|tar|tgz|tbz|txz|tlz|tar\.(gz|bz2|xz|lz|lzma))"
-WHEEL_NAME = r"([A-Z0-9](?:[\w.]*[A-Z0-9])?)-([^-]+)(-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl"
+PROJECT_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+WHEEL_NAME = r"([A-Z0-9](?:[\w.]*[A-Z0-9])?)-([^-]+)(-\d[^-]*)?-[\w.]+-[\w.]+-[\w.]+\.whl"
 COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"
 
 
 def reference_from_url(url: str, target: Target, editable: bool = False) -> DirectReference:
     """`[VCS+]SCHEME://HOST/PATH[@REVISION][#egg=NAME&subdirectory=FOLDER&sha256=…]`."""
     address, fields = split_fragment(url)
+    if "egg" in fields:
+        parse_egg(fields["egg"])
+    scheme, colon, rest = address.partition(":")
+    address = scheme.lower() + colon + rest
     subdirectory = unquoted(fields.get("subdirectory", ""))
-    vcs = re.match(VCS_SCHEME, address, re.IGNORECASE)
+    vcs = re.match(VCS_SCHEME, address)
     if vcs:
         address, revision = split_revision(address[vcs.end() :])
         commit = revision if re.fullmatch(COMMIT, revision) else ""
-        return DirectReference("vcs", address, vcs[1].lower(), revision, commit, editable, subdirectory)
+        return DirectReference("vcs", address, vcs[1], revision, commit, editable, subdirectory)
     hashes = frozenset(f"{key}:{fields[key].lower()}" for key in HASH_ALGORITHMS if key in fields)
-    if address[:5].lower() != "file:":
+    if scheme.lower() != "file":
         return DirectReference("archive", without_credentials(address), subdirectory=subdirectory, hashes=hashes)
     return reference_from_path(path_of_url(address, target), editable, subdirectory, hashes)
 
@@ -1142,14 +1150,14 @@ def split_fragment(url: str) -> tuple[str, dict[str, str]]:
 
 def split_revision(address: str) -> tuple[str, str]:
     """`SCHEME://HOST/PATH@REVISION`: the address without credentials, and the revision."""
-    match = re.fullmatch(URL_PARTS, address, re.IGNORECASE)
+    match = re.fullmatch(URL_PARTS, address, re.IGNORECASE | re.DOTALL)
     if not match:
         return address, ""
-    scheme, host, path, query = (part or "" for part in match.groups())
+    start, path, query = match.groups()
     path, mark, revision = path.rpartition("@") if "@" in path else (path, "", "")
     if mark and not revision:
-        raise BoundError(f"expected a revision after '@' in {address!r}")
-    return without_credentials(f"{scheme}//{host}{path}{query}"), unquoted(revision)
+        raise BoundError(f"expected a revision after '@' in {without_credentials(address)!r}")
+    return without_credentials(f"{start}{path}{query}"), unquoted(revision)
 
 
 def without_credentials(text: str) -> str:
@@ -1203,7 +1211,7 @@ def archive_identity(filename: str) -> tuple[str, str]:
         if not match or "__" in match[1]:
             raise BoundError(f"invalid wheel file name {filename!r}")
         return match[1], match[2].replace("_", "-")
-    match = re.fullmatch(r"(.+)-([^-]+)\.(?:zip|tar\.\w+|tgz|tbz|txz|tlz|tar)", filename, re.IGNORECASE)
+    match = re.fullmatch(rf"({PROJECT_NAME})-([^-]+)\.(?:zip|tar\.\w+|tgz|tbz|txz|tlz|tar)", filename, re.IGNORECASE)
     return (match[1], match[2]) if match and is_version(match[2]) else ("", "")
 
 
@@ -1475,13 +1483,10 @@ def line_requirement(text: str, options: dict[str, list[str]], file: Requirement
     text, marker_text = text.strip(), marker_text.strip()
     marker = parse_marker(marker_text) if marker_text else None
     location = location_of(text, file)
-    requirement = None if location else named_requirement(text, file)
+    found = location_requirement(location, text, file) if location else named_requirement(text, file)
     if not file.target.holds(marker):
         return None
-    found = (
-        unnamed_requirement(location, text, file) if not requirement else bound_requirement(requirement, file.target)
-    )
-    return found._replace(hashes=frozenset(options.get("--hash", ())))
+    return with_name(found, file)._replace(hashes=frozenset(options.get("--hash", ())))
 
 
 def is_url(text: str) -> bool:
@@ -1489,12 +1494,12 @@ def is_url(text: str) -> bool:
     return ":" in text and bool(re.match(URL_SCHEMES, text, re.IGNORECASE))
 
 
-def named_requirement(text: str, file: RequirementsFile) -> Requirement:
+def named_requirement(text: str, file: RequirementsFile) -> BoundRequirement:
     """`NAME[EXTRAS] SPECIFIER` or `NAME[EXTRAS] @ URL`, without its marker."""
     requirement = parse_requirement(text)
     if file.constraint and requirement.extras:
         raise BoundError(f"a constraint cannot have extras: {text}")
-    return requirement
+    return bound_requirement(requirement, file.target)
 
 
 def location_of(text: str, file: RequirementsFile) -> str:
@@ -1531,29 +1536,36 @@ def find_path(path: str, file: RequirementsFile) -> str:
     return found
 
 
-def unnamed_requirement(location: str, text: str, file: RequirementsFile, editable: bool = False) -> BoundRequirement:
-    """A URL or path whose project's name stands in its `#egg=`, its archive's name or its directory."""
+def location_requirement(location: str, text: str, file: RequirementsFile, editable: bool = False) -> BoundRequirement:
+    """A URL or path; its name is empty where neither `#egg=` nor the name of an archive tells it."""
     reference = reference_from_url(location, file.target, editable)
     address, fields = split_fragment(location)
     name, version = "", ""
     if reference.kind == "archive":
         name, version = archive_identity(os.path.basename(unquoted(address.partition("?")[0]).rstrip("/")))
-    if "egg" in fields and not address.endswith(".whl"):
-        name = parse_egg(fields["egg"])
-    elif file.constraint and not address.endswith(".whl"):
-        raise BoundError(f"a constraint needs a name: {text}")
-    elif reference.kind == "directory":
-        folder = os.path.join(path_of_url(reference.url, file.target), reference.subdirectory)
-        name = project_name(os.path.normpath(folder), file.target)
-    if not name:
-        raise BoundError(f"cannot tell the name of the project (write 'NAME @ URL'): {without_credentials(text)}")
+    if not address.endswith(".whl"):
+        if "egg" in fields:
+            name, version = parse_egg(fields["egg"]), ""
+        elif file.constraint:
+            raise BoundError(f"a constraint needs a name: {text}")
     specifier = parse_specifier(f"=={version}") if version else None
     return BoundRequirement(canonicalize_name(name), without_credentials(text), specifier, reference=reference)
 
 
+def with_name(found: BoundRequirement, file: RequirementsFile) -> BoundRequirement:
+    """With the name that a directory's own files tell, where the requirement has none."""
+    name, reference = found.name, found.reference
+    if not name and reference and reference.kind == "directory":
+        folder = os.path.join(path_of_url(reference.url, file.target), reference.subdirectory)
+        name = canonicalize_name(project_name(os.path.normpath(folder), file.target))
+    if not name:
+        raise BoundError(f"cannot tell the name of the project (write 'NAME @ URL'): {found.text}")
+    return found._replace(name=name)
+
+
 def parse_egg(text: str) -> str:
     """`NAME[EXTRAS]` of a URL's `#egg=`."""
-    match = re.fullmatch(r"([A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9])(\[[^\]]*\])?", text, re.IGNORECASE | re.ASCII)
+    match = re.fullmatch(rf"({PROJECT_NAME})(\[[^]]*\])?", text, re.IGNORECASE | re.ASCII)
     if not match:
         raise BoundError(f"expected a project's name after 'egg=', found {text!r}")
     return match[1]
@@ -1572,10 +1584,10 @@ def editable_requirement(text: str, file: RequirementsFile) -> BoundRequirement 
     location = without_extras(text) if text[:5].lower() == "file:" else re.sub(r"^(git|hg|svn|bzr):", r"\1+\g<0>", text)
     location = url_of_path(path) if os.path.isdir(path) else location
     check_editable(location, text)
+    found = location_requirement(location, text, file, editable=True)
     if marker and not file.target.holds(parse_marker(marker.strip())):
         return None
-    found = unnamed_requirement(location, text, file, editable=True)
-    return found._replace(text="-e " + found.text)
+    return with_name(found._replace(text="-e " + found.text), file)
 
 
 def direct_requirement(text: str) -> Requirement | None:
@@ -1602,11 +1614,11 @@ def bound_requirement(requirement: Requirement, target: Target, editable: bool =
         return BoundRequirement(
             canonicalize_name(name), f"{name}{extras}{requirement.specifier}", requirement.specifier
         )
-    url = (
-        requirement.url
-        if re.match(r"[a-z][a-z0-9+.-]+:", requirement.url, re.IGNORECASE)
-        else url_of_path(target.absolute(requirement.url))
-    )
+    url = requirement.url
+    if not re.match(r"[a-z][a-z0-9+.-]+:", url, re.IGNORECASE):
+        url = url_of_path(target.absolute(url))
+    elif not is_url(url):
+        raise BoundError(f"expected a URL that pip knows after '@', found {without_credentials(url)!r}")
     text = f"{name}{extras} @ {without_credentials(url)}"
     return BoundRequirement(canonicalize_name(name), text, reference=reference_from_url(url, target, editable))
 
@@ -1772,8 +1784,8 @@ class Format(NamedTuple):
 
 # what a requirements file begins with, after comments and blank lines
 FIRST_LINE = (
-    r"\A(?:[^\S\n]*(?:#.*)?\n)*[^\S\n]*(?:#.*)?"
-    r"(?:\Z|-[a-zA-Z-]|[./]|[a-z+]+:|[\w.-]+[^\S\n]*(?:\[.*\][^\S\n]*)?(?:[=<>!~]=|[<>@;(\\]|#|$))"
+    r"\A(?:[^\S\n]*(?:#.*)?\n){0,10000}[^\S\n]*(?:(?:#.*)?\Z|-[a-zA-Z-]|[./]|file:|[a-z+]+://"
+    r"|[\w.-]+[^\S\n]*(?:\[.*\][^\S\n]*)?(?:[=<>!~]=|\(?[^\S\n]*[<>=]|[@;\\]|#|$))"
 )
 
 FORMATS = (
