@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     import subprocess
     from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, NoReturn, Sequence, TextIO, TypeVar
 
-    _Named = TypeVar("_Named", "BoundRequirement", "Distribution")
+    T = TypeVar("T")
+    Named = TypeVar("Named", "BoundRequirement", "Distribution")
+    Entry = tuple[str, str]  # where a requirement stands (`project.dependencies[0]`), and its text
 else:
 
     class _RecordType(type):
@@ -814,13 +816,20 @@ class Requirement:
 
 
 class BoundError(EnvlockError):
-    """A bound file that cannot be used: `FILE:LINE: message`; a reader that knows the line alone leaves file empty."""
+    """A bound file that cannot be used: `FILE:LINE: message`. A reader leaves the file, and maybe the line, empty."""
 
-    def __init__(self, message: str, line: int = 0, file: str = "") -> None:
+    def __init__(self, message: str, line: int = 0, file: str = "", place: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.line = line
         self.file = file
+        self.place = place  # `packages[12].version`: of a file whose parser tells no lines
+
+    def at(self, file: str, line: int = 0) -> BoundError:
+        """The same error with its file and line, unless it has them (a nested file's error keeps its own)."""
+        if not self.file:
+            self.file, self.line = file, self.line or line
+        return self
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -879,14 +888,1023 @@ class Selection(NamedTuple):
 class Target:
     """For what a bound is read: the interpreter's marker variables, the selection; keeps the files read."""
 
-    def __init__(self, environment: Callable[[], Mapping[str, str]], selection: Selection = Selection()) -> None:
+    def __init__(
+        self,
+        environment: Callable[[], Mapping[str, str]],
+        selection: Selection = Selection(),  # noqa: B008 - a tuple, immutable
+        directory: str = "",
+    ) -> None:
         self.environment = environment  # called only if a marker or requires-python must be judged
         self.selection = selection
+        self.directory = directory  # what relative paths mean; empty: the working directory
         self.files: list[str] = []  # absolute, in the order of reading; a file looked for and not found too
 
+    def absolute(self, path: str) -> str:
+        """A path as seen from the target's directory."""
+        if os.path.isabs(path):
+            return os.path.normpath(path)
+        try:
+            return os.path.normpath(os.path.join(self.directory or os.getcwd(), path))
+        except OSError as error:
+            raise BoundError(f"the working directory cannot be told ({error.strerror})") from None
+
+    def holds(self, marker: Marker | None, extra: str = "") -> bool:
+        """Whether a marker holds for this target."""
+        try:
+            return marker is None or marker.evaluate({**self.environment(), "extra": extra})
+        except ValueError as error:
+            raise BoundError(f"the marker {marker} cannot be judged: {error}") from None
+
+    def is_file(self, path: str) -> bool:
+        """Whether a file is there; what is read rests on the answer either way."""
+        path = self.absolute(path)
+        if path not in self.files:
+            self.files.append(path)
+        return os.path.isfile(path)
+
     def read_text(self, path: str) -> str:
-        """Decode a bound file (BOM, PEP 263, else UTF-8); errors are BoundError without a traceback's noise."""
-        raise NotImplementedError
+        """Decode a bound file (BOM, PEP 263, else UTF-8)."""
+        path = self.absolute(path)
+        self.is_file(path)
+        try:
+            with open(path, "rb") as file:
+                data = file.read(SIZE_LIMIT + 1)
+        except (OSError, ValueError) as error:
+            raise BoundError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        return decode(data)
+
+
+# -- text, TOML, JSON: what stands in a bound file, before it means anything
+
+SIZE_LIMIT = 32 << 20  # bytes; no lock is so large, and /dev/zero ends here
+TYPE_NAMES = {
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+    list: "an array",
+    dict: "a table",
+}
+# UTF-32 before UTF-16, whose little-endian mark begins UTF-32's
+BYTE_ORDER_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe\x00\x00", "utf-32-le"),
+    (b"\x00\x00\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+PEP_263_COMMENT = rb"#.*?coding[:=][ \t]*([-\w.]+)"
+UNFIT_ENCODINGS = {
+    "idna",
+    "punycode",
+    "undefined",
+    "unicode_escape",
+    "raw_unicode_escape",
+}  # slow, or no text encodings
+
+
+def decode(data: bytes) -> str:
+    """The text of a bound file: by its byte order mark, its PEP 263 comment, else UTF-8."""
+    if len(data) > SIZE_LIMIT:
+        raise BoundError(f"larger than {SIZE_LIMIT >> 20} MB: no bound file")
+    mark, encoding = next((pair for pair in BYTE_ORDER_MARKS if data.startswith(pair[0])), (b"", ""))
+    if not mark:
+        comments = (re.match(PEP_263_COMMENT, line) for line in data[:1000].split(b"\n")[:2])
+        encoding = next((match[1].decode("ascii") for match in comments if match), "utf-8")
+    try:
+        if encoding.lower().replace("-", "_") in UNFIT_ENCODINGS:
+            raise LookupError  # noqa: TRY301
+        text = data[len(mark) :].decode(encoding)
+    except LookupError:
+        raise BoundError(f"unknown encoding {encoding!r}", 1) from None
+    except ValueError as error:
+        line_end = data.count(b"\n", 0, getattr(error, "start", 0))
+        raise BoundError(f"not text in the encoding {encoding}", line_end + 1) from None
+    if "\0" in text:
+        raise BoundError("not a text file (it holds a NUL character)", text.count("\n", 0, text.index("\0")) + 1)
+    return text
+
+
+def load_toml(text: str) -> dict[str, Any]:
+    """Parse TOML."""
+    try:
+        data: dict[str, Any] = toml_parser().loads(text)
+    except RecursionError:
+        raise BoundError("nested too deeply") from None
+    except ValueError as error:
+        match = re.match(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", str(error), re.DOTALL)
+        message, line = (match[1], match[2]) if match else (error, 0)
+        raise BoundError(f"invalid TOML: {message}", int(line or text.count("\n") + 1)) from None
+    return data
+
+
+def toml_parser() -> Any:
+    """The module tomllib, or before Python 3.11 what stands in for it."""
+    from importlib import import_module
+
+    for name in ("tomllib", "tomli", "pip._vendor.tomli"):
+        try:
+            return import_module(name)
+        except ImportError:
+            continue
+    version = ".".join(map(str, sys.version_info[:2]))
+    raise BoundError(f"reading TOML on Python {version} needs the package 'tomli' (pip install tomli)")
+
+
+def load_json(text: str) -> dict[str, Any]:
+    """Parse a JSON document whose top is an object."""
+    import json
+
+    try:
+        data = json.loads(text)
+    except RecursionError:
+        raise BoundError("nested too deeply") from None
+    except ValueError as error:  # an integer of thousands of digits is a bare one
+        raise BoundError(f"invalid JSON: {getattr(error, 'msg', error)}", getattr(error, "lineno", 1)) from None
+    if not isinstance(data, dict):
+        raise BoundError(f"expected an object, found {shown(data)}", 1)
+    return data
+
+
+def shown(value: object) -> str:
+    """A value as error messages show it."""
+    if isinstance(value, (dict, list)):
+        return TYPE_NAMES[type(value)] if value else f"an empty {TYPE_NAMES[type(value)].split()[1]}"
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def checked(value: object, kind: type[T], place: str) -> T:
+    """The value, if it is of that type exactly (true is no integer here)."""
+    if type(value) is not kind:
+        raise BoundError(f"{place}: expected {TYPE_NAMES[kind]}, found {shown(value)}", place=place)
+    return value
+
+
+def place_of(place: str, key: str | int) -> str:
+    """Where a member stands: `packages[12].version`."""
+    if isinstance(key, int):
+        return f"{place}[{key}]"
+    return f"{place}.{key}" if place else key
+
+
+def get_as(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> T | None:
+    """A member of a table, None where it is absent; `place` is the table's own."""
+    value = table.get(key)
+    return None if value is None else checked(value, kind, place_of(place, key))
+
+
+def get_required(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> T:
+    """A member that must be there."""
+    if key not in table:
+        raise BoundError(f"{place_of(place, key)}: missing, expected {TYPE_NAMES[kind]}", place=place)
+    return checked(table[key], kind, place_of(place, key))
+
+
+def get_list(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> list[T]:
+    """A member that is an array of one type; empty where it is absent."""
+    place = place_of(place, key)
+    values = checked(table.get(key, []), list, place)
+    return [checked(value, kind, place_of(place, index)) for index, value in enumerate(values)]
+
+
+def get_table(table: Mapping[str, Any], key: str, place: str = "") -> dict[str, Any]:
+    """A member that is a table; empty where it is absent."""
+    return checked(table.get(key, {}), dict, place_of(place, key))
+
+
+# -- requirements, as every format writes them
+
+
+def parse_requirement(text: str, place: str = "") -> Requirement:
+    """PEP 508."""
+    try:
+        return Requirement(text)
+    except InvalidRequirement as error:
+        raise invalid(error, place) from None
+
+
+def parse_specifier(text: str, place: str = "") -> SpecifierSet:
+    """PEP 440."""
+    try:
+        return SpecifierSet(text)
+    except InvalidSpecifier as error:
+        raise invalid(error, place) from None
+
+
+def parse_marker(text: str, place: str = "") -> Marker:
+    """PEP 508."""
+    try:
+        return Marker(text)
+    except InvalidMarker as error:
+        raise invalid(error, place) from None
+
+
+def invalid(error: ValueError, place: str) -> BoundError:
+    message = str(error).partition("\n")[0]
+    return BoundError(f"{place}: {message}" if place else message, place=place)
+
+
+# -- selection: which extras and groups of a file count
+
+
+def chosen_extras(selection: Selection, known: frozenset[str]) -> frozenset[str]:
+    """The extras of a file that are asked for."""
+    return known if selection.all_extras else known & (selection.extras | selection.options)
+
+
+def chosen_groups(selection: Selection, known: frozenset[str], default: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The groups of a file that are asked for, and those that count unless told otherwise."""
+    chosen = known if selection.all_groups else known & (selection.groups | selection.options)
+    return (chosen if selection.no_default_groups else chosen | default) - selection.no_groups
+
+
+# -- direct references: URLs and paths
+
+VCS_SCHEME = r"(git|hg|svn|bzr)\+(?=[a-z])"
+URL_SCHEMES = (
+    r"(?:https?|ftp|file|git\+(?:https?|ssh|git|file)|hg\+(?:file|https?|ssh|static-http)"
+    r"|svn\+(?:ssh|https?|svn|file)|bzr\+(?:https?|ssh|sftp|ftp|lp|file)):"
+)
+URL_PARTS = r"([a-z][a-z0-9+.-]*:(?://[^/?]*)?)([^?]*)(.*)"
+ARCHIVE_NAMES = r".*\.(whl|zip|tar|tgz|tbz|txz|tlz|tar\.(gz|bz2|xz|lz|lzma))"
+PROJECT_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+WHEEL_NAME = r"([A-Z0-9](?:[\w.]*[A-Z0-9])?)-([^-]+)(-\d[^-]*)?-[\w.]+-[\w.]+-[\w.]+\.whl"
+COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"
+
+
+def reference_from_url(url: str, target: Target, editable: bool = False) -> DirectReference:
+    """`[VCS+]SCHEME://HOST/PATH[@REVISION][#egg=NAME&subdirectory=FOLDER&sha256=…]`."""
+    address, fields = split_fragment(url)
+    if "egg" in fields:
+        parse_egg(fields["egg"])
+    scheme, colon, rest = address.partition(":")
+    address = scheme.lower() + colon + rest
+    subdirectory = unquoted(fields.get("subdirectory", ""))
+    vcs = re.match(VCS_SCHEME, address)
+    if vcs:
+        address, revision = split_revision(address[vcs.end() :])
+        commit = revision if re.fullmatch(COMMIT, revision) else ""
+        return DirectReference("vcs", address, vcs[1], revision, commit, editable, subdirectory)
+    hashes = frozenset(f"{key}:{fields[key].lower()}" for key in HASH_ALGORITHMS if key in fields)
+    if scheme.lower() != "file":
+        return DirectReference("archive", without_credentials(address), subdirectory=subdirectory, hashes=hashes)
+    return reference_from_path(path_of_url(address, target), editable, subdirectory, hashes)
+
+
+def reference_from_path(
+    path: str, editable: bool = False, subdirectory: str = "", hashes: frozenset[str] = frozenset()
+) -> DirectReference:
+    """An absolute path of a project's directory, or of an archive."""
+    archive = re.fullmatch(ARCHIVE_NAMES, path, re.IGNORECASE | re.DOTALL) and not os.path.isdir(path)
+    kind = "archive" if archive and not editable else "directory"
+    return DirectReference(kind, url_of_path(path), "", "", "", editable, subdirectory, hashes)
+
+
+def split_fragment(url: str) -> tuple[str, dict[str, str]]:
+    """A URL without its fragment, and the fields of that; of a field given twice the first."""
+    address, _, fragment = url.partition("#")
+    return address, dict(reversed(re.findall(r"([^=&]+)=([^&]*)", fragment)))
+
+
+def split_revision(address: str) -> tuple[str, str]:
+    """`SCHEME://HOST/PATH@REVISION`: the address without credentials, and the revision."""
+    match = re.fullmatch(URL_PARTS, address, re.IGNORECASE | re.DOTALL)
+    if not match:
+        return address, ""
+    start, path, query = match.groups()
+    path, mark, revision = path.rpartition("@") if "@" in path else (path, "", "")
+    if mark and not revision:
+        raise BoundError(f"expected a revision after '@' in {without_credentials(address)!r}")
+    return without_credentials(f"{start}{path}{query}"), unquoted(revision)
+
+
+def without_credentials(text: str) -> str:
+    """URLs without user and password; a user alone, as in ssh://git@host, stays with ssh (PEP 610)."""
+    return re.sub(
+        r"((?:ssh:)?)//(?:([^/\s@:?#]*)@|[^/\s?#]*@)",
+        lambda m: f"{m[1]}//{m[2]}@" if m[1] and m[2] else f"{m[1]}//",
+        text,
+    )
+
+
+def url_of_path(path: str) -> str:
+    """The file: URL of an absolute path."""
+    if re.fullmatch(r"[\w./~-]*", path, re.ASCII):
+        return "file://" + path
+    if os.name == "nt":
+        from urllib.request import pathname2url
+
+        return "file:" + pathname2url(path)
+    from urllib.parse import quote
+
+    return "file://" + quote(os.fsencode(path))
+
+
+def path_of_url(url: str, target: Target) -> str:
+    """The absolute path that a file: URL means."""
+    match = re.fullmatch(r"file:(?://([^/]*))?([^?]*).*", url, re.IGNORECASE | re.DOTALL)
+    host, path = match.groups() if match else ("", "")
+    if host not in (None, "", "localhost"):
+        raise BoundError(f"expected the file: URL of a local file, found {url!r}")
+    if os.name == "nt":
+        from urllib.request import url2pathname
+
+        return target.absolute(url2pathname(path))
+    return target.absolute(unquoted(path))
+
+
+def unquoted(text: str) -> str:
+    """Without %-escapes."""
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote_to_bytes
+
+    return os.fsdecode(unquote_to_bytes(text))
+
+
+def archive_identity(filename: str) -> tuple[str, str]:
+    """Name and version as a wheel's or sdist's file name tells them; empty where it doesn't."""
+    if filename.endswith(".whl"):
+        match = re.fullmatch(WHEEL_NAME, filename, re.IGNORECASE)
+        if not match or "__" in match[1]:
+            raise BoundError(f"invalid wheel file name {filename!r}")
+        return match[1], match[2].replace("_", "-")
+    match = re.fullmatch(rf"({PROJECT_NAME})-([^-]+)\.(?:zip|tar\.\w+|tgz|tbz|txz|tlz|tar)", filename, re.IGNORECASE)
+    return (match[1], match[2]) if match and is_version(match[2]) else ("", "")
+
+
+def is_version(text: str) -> bool:
+    """Whether a text is a PEP 440 version."""
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
+
+
+def project_name(directory: str, target: Target) -> str:
+    """A source tree's name, as far as one can tell without building it; empty where one can't."""
+    for filename, name_in in (("pyproject.toml", toml_name), ("setup.cfg", cfg_name), ("setup.py", setup_name)):
+        path = os.path.join(directory, filename)
+        try:
+            name = name_in(target.read_text(path)) if target.is_file(path) else ""
+        except BoundError as error:
+            raise error.at(path) from None
+        if name:
+            return name
+    return ""
+
+
+def toml_name(text: str) -> str:
+    """The project's name in a pyproject.toml."""
+    data = load_toml(text)
+    poetry = get_table(get_table(data, "tool"), "poetry", "tool")
+    return (
+        get_as(get_table(data, "project"), "name", str, "project") or get_as(poetry, "name", str, "tool.poetry") or ""
+    )
+
+
+def cfg_name(text: str) -> str:
+    """The project's name in a setup.cfg."""
+    import configparser
+
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return ""
+    return parser.get("metadata", "name", fallback="")
+
+
+def setup_name(text: str) -> str:
+    """The name that a setup.py passes to setup() as a literal."""
+    import ast
+
+    try:
+        calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    except (SyntaxError, ValueError, MemoryError):
+        return ""
+    for call in calls:
+        if getattr(call.func, "id", getattr(call.func, "attr", "")) == "setup":
+            values = [word.value for word in call.keywords if word.arg == "name"]
+            return next(
+                (value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str)),
+                "",
+            )
+    return ""
+
+
+# -- requirements files, by the rules of pip
+
+HASH_ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
+LINE_LIMIT = 1 << 20  # characters, of a line with its continuations
+REQUIREMENT_LIMIT = 1 << 16  # of what stands before its options
+FLAGS = ("--no-index", "--prefer-binary", "--require-hashes", "--no-require-hashes", "--pre")
+# "--global-option" was known up to pip 25, the last for Python 3.8 and 3.9
+VALUED_OPTIONS = (
+    *("--index-url", "--pypi-url", "--extra-index-url", "--find-links", "--trusted-host", "--use-feature"),
+    *("--no-binary", "--only-binary", "--all-releases", "--only-final", "--config-settings", "--global-option"),
+    *("--requirement", "--constraint", "--editable", "--hash"),
+)
+SHORT_OPTIONS = dict(
+    zip(
+        ("-i", "-f", "-C", "-r", "-c", "-e"),
+        ("--index-url", "--find-links", "--config-settings", "--requirement", "--constraint", "--editable"),
+    )
+)
+
+
+class RequirementsFile(NamedTuple):
+    """A requirements file that is being read."""
+
+    path: str
+    target: Target
+    constraint: bool = False
+    opened: tuple[str, ...] = ()  # absolute paths, from the bound file to this one
+
+
+def read_requirements(lines: list[str], path: str, target: Target) -> Bound:
+    """A requirements file and those that it names."""
+    file = RequirementsFile(path, target, opened=(target.absolute(path),))
+    return Bound(tuple(file_requirements(lines, file, set())))
+
+
+def file_requirements(
+    lines: Iterable[str], file: RequirementsFile, finished: set[tuple[str, bool]]
+) -> Iterator[BoundRequirement]:
+    """What a file's lines demand; a file that was read before adds nothing, so that diamonds of files stay small."""
+    for number, line in logical_lines(lines):
+        try:
+            text, options = split_options(line)
+            nested = options.get("--requirement") or options.get("--constraint")
+            if text or "--editable" in options:
+                found = line_requirement(text, options, file)
+                if found:
+                    yield found._replace(constraint=file.constraint, file=file.path, line=number)
+            elif nested:
+                yield from nested_requirements(nested[0], file, "--requirement" not in options, finished)
+        except BoundError as error:
+            raise error.at(file.path, number) from None
+
+
+def nested_requirements(
+    name: str, parent: RequirementsFile, constraint: bool, finished: set[tuple[str, bool]]
+) -> Iterator[BoundRequirement]:
+    """`-r FILE` and `-c FILE`: relative to the file that names it."""
+    path = nested_path(name, parent)
+    key = parent.target.absolute(path)
+    if key in parent.opened:
+        raise BoundError(f"{name} is being read already: the files name each other in a circle")
+    if (key, constraint) in finished:
+        return
+    try:
+        lines = parent.target.read_text(path).splitlines()
+    except BoundError as error:
+        raise (error.at(path) if error.line else BoundError(f"{path}: {error.message}")) from None
+    file = RequirementsFile(path, parent.target, constraint, (*parent.opened, key))
+    yield from file_requirements(lines, file, finished)
+    finished.add((key, constraint))
+
+
+def nested_path(name: str, parent: RequirementsFile) -> str:
+    """The path of a file named by a requirements file."""
+    if re.match("file:", name, re.IGNORECASE):
+        return path_of_url(name, parent.target)
+    if re.match("https?:", name, re.IGNORECASE):
+        raise BoundError(f"{without_credentials(name)} is not read: a bound file must be a local file")
+    return os.path.normpath(os.path.join(os.path.dirname(parent.path), name))
+
+
+def logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Numbered lines, joined, without comments, with variables expanded."""
+    return expand_variables(strip_comments(join_lines(enumerate(lines, 1))))
+
+
+def join_lines(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Join what a backslash at the end continues, under the first line's number; a comment line ends it."""
+    first, parts = 0, []
+    for number, line in lines:
+        comment = "#" in line and line.lstrip().startswith("#")
+        if line.endswith("\\") and not comment:
+            first = first or number
+            parts.append(line.strip("\\"))
+            continue
+        if not first:
+            yield number, line
+            continue
+        # a blank, so that what was a comment is still one after the join
+        yield first, "".join(parts) + (" " + line if comment else line)
+        first, parts = 0, []
+    if first:
+        yield first, "".join(parts)
+
+
+def strip_comments(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Drop comments and blank lines: `#` begins a comment at the line's start or after white space."""
+    for number, line in lines:
+        text, mark = line, line.find("#")
+        while mark > 0 and not line[mark - 1].isspace():
+            mark = line.find("#", mark + 1)
+        if mark >= 0:
+            text = line[:mark]
+        text = text.strip()
+        if text:
+            yield number, text
+
+
+def expand_variables(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Replace `${NAME}`; an unset or empty variable stays as it is written."""
+    for number, line in lines:
+        if "${" in line:
+            yield number, re.sub(r"\$\{([A-Z0-9_]+)\}", lambda match: os.environ.get(match[1]) or match[0], line)
+        else:
+            yield number, line
+
+
+def split_options(line: str) -> tuple[str, dict[str, list[str]]]:
+    """`[REQUIREMENT] [OPTION]...`: options begin at the first word with a dash."""
+    if len(line) > LINE_LIMIT:
+        raise BoundError(f"longer than {LINE_LIMIT} characters: no requirement")
+    if line[0] != "-" and " -" not in line:
+        return line, {}
+    start = 0 if line[0] == "-" else line.index(" -")
+    return line[:start].rstrip(), parse_options(split_words(line[start:]))
+
+
+def split_words(text: str) -> list[str]:
+    """Words as a POSIX shell splits them."""
+    if not re.search(r"[\"'\\]", text):
+        return [word for word in re.split(r"[ \t\r\n]+", text) if word]
+    import shlex
+
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise BoundError(f"cannot split the options: {str(error).lower()}") from None
+
+
+def parse_options(words: list[str]) -> dict[str, list[str]]:
+    """Options by their long names, with their values; words that are no options are passed over, as by pip."""
+    options: dict[str, list[str]] = {}
+    remaining = iter(words)
+    for word in remaining:
+        if word == "--":
+            break
+        if not word.startswith("-") or word == "-":
+            continue
+        name, value = split_option(word)
+        if name in FLAGS:
+            if value is not None:
+                raise BoundError(f"expected no value after {name}, found {value!r}")
+        elif value is None:
+            value = next(remaining, None)
+            if value is None:
+                raise BoundError(f"expected a value after {name}")
+        options.setdefault(name, []).append(checked_value(name, value or ""))
+    return options
+
+
+def checked_value(name: str, value: str) -> str:
+    """An option's value, if it has the form that the option asks for."""
+    if name == "--hash":
+        if not re.match(r"sha(256|384|512):", value):
+            raise BoundError(f"expected sha256:…, sha384:… or sha512:… after --hash, found {value!r}")
+        return value.lower()
+    if name == "--config-settings" and "=" not in value:
+        raise BoundError(f"expected KEY=VALUE after --config-settings, found {value!r}")
+    return value
+
+
+def split_option(word: str) -> tuple[str, str | None]:
+    """`--NAME[=VALUE]`, where NAME may be cut short as far as it is unambiguous, or `-N[VALUE]`."""
+    if not word.startswith("--"):
+        if word[:2] not in SHORT_OPTIONS:
+            raise BoundError(f"unknown option {word[:2]}")
+        return SHORT_OPTIONS[word[:2]], word[2:] or None
+    given, mark, value = word.partition("=")
+    known = FLAGS + VALUED_OPTIONS
+    names = [given] if given in known else [name for name in known if name.startswith(given)]
+    if len(names) != 1:
+        raise BoundError(f"ambiguous option {given} ({', '.join(names)})" if names else f"unknown option {given}")
+    return names[0], value if mark else None
+
+
+def line_requirement(text: str, options: dict[str, list[str]], file: RequirementsFile) -> BoundRequirement | None:
+    """What one line demands; None where its marker doesn't hold."""
+    if len(text) > REQUIREMENT_LIMIT:
+        raise BoundError(f"longer than {REQUIREMENT_LIMIT} characters: no requirement")
+    if "--editable" in options:
+        if file.constraint:
+            raise BoundError("an editable requirement cannot be a constraint")
+        return editable_requirement(text or options["--editable"][0], file)
+    text, _, marker_text = text.partition("; " if is_url(text) else ";")
+    text, marker_text = text.strip(), marker_text.strip()
+    marker = parse_marker(marker_text) if marker_text else None
+    location = location_of(text, file)
+    found = location_requirement(location, text, file) if location else named_requirement(text, file)
+    if not file.target.holds(marker):
+        return None
+    return with_name(found, file)._replace(hashes=frozenset(options.get("--hash", ())))
+
+
+def is_url(text: str) -> bool:
+    """Whether pip takes a line for a URL."""
+    return ":" in text and bool(re.match(URL_SCHEMES, text, re.IGNORECASE))
+
+
+def named_requirement(text: str, file: RequirementsFile) -> BoundRequirement:
+    """`NAME[EXTRAS] SPECIFIER` or `NAME[EXTRAS] @ URL`, without its marker."""
+    requirement = parse_requirement(text)
+    if file.constraint and requirement.extras:
+        raise BoundError(f"a constraint cannot have extras: {text}")
+    return bound_requirement(requirement, file.target)
+
+
+def location_of(text: str, file: RequirementsFile) -> str:
+    """The URL of a line that is a URL or a path; empty where it is none."""
+    if is_url(text):
+        return text
+    name = without_extras(text)
+    pathlike = "/" in text or os.sep in text or text.startswith(".")
+    archive = re.fullmatch(ARCHIVE_NAMES, name, re.IGNORECASE)
+    if not pathlike and not archive:
+        return ""
+    path = find_path(name, file)
+    if pathlike and os.path.isdir(path):
+        if any(file.target.is_file(os.path.join(path, name)) for name in ("pyproject.toml", "setup.py")):
+            return url_of_path(path)
+        raise BoundError(f"expected a project's directory, found no pyproject.toml or setup.py in {path}")
+    before, mark, _ = text.partition("@")
+    named = mark and "/" not in before and not before.startswith(".")
+    return url_of_path(path) if archive and (os.path.isfile(path) or not named) else ""
+
+
+def without_extras(text: str) -> str:
+    """A path without the `[EXTRAS]` at its end."""
+    head, _, extras = text[:-1].rpartition("[")
+    return head.rstrip() if text.endswith("]") and head and extras and "]" not in extras else text
+
+
+def find_path(path: str, file: RequirementsFile) -> str:
+    """Relative to the working directory, as pip has it, or where nothing is there, to the file's folder."""
+    found = file.target.absolute(path)
+    if not os.path.exists(found):
+        beside = os.path.normpath(os.path.join(os.path.dirname(file.target.absolute(file.path)), path))
+        found = beside if os.path.exists(beside) else found
+    return found
+
+
+def location_requirement(location: str, text: str, file: RequirementsFile, editable: bool = False) -> BoundRequirement:
+    """A URL or path; its name is empty where neither `#egg=` nor the name of an archive tells it."""
+    reference = reference_from_url(location, file.target, editable)
+    address, fields = split_fragment(location)
+    name, version = "", ""
+    if reference.kind == "archive":
+        name, version = archive_identity(os.path.basename(unquoted(address.partition("?")[0]).rstrip("/")))
+    if not address.endswith(".whl"):
+        if "egg" in fields:
+            name, version = parse_egg(fields["egg"]), ""
+        elif file.constraint:
+            raise BoundError(f"a constraint needs a name: {text}")
+    specifier = parse_specifier(f"=={version}") if version else None
+    return BoundRequirement(canonicalize_name(name), without_credentials(text), specifier, reference=reference)
+
+
+def with_name(found: BoundRequirement, file: RequirementsFile) -> BoundRequirement:
+    """With the name that a directory's own files tell, where the requirement has none."""
+    name, reference = found.name, found.reference
+    if not name and reference and reference.kind == "directory":
+        folder = os.path.join(path_of_url(reference.url, file.target), reference.subdirectory)
+        name = canonicalize_name(project_name(os.path.normpath(folder), file.target))
+    if not name:
+        raise BoundError(f"cannot tell the name of the project (write 'NAME @ URL'): {found.text}")
+    return found._replace(name=name)
+
+
+def parse_egg(text: str) -> str:
+    """`NAME[EXTRAS]` of a URL's `#egg=`."""
+    match = re.fullmatch(rf"({PROJECT_NAME})(\[[^]]*\])?", text, re.IGNORECASE | re.ASCII)
+    if not match:
+        raise BoundError(f"expected a project's name after 'egg=', found {text!r}")
+    return match[1]
+
+
+def editable_requirement(text: str, file: RequirementsFile) -> BoundRequirement | None:
+    """`-e PATH[EXTRAS]`, `-e VCS+URL#egg=NAME` or `-e NAME @ URL`."""
+    requirement = direct_requirement(text)
+    if requirement:
+        check_editable(requirement.url or "", text)
+        found = bound_requirement(requirement, file.target, editable=True)
+        return found._replace(text="-e " + found.text) if file.target.holds(requirement.marker) else None
+    # pip knows no marker here, uv does
+    text, _, marker = text.partition(" ;")
+    path = find_path(without_extras(text), file)
+    location = without_extras(text) if text[:5].lower() == "file:" else re.sub(r"^(git|hg|svn|bzr):", r"\1+\g<0>", text)
+    location = url_of_path(path) if os.path.isdir(path) else location
+    check_editable(location, text)
+    found = location_requirement(location, text, file, editable=True)
+    if marker and not file.target.holds(parse_marker(marker.strip())):
+        return None
+    return with_name(found._replace(text="-e " + found.text), file)
+
+
+def direct_requirement(text: str) -> Requirement | None:
+    """`NAME @ URL`; None where it is something else."""
+    if "@" not in text:
+        return None
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        return None
+    return requirement if requirement.url else None
+
+
+def check_editable(location: str, text: str) -> None:
+    if location[:5].lower() != "file:" and not (is_url(location) and re.match(VCS_SCHEME, location, re.IGNORECASE)):
+        raise BoundError(f"expected a project's directory or a VCS URL after -e, found {without_credentials(text)!r}")
+
+
+def bound_requirement(requirement: Requirement, target: Target, editable: bool = False) -> BoundRequirement:
+    """A PEP 508 requirement whose marker holds."""
+    name = requirement.name
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    if requirement.url is None:
+        return BoundRequirement(
+            canonicalize_name(name), f"{name}{extras}{requirement.specifier}", requirement.specifier
+        )
+    url = requirement.url
+    if not re.match(r"[a-z][a-z0-9+.-]+:", url, re.IGNORECASE):
+        url = url_of_path(target.absolute(url))
+    elif not is_url(url):
+        raise BoundError(f"expected a URL that pip knows after '@', found {without_credentials(url)!r}")
+    text = f"{name}{extras} @ {without_credentials(url)}"
+    return BoundRequirement(canonicalize_name(name), text, reference=reference_from_url(url, target, editable))
+
+
+# -- pyproject.toml and scripts
+
+
+def read_pyproject(data: dict[str, Any], path: str, target: Target) -> Bound:
+    """PEP 621 and PEP 735; Poetry's own tables where `[project]` doesn't tell the dependencies."""
+    project = get_table(data, "project")
+    dynamic = get_list(project, "dynamic", str, "project")
+    if "poetry" in get_table(data, "tool") and ("project" not in data or "dependencies" in dynamic):
+        return read_poetry_project(data, path, target)
+    if "project" not in data and "dependency-groups" not in data:
+        raise BoundError("expected [project], [dependency-groups] or [tool.poetry], found none of them", 1)
+    if "dependencies" in dynamic:
+        raise BoundError(
+            "project.dynamic: the build alone tells the dependencies (give a lock)", place="project.dynamic"
+        )
+    extras, table = extra_entries(project), get_table(data, "dependency-groups")
+    groups = frozenset(by_normal_name(table, "dependency-groups"))
+    entries = entries_of(project, "dependencies", "project")
+    for extra in sorted(chosen_extras(target.selection, frozenset(extras))):
+        entries += extras[extra]
+    done: set[str] = set()
+    for group in sorted(chosen_groups(target.selection, groups)):
+        entries += group_entries(table, group, done)
+    name = canonicalize_name(get_as(project, "name", str, "project") or "")
+    requirements = (*python_requirement(project, "project"), *entry_requirements(entries, name, extras, target))
+    return Bound(requirements, frozenset({name} - {""}), frozenset(extras), groups)
+
+
+def entries_of(table: Mapping[str, Any], key: str, place: str) -> list[Entry]:
+    """The texts of an array of requirements, with their places."""
+    return [(f"{place_of(place, key)}[{n}]", text) for n, text in enumerate(get_list(table, key, str, place))]
+
+
+def by_normal_name(table: dict[str, Any], place: str) -> dict[str, str]:
+    """The members of a table of extras or groups by their normalised names."""
+    found: dict[str, str] = {}
+    for name in table:
+        other = found.setdefault(canonicalize_name(name), name)
+        if other != name:
+            raise BoundError(f"{place}: {name!r} and {other!r} are the same name", place=place_of(place, name))
+    return found
+
+
+def extra_entries(project: dict[str, Any]) -> dict[str, list[Entry]]:
+    """The requirements of each extra (PEP 621)."""
+    place = "project.optional-dependencies"
+    table = get_table(project, "optional-dependencies", "project")
+    return {name: entries_of(table, key, place) for name, key in by_normal_name(table, place).items()}
+
+
+def group_entries(table: dict[str, Any], name: str, done: set[str], including: tuple[str, ...] = ()) -> Iterator[Entry]:
+    """A group's requirements and those of the groups that it includes, each once (PEP 735)."""
+    keys = by_normal_name(table, "dependency-groups")
+    if name in done:
+        return
+    place = place_of("dependency-groups", keys[name])
+    for number, member in enumerate(checked(table[keys[name]], list, place)):
+        at = place_of(place, number)
+        if isinstance(member, str):
+            yield at, member
+            continue
+        included = included_group(member, at)
+        if included not in keys:
+            raise BoundError(f"{at}: there is no group {included!r}", place=at)
+        if included in (*including, name):
+            raise BoundError(f"{at}: the groups include each other in a circle", place=at)
+        yield from group_entries(table, included, done, (*including, name))
+    done.add(name)
+
+
+def included_group(member: object, place: str) -> str:
+    """`{include-group = "NAME"}`"""
+    if not isinstance(member, dict) or list(member) != ["include-group"]:
+        raise BoundError(f"{place}: expected a string or {{include-group = …}}, found {shown(member)}", place=place)
+    return canonicalize_name(get_required(member, "include-group", str, place))
+
+
+def python_requirement(table: Mapping[str, Any], place: str = "") -> list[BoundRequirement]:
+    """What `requires-python` demands of the interpreter; nothing where it is absent."""
+    text = get_as(table, "requires-python", str, place)
+    if text is None:
+        return []
+    specifier = parse_specifier(text, place_of(place, "requires-python"))
+    return [BoundRequirement("python", f"python{specifier}", specifier)]
+
+
+def entry_requirements(
+    entries: list[Entry], project: str, extras: Mapping[str, list[Entry]], target: Target
+) -> Iterator[BoundRequirement]:
+    """The requirements whose markers hold; one on the project itself stands for those of its extras."""
+    expanded: set[str] = set()
+    for place, text in entries:
+        requirement = parse_requirement(text, place)
+        if not target.holds(requirement.marker):
+            continue
+        if not project or canonicalize_name(requirement.name) != project:
+            yield bound_requirement(requirement, target)
+            continue
+        for extra in sorted(set(map(canonicalize_name, requirement.extras)) - expanded):
+            expanded.add(extra)
+            entries.extend(extras.get(extra, ()))  # the loop reaches them
+
+
+def read_script(data: dict[str, Any], path: str, target: Target) -> Bound:  # noqa: ARG001
+    """PEP 723."""
+    entries = entries_of(data, "dependencies", "")
+    return Bound((*python_requirement(data), *entry_requirements(entries, "", {}, target)))
+
+
+def load_script(text: str) -> dict[str, Any]:
+    """The TOML of a script's `# /// script` block, on the lines where it stands (PEP 723)."""
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    start = end = 0
+    for number, line in enumerate(lines, 1):
+        if line != "# /// script" or number < end:
+            continue
+        if start:
+            raise BoundError("a second `# /// script` block", number)
+        start, end = number, block_end(lines, number)
+    if not start:
+        raise BoundError("expected a `# /// script` block, found none", 1)
+    return load_toml("\n" * start + "\n".join(line[2:] for line in lines[start : end - 1]))
+
+
+def block_end(lines: list[str], start: int) -> int:
+    """The number of the last `# ///` among the comment lines after a block's start."""
+    end = 0
+    for number, line in enumerate(lines[start:], start + 1):
+        if line != "#" and not line.startswith("# "):
+            break
+        end = number if line == "# ///" else end
+    if not end:
+        raise BoundError("expected `# ///` after this block, found none", start)
+    return end
+
+
+# -- tools' locks
+
+
+def read_poetry_project(data: dict[str, Any], path: str, target: Target) -> Bound:
+    """A pyproject.toml whose dependencies stand in `[tool.poetry]`."""
+    raise BoundError(f"Poetry's tables are not read yet ({path}, {len(data)}, {target})")
+
+
+# -- the table of formats
+
+
+class Format(NamedTuple):
+    """A kind of bound file. `read(data, path, target)` gets what `load(text)` gives; errors need not name the file."""
+
+    title: str  # in the error that lists the formats
+    names: str  # pattern of the whole file name
+    content: str  # pattern somewhere in the text of a file of another name (re.MULTILINE)
+    load: Callable[[str], Any]
+    read: Callable[[Any, str, Target], Bound]
+
+
+# what a requirements file begins with, after comments and blank lines
+FIRST_LINE = (
+    r"\A(?:[^\S\n]*(?:#.*)?\n){0,10000}[^\S\n]*(?:(?:#.*)?\Z|-[a-zA-Z-]|[./]|file:|[a-z+]+://"
+    r"|[\w.-]+[^\S\n]*(?:\[.*\][^\S\n]*)?(?:[=<>!~]=|\(?[^\S\n]*[<>=]|[@;\\]|#|$))"
+)
+
+FORMATS = (
+    Format(
+        "pyproject.toml",
+        r"pyproject\.toml",
+        r"^\[(project|dependency-groups|tool\.poetry)\]",
+        load_toml,
+        read_pyproject,
+    ),
+    Format("*.py (PEP 723)", r".*\.pyw?", r"^# /// script$", load_script, read_script),
+    Format(
+        "requirements files",
+        r".*\.(txt|in|pip)|(requirements|constraints)([^.]*|.*\.lock)",
+        FIRST_LINE,
+        str.splitlines,
+        read_requirements,
+    ),
+)
+
+
+def format_of(path: str, text: str) -> Format:
+    """By the file's name, else by its content."""
+    name = os.path.basename(path)
+    for form in FORMATS:
+        if re.fullmatch(form.names, name, re.IGNORECASE | re.DOTALL):
+            return form
+    for form in FORMATS:
+        if re.search(form.content, text, re.MULTILINE):
+            return form
+    titles = ", ".join(form.title for form in FORMATS)
+    raise BoundError(f"a format that envlock doesn't know (it knows {titles})", file=path)
+
+
+def read_bounds(paths: Sequence[str], target: Target, stdin: bool = True) -> Bound:
+    """The union of what bound files demand; `-` is standard input, where that may be read."""
+    if "-" in paths and not stdin:
+        raise BoundError("a bound from standard input cannot be read again")
+    bounds = [read_bound(path, target) for path in paths]
+    union = Bound(
+        tuple(requirement for bound in bounds for requirement in bound.requirements),
+        *(frozenset().union(*parts) for parts in list(zip(*bounds))[1:]),
+    )
+    check_selection(union, target.selection, ", ".join(paths))
+    return union
+
+
+def read_bound(path: str, target: Target) -> Bound:
+    """One bound file and those that it names."""
+    text = ""
+    try:
+        text = read_standard_input() if path == "-" else target.read_text(path)
+        path = "<stdin>" if path == "-" else path
+        form = format_of(path, text)
+        bound = form.read(form.load(text), path, target)
+    except BoundError as error:
+        line = line_of(text, error.place) if error.place else 0
+        raise error.at(path, line) from None
+    except RecursionError:
+        raise BoundError("nested too deeply", file=path) from None
+    requirements = (each if each.file else each._replace(file=path) for each in bound.requirements)
+    return bound._replace(requirements=tuple(requirements))
+
+
+def read_standard_input() -> str:
+    """What standard input gives."""
+    try:
+        return decode(sys.stdin.buffer.read(SIZE_LIMIT + 1))
+    except (OSError, ValueError, AttributeError) as error:
+        raise BoundError(f"standard input cannot be read ({error})") from None
+
+
+def line_of(text: str, place: str) -> int:
+    """About where a value stands: the parsers of TOML and JSON tell no lines, so its keys are looked for in turn."""
+    position, key = 0, ""
+    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", place):
+        if name:
+            key = re.escape(name)
+            pattern, count = rf"^[^\n\S]*(?:# )?\[+[^]\n]*\b{key}\b[^]\n]*\]|[\"']?\b{key}\b[\"']?[^\n\S]*[=:]", 0
+        elif re.match(r"[^\n\S]*\[\[", text[position : position + 80]):
+            pattern, count = rf"^[^\n\S]*\[\[{key}\]\]", int(index)
+        else:
+            pattern, count = r"\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|\{[^{}\n]*\}", int(index)
+            position = text.find("[", position) + 1
+        starts = [match.start() for match in re.finditer(pattern, text[position:], re.MULTILINE)]
+        if len(starts) <= count:
+            break
+        position += starts[count]
+    return text.count("\n", 0, position) + 1
+
+
+def check_selection(bound: Bound, selection: Selection, files: str) -> None:
+    """A name that no bound file has is an error."""
+    asked = (
+        ("extra", selection.extras, bound.extras),
+        ("group", selection.groups | selection.no_groups, bound.groups),
+        ("extra or group", selection.options, bound.extras | bound.groups),
+    )
+    for kind, names, known in asked:
+        for name in sorted(names - known):
+            has = f"it has {', '.join(sorted(known))}" if known else "it has none"
+            raise BoundError(f"there is no {kind} {name!r} ({has})", file=files)
 
 
 # ======================================================================================================================
@@ -1308,8 +2326,8 @@ def check(interpreter: Interpreter, bound: Bound, policy: Policy) -> list[Findin
     return [finding._replace(executable=interpreter.executable) for finding in findings]
 
 
-def _by_name(entries: Iterable[_Named], policy: Policy) -> dict[str, list[_Named]]:
-    grouped: dict[str, list[_Named]] = {}
+def _by_name(entries: Iterable[Named], policy: Policy) -> dict[str, list[Named]]:
+    grouped: dict[str, list[Named]] = {}
     for entry in entries:
         if entry.name not in policy.ignore:
             grouped.setdefault(entry.name, []).append(entry)
@@ -1364,7 +2382,7 @@ def _same_version(one: str, other: str) -> bool:
     if one == other:
         return True
     try:
-        return Version(one) == Version(other)
+        return bool(Version(one) == Version(other))
     except InvalidVersion:
         return False
 

@@ -37,7 +37,18 @@ NAMES = (
     "InvalidMarker, InvalidRequirement, InvalidSpecifier, InvalidVersion, Marker, Requirement, Specifier, "
     "SpecifierSet, Version, canonicalize_name, default_environment"
 )
-MODULES = ["_parser", "_structures", "markers", "ranges", "_ranges", "requirements", "specifiers", "tags", "utils", "version"]
+MODULES = [
+    "_parser",
+    "_structures",
+    "markers",
+    "ranges",
+    "_ranges",
+    "requirements",
+    "specifiers",
+    "tags",
+    "utils",
+    "version",
+]
 
 # Regular expressions searched in a test's node id, and why it doesn't apply.
 EXCLUDED: list[tuple[str, str]] = []
@@ -70,7 +81,9 @@ def make_venv() -> Path:
     if not (folder / "complete").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         packages = ["pytest", "pretend", "hypothesis", "flit_core"]
-        subprocess.run([str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages], check=True)
+        subprocess.run(
+            [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages], check=True
+        )
         (folder / "complete").touch()
     return python
 
@@ -89,7 +102,19 @@ def main() -> int:
     sdist, python = fetch_sdist(), make_venv()
     path = os.pathsep.join(map(str, [write_shim(), ROOT, Path(__file__).parent]))
     files = [f"tests/{name}" for name in FILES]
-    command = [str(python), "-m", "pytest", "-q", "-p", "packaging_suite", "-p", "no:cacheprovider", "--no-header", "--tb=short", *files]
+    command = [
+        str(python),
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "packaging_suite",
+        "-p",
+        "no:cacheprovider",
+        "--no-header",
+        "--tb=short",
+        *files,
+    ]
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=sdist, env=environment, stdout=subprocess.PIPE, text=True)
     print(done.stdout[-20000:])
