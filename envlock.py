@@ -45,7 +45,7 @@ else:
             if not bases:
                 return super().__new__(cls, name, bases, body)
             fields = body["__annotations__"]
-            record = namedtuple(
+            record = namedtuple(  # noqa: PYI024
                 name, fields, defaults=[body[field] for field in fields if field in body], module=__name__
             )
             for key in set(body) - set(fields) - {"__annotations__", "__module__", "__qualname__"}:
@@ -891,12 +891,14 @@ class Target:
     def __init__(
         self,
         environment: Callable[[], Mapping[str, str]],
-        selection: Selection = Selection(),  # noqa: B008 - a tuple, immutable
+        selection: Selection = Selection(),
         directory: str = "",
+        stdin: str | None = None,
     ) -> None:
         self.environment = environment  # called only if a marker or requires-python must be judged
         self.selection = selection
         self.directory = directory  # what relative paths mean; empty: the working directory
+        self.stdin = stdin  # what the bound "-" holds; None where it can't be one
         self.files: list[str] = []  # absolute, in the order of reading; a file looked for and not found too
 
     def absolute(self, path: str) -> str:
@@ -1236,11 +1238,7 @@ def archive_identity(filename: str) -> tuple[str, str]:
 
 def is_version(text: str) -> bool:
     """Whether a text is a PEP 440 version."""
-    try:
-        Version(text)
-    except InvalidVersion:
-        return False
-    return True
+    return _as_version(text) is not None
 
 
 def project_name(directory: str, target: Target) -> str:
@@ -1837,10 +1835,8 @@ def format_of(path: str, text: str) -> Format:
     raise BoundError(f"a format that envlock doesn't know (it knows {titles})", file=path)
 
 
-def read_bounds(paths: Sequence[str], target: Target, stdin: bool = True) -> Bound:
-    """The union of what bound files demand; `-` is standard input, where that may be read."""
-    if "-" in paths and not stdin:
-        raise BoundError("a bound from standard input cannot be read again")
+def read_bounds(paths: Sequence[str], target: Target) -> Bound:
+    """The union of what bound files demand; `-` is standard input."""
     bounds = [read_bound(path, target) for path in paths]
     union = Bound(
         tuple(requirement for bound in bounds for requirement in bound.requirements),
@@ -1850,12 +1846,26 @@ def read_bounds(paths: Sequence[str], target: Target, stdin: bool = True) -> Bou
     return union
 
 
+def read_standard_input(paths: Sequence[str]) -> str | None:
+    """What standard input gives, if a bound is to be read from it: once for all targets."""
+    if "-" not in paths:
+        return None
+    try:
+        return decode(sys.stdin.buffer.read(SIZE_LIMIT + 1))
+    except BoundError as error:
+        raise error.at("<stdin>") from None
+    except (OSError, ValueError, AttributeError) as error:
+        raise BoundError(f"standard input cannot be read ({error})") from None
+
+
 def read_bound(path: str, target: Target) -> Bound:
     """One bound file and those that it names."""
     text = ""
     try:
-        text = read_standard_input() if path == "-" else target.read_text(path)
-        path = "<stdin>" if path == "-" else path
+        if path == "-" and target.stdin is not None:
+            path, text = "<stdin>", target.stdin
+        else:
+            text = target.read_text(path)
         form = format_of(path, text)
         bound = form.read(form.load(text), path, target)
     except BoundError as error:
@@ -1865,14 +1875,6 @@ def read_bound(path: str, target: Target) -> Bound:
         raise BoundError("nested too deeply", file=path) from None
     requirements = (each if each.file else each._replace(file=path) for each in bound.requirements)
     return bound._replace(requirements=tuple(requirements))
-
-
-def read_standard_input() -> str:
-    """What standard input gives."""
-    try:
-        return decode(sys.stdin.buffer.read(SIZE_LIMIT + 1))
-    except (OSError, ValueError, AttributeError) as error:
-        raise BoundError(f"standard input cannot be read ({error})") from None
 
 
 def line_of(text: str, place: str) -> int:
@@ -1928,7 +1930,7 @@ def describe_interpreter(user_site: "bool | None" = None) -> "dict[str, Any]":  
     """Tell, as JSON data, where this Python's packages lie, without running a start-up file.
 
     Works before, while and after `site` runs, and under -S. `user_site` says whether a usual start has the user site;
-    None: as this one. `sites` are directories in the order of sys.path, existing or not; `user` is the user site or null.
+    None: as this one. `sites` are directories in sys.path's order, existing or not; `user` is the user site or null.
     """
     import os
     import site
@@ -2173,25 +2175,15 @@ def _distribution(site: str, entry: str, record: str, linked: set[str]) -> Distr
     # Each part of a record's name is escaped, so one dash divides it; an egg's may end with -py3.8 and a platform.
     plain = len(parts) == 2 or (len(parts) > 2 and suffix != "dist-info" and parts[2].startswith("py"))
     name, version = (parts[0], parts[1]) if plain else ("", "")
-    if not _is_version(version) or not _is_name(name):
+    if not is_version(version) or not _is_name(name):
         name, version = _recorded_name_and_version(record)
     develop = site if canonicalize_name(name) in linked and stem == entry[:-9] and len(parts) == 1 else ""
     label = f"{name}-{version}" if name and version else stem
     return Distribution(canonicalize_name(name), version, label, site, record, develop)
 
 
-def _is_version(text: str) -> bool:
-    if text.replace(".", "0").isdigit() and text[0] != "." and text[-1] != "." and ".." not in text:
-        return True
-    try:
-        Version(text)
-    except InvalidVersion:
-        return False
-    return True
-
-
 def _is_name(text: str) -> bool:
-    return bool(re.match(r"(?i)[a-z0-9]([a-z0-9._-]*[a-z0-9])?\Z", text))
+    return bool(re.fullmatch(PROJECT_NAME, text))
 
 
 def _recorded_name_and_version(record: str) -> tuple[str, str]:
@@ -2227,7 +2219,7 @@ def _zipped_metadata(egg: str) -> bytes:
 def recorded_reference(distribution: Distribution) -> DirectReference | None:
     """What a distribution's direct_url.json tells (PEP 610); None for an index install, or if the file is no use."""
     if distribution.develop:
-        return DirectReference("directory", _file_url(distribution.develop), editable=True)
+        return DirectReference("directory", url_of_path(os.path.abspath(distribution.develop)), editable=True)
     path = f"{distribution.record}/direct_url.json"
     if not os.path.exists(path):  # nearly always: cheaper than an exception
         return None
@@ -2255,12 +2247,6 @@ def _recorded_reference(data: dict[str, Any]) -> DirectReference:
     if info.get("hash"):
         hashes.add(info["hash"].replace("=", ":", 1).lower())
     return DirectReference("archive", url, subdirectory=subdirectory, hashes=frozenset(hashes))
-
-
-def _file_url(path: str) -> str:
-    from urllib.request import pathname2url
-
-    return "file://" + pathname2url(os.path.abspath(path))
 
 
 # ======================================================================================================================
@@ -2307,7 +2293,8 @@ def validate(
     """
     interpreter = ask_interpreters([exe] if exe else [], user_site)[0]
     paths = [bounds] if isinstance(bounds, str) else list(bounds)
-    return check(interpreter, read_bounds(paths, Target(interpreter.environment, selection)), policy)
+    target = Target(interpreter.environment, selection, stdin=read_standard_input(paths))
+    return check(interpreter, read_bounds(paths, target), policy)
 
 
 def check(interpreter: Interpreter, bound: Bound, policy: Policy) -> list[Finding]:
@@ -2379,12 +2366,7 @@ def _record_findings(records: list[Distribution], asked: list[BoundRequirement],
 
 def _same_version(one: str, other: str) -> bool:
     """PEP 440 equality, the local label included; text where either is no PEP 440 version."""
-    if one == other:
-        return True
-    try:
-        return bool(Version(one) == Version(other))
-    except InvalidVersion:
-        return False
+    return one == other or (is_version(one) and is_version(other) and Version(one) == Version(other))
 
 
 def mismatch(distribution: Distribution, requirement: BoundRequirement) -> str:
@@ -2750,11 +2732,11 @@ def _validate_command(options: argparse.Namespace) -> int:
     interpreters = ask_interpreters(
         options.exe_before + options.exe_after, (options.user_site_before or options.user_site_after) or None
     )
-    selection, policy = _selection(options), _policy(options)
-    reports = [
-        (one, check(one, read_bounds(options.bound, Target(one.environment, selection)), policy))
-        for one in interpreters
-    ]
+    selection, policy, stdin = _selection(options), _policy(options), read_standard_input(options.bound)
+    reports = []
+    for one in interpreters:
+        bound = read_bounds(options.bound, Target(one.environment, selection, stdin=stdin))
+        reports.append((one, check(one, bound, policy)))
     findings = [finding for _, found in reports for finding in found]
     _report(options, reports, findings)
     code: int = getattr(options, "code", None) or 3

@@ -1,4 +1,4 @@
-"""Real environments for the tests: virtual environments with fabricated records, and envlock run in a process of its own."""
+"""Real environments for the tests: virtual environments with fabricated records, and envlock in its own process."""
 
 from __future__ import annotations
 
@@ -94,6 +94,7 @@ class TestCase(unittest.TestCase):
     """A test case with a scratch folder and, for the whole class, one environment."""
 
     environment: Environment
+    _class_folder: tempfile.TemporaryDirectory[str]
     maxDiff = None
 
     @classmethod

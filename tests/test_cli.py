@@ -12,7 +12,8 @@ import unittest
 from pathlib import Path
 
 import envlock
-from tests.support import CLEAN, DATA, ENVLOCK, Environment, TestCase, envlock as run_envlock, run
+from tests.support import CLEAN, DATA, ENVLOCK, Environment, TestCase, run
+from tests.support import envlock as run_envlock
 
 
 class ValidateTest(TestCase):

@@ -193,7 +193,7 @@ class SiteDirectoriesTest(TestCase):
         return done.stdout.splitlines()
 
     def assert_as_started(self, python: Path, env: dict[str, str] | None = None) -> envlock.Interpreter:
-        """The site directories that exist stand on a real start's sys.path, in that order, and nothing else of `site`'s."""
+        """The site directories that exist are those of a real start's sys.path, in that order."""
         code = f"import sys; sys.path.insert(0, {str(ENVLOCK.parent)!r}); import envlock, json; "
         inside = run([python, "-c", code + "print(json.dumps(envlock.describe_interpreter()))"], env=env)
         path = [entry for entry in self.started(python, env=env) if "-packages" in entry]
@@ -211,7 +211,7 @@ class SiteDirectoriesTest(TestCase):
 
     def test_a_virtual_environment_has_its_own_alone(self) -> None:
         asked = self.assert_as_started(self.environment.python)
-        self.assertEqual([Path(site) for site in asked.sites][0], self.environment.site)
+        self.assertEqual(Path(asked.sites[0]), self.environment.site)
         self.assertIsNone(asked.user)
         self.assertEqual(Path(asked.prefix), self.environment.path)
 

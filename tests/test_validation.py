@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import envlock
 from tests.support import TestCase, add_record
@@ -17,7 +18,7 @@ class ValidationTest(TestCase):
         self.site.mkdir()
 
     def check(
-        self, *requirements: str, version: tuple[int, int, int] = (3, 13, 0), **policy: object
+        self, *requirements: str, version: tuple[int, int, int] = (3, 13, 0), **policy: Any
     ) -> list[tuple[str, str, str]]:
         """(package, dependency, explain) of each finding against lines of a requirements file."""
         path = self.write("requirements.txt", "".join(f"{line}\n" for line in requirements))
@@ -26,10 +27,10 @@ class ValidationTest(TestCase):
         return self.compare(bound, version, **policy)
 
     def compare(
-        self, bound: envlock.Bound, version: tuple[int, int, int] = (3, 13, 0), **policy: object
+        self, bound: envlock.Bound, version: tuple[int, int, int] = (3, 13, 0), **policy: Any
     ) -> list[tuple[str, str, str]]:
         interpreter = envlock.Interpreter("/env/python", "cpython", version, "/env", (str(self.site),), None, {})
-        self.findings = envlock.check(interpreter, bound, envlock.Policy(**policy))  # type: ignore[arg-type]
+        self.findings = envlock.check(interpreter, bound, envlock.Policy(**policy))
         return [(one.package, one.dependency, one.explain) for one in self.findings]
 
     def locked(self, *requirements: envlock.BoundRequirement) -> envlock.Bound:
@@ -176,7 +177,7 @@ class VersionsTest(ValidationTest):
 
 
 class DirectReferenceTest(ValidationTest):
-    def differs(self, asked: str | envlock.DirectReference, recorded: dict[str, object] | None) -> str:
+    def differs(self, asked: str | envlock.DirectReference, recorded: dict[str, Any] | None) -> str:
         """The detail of the one finding; empty if the record satisfies the requirement."""
         record = add_record(self.site, "pkg", "1.0", recorded)
         if isinstance(asked, str):
@@ -191,7 +192,7 @@ class DirectReferenceTest(ValidationTest):
 
     def git(
         self, url: str = "https://host.example/pkg.git", revision: str = "v1", commit: str = COMMIT
-    ) -> dict[str, object]:
+    ) -> dict[str, Any]:
         return {"url": url, "vcs_info": {"vcs": "git", "requested_revision": revision, "commit_id": commit}}
 
     def test_a_pin_takes_an_index_install_and_an_archive_from_a_file(self) -> None:
