@@ -2528,7 +2528,12 @@ def write_file(path: str, data: bytes) -> None:
 # Command line
 # ======================================================================================================================
 
-_OUTPUTS = ("display", "json", "write", "exit")
+_OUTPUTS = {
+    "display": "print a table (the default)",
+    "json": "print a JSON array",
+    "write": "write delimited text to a file",
+    "exit": "print nothing, answer by the exit status",
+}
 
 _DESCRIPTION = """\
 Keep a Python environment equal to its lock file.
@@ -2566,7 +2571,7 @@ exit status:
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser; a command's options are added only if its word stands in `argv`, since each costs a run time."""
+    """The parser for these words; what they can't need is left out, since building it is a third of a short run."""
     import argparse
 
     class Parser(argparse.ArgumentParser):
@@ -2578,30 +2583,36 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"envlock {__version__}")
     _add_general_options(parser, "before")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands", prog="envlock")
-    for name, (summary, epilog, add_options) in _COMMANDS.items():
+    for name in _named(_COMMANDS, argv) or _COMMANDS:
+        summary, epilog, add_options = _COMMANDS[name]
         command = commands.add_parser(
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=epilog, **style
         )
-        if name in argv:
-            add_options(command)
+        add_options(command, argv)
     return parser
 
 
-def _add_validate_options(command: argparse.ArgumentParser) -> None:
+def _named(words: Iterable[str], argv: Sequence[str]) -> list[str]:
+    return [word for word in words if word in argv]
+
+
+def _add_validate_options(command: argparse.ArgumentParser, argv: Sequence[str]) -> None:
     _add_general_options(command, "after")
     _add_comparison_options(command)
     outputs = command.add_subparsers(
         dest="output", metavar="OUTPUT", title="output (default: display)", prog=command.prog
     )
-    for name, what in (("display", "print a table"), ("exit", "print nothing, answer by the exit status")):
-        output = outputs.add_parser(name, help=what, allow_abbrev=False)
-        output.add_argument("--code", metavar="N", type=_code, help="exit status if not aligned, 1 to 255 (default: 3)")
-    outputs.add_parser("json", help="print a JSON array", allow_abbrev=False)
-    write = outputs.add_parser("write", help="write delimited text to a file", allow_abbrev=False)
-    write.add_argument("-o", "--output", dest="path", metavar="FILE", required=True, help="the file to write")
-    write.add_argument(
-        "-d", "--delimiter", metavar="CHAR", type=_delimiter, default=",", help="between columns (default: a comma)"
-    )
+    for name in _named(_OUTPUTS, argv) or (_OUTPUTS if _named(("-h", "--help"), argv) else ()):
+        output = outputs.add_parser(name, help=_OUTPUTS[name], allow_abbrev=False)
+        if name in ("display", "exit"):
+            output.add_argument(
+                "--code", metavar="N", type=_code, help="exit status if not aligned, 1 to 255 (default: 3)"
+            )
+        if name == "write":
+            output.add_argument("-o", "--output", dest="path", metavar="FILE", required=True, help="the file to write")
+            output.add_argument(
+                "-d", "--delimiter", metavar="CHAR", type=_delimiter, default=",", help="between columns (default: ,)"
+            )
 
 
 def _add_general_options(parser: argparse.ArgumentParser, place: str) -> None:
@@ -2689,7 +2700,7 @@ _delimiter.__name__ = "single character"
 
 
 # Command word: what it does, the end of its help, its options.
-_COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = {
+_COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser, Sequence[str]], None]]] = {
     "validate": (
         "compare an environment with a lock file, and print what differs",
         _VALIDATE_EPILOG,

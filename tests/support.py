@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import tempfile
 import unittest
+import zipfile
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -122,3 +123,22 @@ class TestCase(unittest.TestCase):
     def assertRefused(self, done: subprocess.CompletedProcess[str], message: str) -> None:
         """One line on standard error, exit 2, nothing on standard output."""
         self.assertEqual((done.stderr, done.stdout, done.returncode), (f"envlock: error: {message}\n", "", 2))
+
+
+def make_wheel(folder: Path, name: str, version: str, requires: Sequence[str] = ()) -> Path:
+    """Write a wheel with one empty module, as a build backend would."""
+    stem = f"{name.replace('-', '_')}-{version}"
+    record = f"{stem}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    files = {
+        f"{name.replace('-', '_')}.py": f'__version__ = "{version}"\n',
+        f"{record}/METADATA": metadata + "".join(f"Requires-Dist: {requirement}\n" for requirement in requires),
+        f"{record}/WHEEL": "Wheel-Version: 1.0\nGenerator: envlock-tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for inside, text in files.items():
+            archive.writestr(inside, text)
+        archive.writestr(f"{record}/RECORD", "".join(f"{inside},,\n" for inside in (*files, f"{record}/RECORD")))
+    return path

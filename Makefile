@@ -1,0 +1,24 @@
+PYTHON ?= python3
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+demo: ## the whole story, offline, in a throw-away virtual environment
+	@$(PYTHON) tests/demo.py
+
+test: ## the unit and behaviour tests, offline, on PYTHON (default: python3)
+	@$(PYTHON) -m unittest discover -t . -s tests
+
+lint: ## ruff and mypy --strict (installs them below .cache)
+	@$(PYTHON) tests/check.py lint
+
+check: ## what CI runs: lint, the tests on every interpreter found, conformance
+	@$(PYTHON) tests/check.py
+
+conformance: ## compare with the packaging tools themselves (installs them below .cache)
+	@$(PYTHON) tests/check.py conformance
+
+bench: ## cost side by side with a bare start and with other tools (installs them below .cache)
+	@$(PYTHON) tests/bench.py
+
+.PHONY: help demo test lint check conformance bench

@@ -1,0 +1,121 @@
+"""What CI runs: lint, the tests on every interpreter found, conformance. `check.py [lint | test | conformance]...`"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import subprocess
+import sys
+import venv
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = Path(os.environ.get("ENVLOCK_CACHE", ROOT / ".cache"))
+DEV_TOOLS = ("ruff==0.17.6", "mypy==2.4.1")
+FEWEST_INTERPRETERS = 4
+AT_ONCE = 2
+
+# Prints what tells two interpreters apart, if they can run the tests at all.
+PROBE = "import sys, venv; print(sys.version_info >= (3, 8), sys.implementation.name, '%d.%d' % sys.version_info[:2])"
+
+
+class Tally:
+    """Checks passed and failed, over everything that ran."""
+
+    def __init__(self) -> None:
+        self.passed = self.failed = 0
+
+    def add(self, title: str, passed: int, failed: int, output: str) -> None:
+        self.passed += passed
+        self.failed += failed
+        print(f"{'FAILED' if failed else 'ok':8}{title}: {passed} passed, {failed} failed", flush=True)
+        if failed:
+            print(output, flush=True)
+
+
+def run(command: list[str], **options: str) -> tuple[int, str]:
+    env = {**os.environ, "ENVLOCK_CACHE": str(CACHE), **options}
+    done = subprocess.run(
+        command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+def interpreters() -> dict[str, str]:
+    """One interpreter of each implementation and version on this machine: {"cpython 3.8": path}."""
+    places = os.environ["PATH"].split(os.pathsep) + glob.glob(os.path.expanduser("~/.pyenv/versions/*/bin"))
+    places.append(str(CACHE / "pythons" / "bin"))
+    found: dict[str, str] = {}
+    for place in places:
+        for path in sorted(glob.glob(f"{place}/python3*") + glob.glob(f"{place}/pypy3*")):
+            if not re.fullmatch(r"(python|pypy)3(\.\d+)?t?", os.path.basename(path)) or not os.access(path, os.X_OK):
+                continue
+            status, output = run([path, "-c", PROBE])
+            words = output.split()
+            if status == 0 and words[:1] == ["True"]:
+                found.setdefault(" ".join(words[1:]), path)
+    return dict(sorted(found.items(), key=lambda item: (item[0].split()[0], int(item[0].rpartition(".")[2]))))
+
+
+def dev_tool(name: str) -> str:
+    """The path of a development tool, installed below the cache."""
+    folder = CACHE / "dev"
+    bin_folder = folder / ("Scripts" if os.name == "nt" else "bin")
+    stamp = folder / "installed"
+    if not stamp.exists() or stamp.read_text() != "\n".join(DEV_TOOLS):
+        venv.create(folder, with_pip=True, clear=True)
+        status, output = run([str(bin_folder / "python"), "-m", "pip", "install", "-q", *DEV_TOOLS])
+        if status:
+            raise SystemExit(output)
+        stamp.write_text("\n".join(DEV_TOOLS))
+    return str(bin_folder / name)
+
+
+def lint(tally: Tally) -> None:
+    for words in (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "--strict")):
+        status, output = run([dev_tool(words[0]), *words[1:]])
+        tally.add(" ".join(words), status == 0, status != 0, output)
+
+
+def test(tally: Tally) -> None:
+    found = interpreters()
+    print("interpreters:", ", ".join(found), flush=True)
+    if len(found) < FEWEST_INTERPRETERS:
+        tally.add(f"at least {FEWEST_INTERPRETERS} interpreters", 0, 1, "only " + ", ".join(found))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = pool.map(lambda python: run(["make", "-s", "test", f"PYTHON={python}"]), found.values())
+        for name, (status, output) in zip(found, results):
+            ran = re.search(r"^Ran (\d+) tests?", output, re.MULTILINE)
+            total = int(ran[1]) if ran else 0
+            bad = sum(map(int, re.findall(r"(?:failures|errors|unexpected successes)=(\d+)", output)))
+            skipped = sum(map(int, re.findall(r"skipped=(\d+)", output)))
+            failed = max(bad, int(status != 0 or not total))
+            tally.add(f"make test on {name} ({skipped} skipped)", max(total - failed - skipped, 0), failed, output)
+
+
+def conformance(tally: Tally) -> None:
+    scripts = sorted((ROOT / "tests" / "conformance").glob("*.py"))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = pool.map(lambda script: run([sys.executable, str(script)]), scripts)
+        for script, (status, output) in zip(scripts, results):
+            said = re.findall(r"^.*: (\d+) comparisons, (\d+) failures$", output, re.MULTILINE)
+            passed, failed = (int(number) for number in said[-1]) if said else (0, 0)
+            bad = max(failed, int(status != 0 or not passed))
+            tally.add(f"conformance/{script.name}", passed - failed, bad, output)
+
+
+PARTS = {"lint": lint, "test": test, "conformance": conformance}
+
+
+def main() -> int:
+    tally = Tally()
+    for name in sys.argv[1:] or PARTS:
+        PARTS[name](tally)
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

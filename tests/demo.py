@@ -1,0 +1,93 @@
+"""The whole story, offline, in a throw-away virtual environment: `make demo`. Ends with 1 if any step isn't as told."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.support import ENVLOCK, make_wheel, run
+
+
+def say(text: str) -> None:
+    print(f"\n# {text}")
+
+
+class Story:
+    """Commands run in a scratch project, shown with their output; a status that wasn't expected is kept."""
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        self.python = project / (".venv/Scripts/python.exe" if os.name == "nt" else ".venv/bin/python")
+        self.surprises: list[str] = []
+
+    def pip(self, *arguments: str) -> None:
+        command = [self.python, "-m", "pip", "-q", "--disable-pip-version-check", *arguments]
+        local = ["--no-index", "--find-links", "wheels"] if arguments[0] == "install" else []
+        done = run([*command, *local], cwd=self.project, env={"PIP_CONFIG_FILE": os.devnull})
+        print(f"$ pip {' '.join(arguments)}")
+        if done.returncode:
+            self.surprises.append(f"pip {arguments[0]}: {done.stderr}")
+
+    def freeze(self, lock: str) -> None:
+        done = run([self.python, "-m", "pip", "freeze"], cwd=self.project)
+        (self.project / lock).write_text(done.stdout, encoding="utf-8")
+        print(f"$ pip freeze > {lock}")
+
+    def envlock(self, *arguments: str, status: int) -> None:
+        done = run([sys.executable, ENVLOCK, "-e", ".venv", *arguments], cwd=self.project)
+        shown = (done.stdout + done.stderr).replace(f"{self.project}{os.sep}", "")
+        print(f"$ python3 envlock.py -e .venv {' '.join(arguments)}\n{shown}[exit status {done.returncode}]")
+        if done.returncode != status:
+            self.surprises.append(f"envlock {' '.join(arguments)}: exit status {done.returncode}, not {status}")
+
+
+def tell(story: Story) -> None:
+    (story.project / "requirements.txt").write_text("web-client==2.32.3\n", encoding="utf-8")
+    say("A project asks for one package; pip installs what that needs, too.")
+    story.pip("install", "-r", "requirements.txt")
+    story.envlock("validate", "--bound", "requirements.txt", status=3)
+    say("Those are fine if the file need not name everything:")
+    story.envlock("validate", "--bound", "requirements.txt", "--superset", status=0)
+    say("A lock file names everything; an equal environment prints nothing.")
+    story.freeze("requirements.lock")
+    story.envlock("validate", "--bound", "requirements.lock", status=0)
+    say("Drift: a package is added, one is upgraded, one is gone.")
+    make_wheel(story.project / "wheels", "url-parts", "1.27.0")
+    story.pip("install", "--upgrade", "url-parts", "colour-tools")
+    story.pip("uninstall", "-y", "char-tables")
+    story.envlock("validate", "--bound", "requirements.lock", status=3)
+    story.envlock("validate", "--bound", "requirements.lock", "json", status=3)
+    say("Repaired by the tool that made it:")
+    story.pip("install", "-r", "requirements.lock")
+    story.pip("uninstall", "-y", "colour-tools")
+    story.envlock("validate", "--bound", "requirements.lock", status=0)
+
+
+def main() -> int:
+    folder = Path(tempfile.mkdtemp(prefix="envlock-demo-")).resolve()
+    try:
+        project = folder / "project"
+        wheels = project / "wheels"
+        make_wheel(wheels, "web-client", "2.32.3", ["url-parts<2", "char-tables"])
+        for name, version in (("url-parts", "1.26.0"), ("char-tables", "3.3.2"), ("colour-tools", "0.4.6")):
+            make_wheel(wheels, name, version)
+        print(f"$ python3 -m venv .venv   # in {project}")
+        made = run([sys.executable, "-m", "venv", ".venv"], cwd=project)
+        if made.returncode:
+            print(made.stdout + made.stderr)
+            return 1
+        story = Story(project)
+        tell(story)
+        print("".join(f"\nNot as told: {surprise}" for surprise in story.surprises))
+        return 1 if story.surprises else 0
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
