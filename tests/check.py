@@ -76,7 +76,7 @@ def dev_tool(name: str) -> str:
 def lint(tally: Tally) -> None:
     for words in (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "--strict")):
         status, output = run([dev_tool(words[0]), *words[1:]])
-        tally.add(" ".join(words), status == 0, status != 0, output)
+        tally.add(" ".join(words), int(status == 0), int(status != 0), output)
 
 
 def test(tally: Tally) -> None:
