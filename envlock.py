@@ -1200,7 +1200,7 @@ def url_of_path(path: str) -> str:
         return "file:" + pathname2url(path)
     from urllib.parse import quote
 
-    return "file://" + quote(os.fsencode(path))
+    return "file://" + quote(path.encode("utf-8", "surrogateescape"))
 
 
 def path_of_url(url: str, target: Target) -> str:
@@ -1214,6 +1214,14 @@ def path_of_url(url: str, target: Target) -> str:
 
         return target.absolute(url2pathname(path))
     return target.absolute(unquoted(path))
+
+
+def real_path(path: str) -> str:
+    """Without symbolic links, as far as there can be such a file at all."""
+    try:
+        return os.path.normcase(os.path.realpath(path))
+    except (OSError, ValueError):  # a NUL, a loop, a character that the file system can't encode
+        return path
 
 
 def unquoted(text: str) -> str:
@@ -2430,16 +2438,19 @@ def _same_url(one: str, other: str) -> bool:
 
 def _comparable_url(url: str) -> str:
     """A URL without what doesn't name the resource: credentials, a trailing `.git` or `/`, the fragment, quoting."""
-    from urllib.parse import unquote, urlsplit
+    from urllib.parse import urlsplit
 
     scp = re.match(r"(?:[^/@:]+@)?([^/:@]{2,}):(?!//)(.*)\Z", url)  # git's own host:path
-    parts = urlsplit(f"ssh://{scp[1]}/{scp[2].lstrip('/')}" if scp and "://" not in url else url)
-    path = unquote(parts.path).rstrip("/")
+    try:
+        parts = urlsplit(f"ssh://{scp[1]}/{scp[2].lstrip('/')}" if scp and "://" not in url else url)
+    except ValueError:
+        return url
+    path = unquoted(parts.path).rstrip("/")
     path = path[:-4] if path.endswith(".git") else path
     scheme = parts.scheme.lower().rpartition("+")[2]
     host = parts.netloc.rpartition("@")[2].lower()
     if scheme == "file":
-        host, path = "", os.path.normcase(os.path.realpath(path))
+        host, path = "", real_path(path)
     return f"{scheme}://{host}{path}?{parts.query}"
 
 

@@ -270,6 +270,13 @@ class DirectReferenceTest(ValidationTest):
         other = {"url": self.folder.as_uri(), "dir_info": {}}
         self.assertNotEqual(self.differs(f"pkg @ {source.as_uri()}", other), "")
 
+    def test_a_url_that_is_none_is_only_the_same_as_itself(self) -> None:
+        for url in ("http://[::1", "git@[x:y", "file:///a%00b", ""):
+            asked = envlock.DirectReference("archive", url)
+            with self.subTest(url=url):
+                self.assertEqual(self.differs(asked, {"url": url, "archive_info": {}}), "")
+                self.assertNotEqual(self.differs(asked, {"url": "https://host.example/x.whl", "archive_info": {}}), "")
+
     def test_the_editable_flag_must_agree(self) -> None:
         url = self.folder.as_uri()
         editable = {"url": url, "dir_info": {"editable": True}}
