@@ -1,0 +1,116 @@
+"""Costs side by side in one run, as medians of interleaved rounds: `make bench`. Ratios count, not milliseconds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = Path(os.environ.get("ENVLOCK_CACHE", ROOT / ".cache"))
+FETTER = "fetter==4.0.1"
+ROUNDS = 21
+# The records of an installer don't differ in what is read of them: a directory's name.
+SIZES = (10, 325, 2000)
+
+
+def timed(command: list[str]) -> float:
+    """Milliseconds of one run; its verdict doesn't matter here, that it ran does."""
+    start = time.perf_counter()
+    done = subprocess.run(  # not from here: `-c` would find this envlock.py first
+        command, cwd=os.sep, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    elapsed = (time.perf_counter() - start) * 1000
+    if done.returncode not in (0, 3) or b"Traceback" in done.stderr:
+        raise SystemExit(f"{command}: {done.stderr.decode()}")
+    return elapsed
+
+
+def compare(commands: dict[str, list[str]], rounds: int = ROUNDS) -> dict[str, float]:
+    """Median milliseconds of each command, all in turn in each round; the first is the base of the differences."""
+    for command in commands.values():
+        timed(command)
+    times: dict[str, list[float]] = {title: [] for title in commands}
+    for _ in range(rounds):
+        for title, command in commands.items():
+            times[title].append(timed(command))
+    base = next(iter(times.values()))
+    for title, taken in times.items():
+        more = statistics.median(one - start for one, start in zip(taken, base))
+        print(f"  {title:44} {statistics.median(taken):7.1f} ms  {more:+7.1f} ms")
+    return {title: statistics.median(one - start for one, start in zip(taken, base)) for title, taken in times.items()}
+
+
+def tool(requirement: str) -> Path:
+    """The folder of commands of a tool, installed below the cache."""
+    name = requirement.partition("=")[0]
+    folder = CACHE / "bench" / name
+    scripts = folder / ("Scripts" if os.name == "nt" else "bin")
+    if not (scripts / name).exists():
+        venv.create(folder, with_pip=True, clear=True)
+        subprocess.run([str(scripts / "python"), "-m", "pip", "install", "-q", requirement], check=True)
+    return scripts
+
+
+class Fabricated:
+    """A virtual environment that holds a number of records, its lock, and envlock as `pip install` leaves it."""
+
+    def __init__(self, folder: Path, packages: int) -> None:
+        venv.create(folder, with_pip=False, symlinks=True)
+        self.python = str(folder / "bin" / "python")
+        site = next((folder / "lib").glob("*/site-packages"))
+        names = [(f"package_number_{number}", f"1.{number}.{number % 7}") for number in range(packages)]
+        for name, version in names:
+            record = site / f"{name}-{version}.dist-info"
+            record.mkdir()
+            (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        self.lock = str(folder / "requirements.lock")
+        Path(self.lock).write_text("".join(f"{name.replace('_', '-')}=={version}\n" for name, version in names))
+        shutil.copy(ROOT / "envlock.py", site)
+        compiled = "import py_compile; py_compile.compile(" + repr(str(site / "envlock.py")) + ")"
+        subprocess.run([self.python, "-c", compiled], check=True)
+        self.installed = [self.python, "-c", "import sys; from envlock import main; sys.exit(main())"]
+
+
+def bench_validate(folder: Path) -> None:
+    made = {size: Fabricated(folder / str(size), size) for size in SIZES}
+    one = made[325]
+    words = ["validate", "--bound", one.lock]
+    fetter = str(tool(FETTER) / "fetter")
+    print("validate, 325 packages, lock by pip freeze, no cache:")
+    more = compare(
+        {
+            "bare start (python -c pass)": [one.python, "-c", "pass"],
+            "python envlock.py validate": [one.python, str(ROOT / "envlock.py"), *words],
+            "envlock validate (installed)": [*one.installed, *words],
+            "fetter validate, no cache": [fetter, "-c", "0", "-e", one.python, *words],
+        }
+    )
+    share = more["python envlock.py validate"] / more["fetter validate, no cache"]
+    print(f"  envlock.py costs {share:.2f} of what fetter costs (beyond a bare start)")
+    print("validate, growth with the number of packages (installed envlock):")
+    growth = compare(
+        {f"{size} packages": [*each.installed, "validate", "--bound", each.lock] for size, each in made.items()}
+    )
+    each = (growth["2000 packages"] - growth["325 packages"]) / (2000 - 325) * 1000
+    print(f"  {each:.0f} microseconds a package")
+
+
+def main() -> int:
+    print(f"{sys.implementation.name} {sys.version.split()[0]}, {os.cpu_count()} cores, medians of {ROUNDS} rounds")
+    folder = Path(tempfile.mkdtemp(prefix="envlock-bench-"))
+    try:
+        bench_validate(folder)
+    finally:
+        shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
