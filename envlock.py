@@ -52,6 +52,15 @@ def excerpt(text: object) -> str:
     return shown if len(str(text)) <= 80 else shown + "..."
 
 
+class Shown:
+    """What is shown in a debugger as `<Version('1.0')>`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}({str(self)!r})>"
+
+
 def canonicalize_name(name: str) -> str:
     """Normalise a project, extra or group name (PEP 503)."""
     if name.replace("-", "").isalnum() and "--" not in name and name == name.lower():
@@ -98,7 +107,7 @@ def _key_comparison(method: str) -> Callable[[Version, object], Any]:
     return comparison
 
 
-class Version:
+class Version(Shown):
     """A PEP 440 version."""
 
     __slots__ = ("dev", "epoch", "key", "local", "post", "pre", "release")
@@ -168,9 +177,6 @@ class Version:
     def __str__(self) -> str:
         return f"{self.public}+{self.local}" if self.local else self.public
 
-    def __repr__(self) -> str:
-        return f"<Version({str(self)!r})>"
-
     @property
     def base_version(self) -> str:
         release = ".".join(map(str, self.release))
@@ -208,10 +214,12 @@ class Version:
         return self.release[2] if len(self.release) > 2 else 0
 
 
-def _as_version(item: Version | str) -> Version | None:
+def _as_version(item: object) -> Version | None:
     """What is installed may call itself anything: None for what is no PEP 440 version."""
+    if isinstance(item, Version):
+        return item
     try:
-        return item if isinstance(item, Version) else Version(item)
+        return Version(item) if isinstance(item, str) else None
     except InvalidVersion:
         return None
 
@@ -258,7 +266,7 @@ _COMPARISONS: dict[str, Callable[[Version, Version], bool]] = {
 }
 
 
-class Specifier:
+class Specifier(Shown):
     """One PEP 440 clause, such as `>=1.0`."""
 
     __slots__ = ("_configured", "_wanted", "_wildcard", "operator", "version")
@@ -313,9 +321,10 @@ class Specifier:
         """Whether the version satisfies this; pre-releases do too, unless they are excluded explicitly."""
         return _contains((self,), version, self._configured if prereleases is None else prereleases)
 
-    __contains__ = contains
+    def __contains__(self, version: object) -> bool:
+        return _contains((self,), version, self._configured)
 
-    def admits(self, item: Version | str, version: Version | None) -> bool:
+    def admits(self, item: object, version: Version | None) -> bool:
         """The bare comparison; `version` is the parsed item, None for what is no PEP 440 version."""
         if self._wanted is None:  # ===
             return str(item).lower() == self.version.lower()
@@ -346,9 +355,6 @@ class Specifier:
     def __str__(self) -> str:
         return self.operator + self.version
 
-    def __repr__(self) -> str:
-        return f"<Specifier({str(self)!r})>"
-
 
 def _specifier_hint(text: str) -> str:
     """What somebody who wrote `=1.0`, `=>1.0` or `1.0` meant."""
@@ -358,7 +364,7 @@ def _specifier_hint(text: str) -> str:
     return f" (did you mean '{match[1][::-1] if len(match[1]) == 2 else '=='}{match[2]}'?)"
 
 
-def _contains(specifiers: Iterable[Specifier], item: Version | str, prereleases: bool | None) -> bool:
+def _contains(specifiers: Iterable[Specifier], item: object, prereleases: bool | None) -> bool:
     """PEP 440: pre-releases count where nothing else is there to choose, and one version leaves no choice."""
     version = _as_version(item)
     if prereleases is False and version is not None and version.is_prerelease:
@@ -366,7 +372,7 @@ def _contains(specifiers: Iterable[Specifier], item: Version | str, prereleases:
     return all(specifier.admits(item, version) for specifier in specifiers)
 
 
-class SpecifierSet:
+class SpecifierSet(Shown):
     """PEP 440 clauses that a version must satisfy all, such as `>=1.0,<2`; none admit any version."""
 
     __slots__ = ("_configured", "_specifiers")
@@ -386,7 +392,8 @@ class SpecifierSet:
         """Whether the version satisfies every clause; pre-releases do too, unless they are excluded explicitly."""
         return _contains(self._specifiers, version, self._configured if prereleases is None else prereleases)
 
-    __contains__ = contains
+    def __contains__(self, version: object) -> bool:
+        return _contains(self._specifiers, version, self._configured)
 
     def __iter__(self) -> Iterator[Specifier]:
         return iter(self._specifiers)
@@ -411,9 +418,6 @@ class SpecifierSet:
 
     def __str__(self) -> str:
         return ",".join(map(str, self._canonical()))
-
-    def __repr__(self) -> str:
-        return f"<SpecifierSet({str(self)!r})>"
 
 
 # ======================================================================================================================
@@ -530,7 +534,7 @@ def _marker_tokens(text: str) -> list[str]:
     while not tokens or tokens[-1]:
         match = match_token(text, position)
         if not match:
-            raise InvalidMarker(f"unexpected {excerpt(text[position : position + 81].lstrip())} in a marker")
+            raise InvalidMarker(f"unexpected {excerpt(text[position : position + 81].lstrip(' \t'))} in a marker")
         tokens.append(match[1])
         position = match.end()
     return tokens
@@ -651,7 +655,7 @@ def _variable(name: str, variables: dict[str, Any]) -> Any:
     return value + "local" if name == "python_full_version" and value.endswith("+") else value
 
 
-class Marker:
+class Marker(Shown):
     """A PEP 508 marker, such as `python_version >= "3.8" and os_name == "posix"`."""
 
     __slots__ = ("_parts",)
@@ -675,9 +679,6 @@ class Marker:
 
     def __str__(self) -> str:
         return _format_marker(self._parts)
-
-    def __repr__(self) -> str:
-        return f"<Marker({str(self)!r})>"
 
 
 _IDENTIFIER = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
@@ -720,7 +721,7 @@ def _found(text: str, position: int) -> str:
     return f", found {excerpt(rest)}" if rest else ""
 
 
-class Requirement:
+class Requirement(Shown):
     """A PEP 508 requirement: `name[extras] specifiers; marker` or `name[extras] @ url ; marker`."""
 
     __slots__ = ("extras", "marker", "name", "specifier", "url")
@@ -780,9 +781,6 @@ class Requirement:
         url = f" @ {self.url}" if self.url else ""
         marker = f"{' ' if url else ''}; {self.marker}" if self.marker else ""
         return f"{self.name}{extras}{self.specifier}{url}{marker}"
-
-    def __repr__(self) -> str:
-        return f"<Requirement({str(self)!r})>"
 
 
 # ======================================================================================================================

@@ -38,7 +38,18 @@ NAMES = (
     "InvalidMarker, InvalidRequirement, InvalidSpecifier, InvalidVersion, Marker, Requirement, Specifier, "
     "SpecifierSet, Version, canonicalize_name, default_environment"
 )
-MODULES = ["_parser", "_structures", "markers", "ranges", "_ranges", "requirements", "specifiers", "tags", "utils", "version"]
+MODULES = [
+    "_parser",
+    "_structures",
+    "markers",
+    "ranges",
+    "_ranges",
+    "requirements",
+    "specifiers",
+    "tags",
+    "utils",
+    "version",
+]
 
 # What of packaging isn't promised, and which tests are about it, as regular expressions searched in a test's node id.
 EXCLUDED = {
@@ -81,7 +92,7 @@ EXCLUDED = {
     "a SpecifierSet made from Specifier objects": ["::test_create_from_specifiers"],
     "the argument installed of SpecifierSet.contains": [
         "::test_specifier_contains_installed_prereleases",
-        "::TestSpecifierSetToRangeEquivalence::test_contains_equivalent.[^_]",
+        r"::TestSpecifierSetToRangeEquivalence::test_contains_equivalent\[",
     ],
     "& of sets": [
         "::test_specifiers_combine(_deduplicates)?$",
@@ -107,7 +118,6 @@ EXCLUDED = {
         "test_markers.py::test_chaining_associativity_and_str",
         "test_markers.py::test_hash_eq_for_combined_markers",
         "test_markers.py::test_evaluation_of_combined_markers",
-        "test_markers.py::test_str_preserves_nested_group_precedence",
     ],
     "the argument context of Marker.evaluate, and that a missing variable is a KeyError": [
         "::test_environment_with_no_extras",
@@ -148,7 +158,9 @@ def make_venv() -> Path:
     if not (folder / "complete").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         packages = ["pytest", "pretend", "hypothesis", "flit_core"]
-        subprocess.run([str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages], check=True)
+        subprocess.run(
+            [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages], check=True
+        )
         (folder / "complete").touch()
     return python
 
@@ -167,9 +179,21 @@ def main() -> int:
     sdist, python = fetch_sdist(), make_venv()
     path = os.pathsep.join(map(str, [write_shim(), ROOT, Path(__file__).parent]))
     files = [f"tests/{name}" for name in FILES]
-    command = [str(python), "-m", "pytest", "-q", "-p", "packaging_suite", "-p", "no:cacheprovider", "--no-header", "--tb=short", *files]
+    command = [
+        str(python),
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "packaging_suite",
+        "-p",
+        "no:cacheprovider",
+        "--no-header",
+        "--tb=short",
+        *files,
+    ]
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=sdist, env=environment, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, cwd=sdist, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     print(done.stdout[-20000:] if done.returncode else "")
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|error|deselected)", done.stdout)}
     failures = counts.get("failed", 0) + counts.get("error", 0) + (done.returncode not in (0, 1))
