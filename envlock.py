@@ -534,7 +534,8 @@ def _marker_tokens(text: str) -> list[str]:
     while not tokens or tokens[-1]:
         match = match_token(text, position)
         if not match:
-            raise InvalidMarker(f"unexpected {excerpt(text[position : position + 81].lstrip(' \t'))} in a marker")
+            rest = text[position : position + 81].lstrip(" \t")
+            raise InvalidMarker(f"unexpected {excerpt(rest)} in a marker")
         tokens.append(match[1])
         position = match.end()
     return tokens
