@@ -272,10 +272,11 @@ class Specifier(Shown):
     __slots__ = ("_configured", "_wanted", "_wildcard", "operator", "version")
 
     def __init__(self, text: str, prereleases: bool | None = None) -> None:
-        match = re.match(r"\s*(===|[~=!<>]=|[<>])\s*(.*)", text, re.DOTALL)
-        if not match:
+        clause = text.strip()
+        length = 3 if clause.startswith("===") else 2 if clause[1:2] == "=" else 1
+        self.operator, self.version = clause[:length], clause[length:].lstrip()
+        if self.operator not in _COMPARISONS and length != 3:
             raise InvalidSpecifier(f"invalid version specifier {excerpt(text)}{_specifier_hint(text)}")
-        self.operator, self.version = match[1], match[2].rstrip()
         self._configured = prereleases
         self._wildcard = self.version.endswith(".*") and self.operator in ("==", "!=")
         self._wanted = self._parse_version(text)
@@ -324,6 +325,10 @@ class Specifier(Shown):
     def __contains__(self, version: object) -> bool:
         return _contains((self,), version, self._configured)
 
+    def is_pin_of(self, item: object) -> bool:
+        """Whether this is `==` and the very text."""
+        return item == self.version and self.operator == "==" and not self._wildcard
+
     def admits(self, item: object, version: Version | None) -> bool:
         """The bare comparison; `version` is the parsed item, None for what is no PEP 440 version."""
         if self._wanted is None:  # ===
@@ -364,8 +369,10 @@ def _specifier_hint(text: str) -> str:
     return f" (did you mean '{match[1][::-1] if len(match[1]) == 2 else '=='}{match[2]}'?)"
 
 
-def _contains(specifiers: Iterable[Specifier], item: object, prereleases: bool | None) -> bool:
+def _contains(specifiers: Sequence[Specifier], item: object, prereleases: bool | None) -> bool:
     """PEP 440: pre-releases count where nothing else is there to choose, and one version leaves no choice."""
+    if prereleases is not False and len(specifiers) == 1 and specifiers[0].is_pin_of(item):
+        return True  # most comparisons with a lock end here, nothing parsed
     version = _as_version(item)
     if prereleases is False and version is not None and version.is_prerelease:
         return False
@@ -684,7 +691,7 @@ class Marker(Shown):
 
 _IDENTIFIER = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
 _REQUIREMENT_HEAD = r"[ \t]*([A-Za-z0-9][A-Za-z0-9._-]*)[ \t]*(\[[^\]]*\]?)?[ \t]*(@[ \t]*)?"
-_CLAUSE = r"(===\s*[^\s;)]*|(?:[~=!<>]=|[<>])\s*[^\s,;)=<>]+)[ \t]*(,[ \t]*)?"
+_CLAUSE = r"[ \t]*(===\s*[^\s;)]*|(?:[~=!<>]=|[<>])\s*[^\s,;)=<>]+)[ \t]*(,?)[ \t]*"
 
 
 def _parse_extras(text: str | None) -> set[str]:
@@ -701,25 +708,25 @@ def _parse_extras(text: str | None) -> set[str]:
 
 def _parse_specifiers(text: str, position: int, name: str) -> tuple[int, str]:
     """specifiers = '(' many? ')' | many?        many = specifier (',' specifier)* ','?"""
-    parenthesis = re.compile(r"\([ \t]*").match(text, position)
-    position = parenthesis.end() if parenthesis else position
+    parenthesised = text.startswith("(", position)
+    position += parenthesised
     found = []
-    match_token = re.compile(_CLAUSE).match
-    match = match_token(text, position)
+    match_clause = re.compile(_CLAUSE).match
+    match = match_clause(text, position)
     while match:
         found.append(match[1])
         position = match.end()
-        match = match_token(text, position) if match[2] else None
-    if parenthesis:
-        if text[position : position + 1] != ")":
-            raise InvalidRequirement(f"expected ')' after the version specifier of {name!r}{_found(text, position)}")
-        position += 1
+        match = match_clause(text, position) if match[2] else None
+    if parenthesised:
+        rest = text[position:].lstrip(" \t")
+        if not rest.startswith(")"):
+            raise InvalidRequirement(f"expected ')' after the version specifier of {name!r}{_found(rest)}")
+        position = len(text) - len(rest) + 1
     return position, ",".join(found)
 
 
-def _found(text: str, position: int) -> str:
-    rest = text[position : position + 81].strip()
-    return f", found {excerpt(rest)}" if rest else ""
+def _found(rest: str) -> str:
+    return f", found {excerpt(rest.strip())}" if rest.strip() else ""
 
 
 class Requirement(Shown):
@@ -732,7 +739,7 @@ class Requirement(Shown):
     def __init__(self, text: str) -> None:
         head = re.match(_REQUIREMENT_HEAD, text)
         if not head or head[1][-1] in ".-":
-            raise InvalidRequirement(f"expected a package name{_found(text, 0)}")
+            raise InvalidRequirement(f"expected a package name{_found(text)}")
         self.name, self.url, self.marker = head[1], None, None
         self.extras = _parse_extras(head[2])
         position, specifiers = head.end(), ""
@@ -742,7 +749,7 @@ class Requirement(Shown):
             position, specifiers = _parse_specifiers(text, position, self.name)
         try:
             self.specifier = SpecifierSet(specifiers)
-            self.marker = self._parse_marker(text, position, specifiers)
+            self.marker = self._parse_marker(text[position:].lstrip(" \t"), specifiers)
         except (InvalidSpecifier, InvalidMarker) as error:
             raise InvalidRequirement(str(error)) from None
 
@@ -754,18 +761,16 @@ class Requirement(Shown):
         self.url = match[0]
         return match.end()
 
-    def _parse_marker(self, text: str, position: int, specifiers: str) -> Marker | None:
+    def _parse_marker(self, rest: str, specifiers: str) -> Marker | None:
         """(';' marker)?"""
-        match = re.compile(r"[ \t]*(;|\Z)").match(text, position)
-        if match:
-            return Marker(text[match.end() :]) if match[1] else None
-        after = self.url or f"{self.name}{specifiers}"
-        found = _found(text, position)
+        if not rest or rest[0] == ";":
+            return Marker(rest[1:]) if rest else None
         if self.url:
             hint = " (a blank must stand before ';')" if self.url.endswith(";") else ""
-            raise InvalidRequirement(f"expected ' ;' and a marker after {excerpt(after)}{found}{hint}")
+            raise InvalidRequirement(f"expected ' ;' and a marker after {excerpt(self.url)}{_found(rest)}{hint}")
         what = "',' or ';'" if specifiers else "a version specifier"
-        raise InvalidRequirement(f"expected {what} after {excerpt(after)}{found}{_specifier_hint(text[position:])}")
+        after = excerpt(f"{self.name}{specifiers}")
+        raise InvalidRequirement(f"expected {what} after {after}{_found(rest)}{_specifier_hint(rest)}")
 
     def _identity(self) -> tuple[object, ...]:
         extras = frozenset(map(canonicalize_name, self.extras))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 VERSION = "26.3"
-SCALE = 1500  # a 370th of the number of cases
+SCALE = 1000  # a 370th of the number of cases
 PARTS = 20
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("ENVLOCK_CACHE") or ROOT / ".cache")
