@@ -77,6 +77,15 @@ def excerpt(text: object) -> str:
     return shown if len(str(text)) <= 80 else shown + "..."
 
 
+class Shown:
+    """What is shown in a debugger as `<Version('1.0')>`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}({str(self)!r})>"
+
+
 def canonicalize_name(name: str) -> str:
     """Normalise a project, extra or group name (PEP 503)."""
     if name.replace("-", "").isalnum() and "--" not in name and name == name.lower():
@@ -123,7 +132,7 @@ def _key_comparison(method: str) -> Callable[[Version, object], Any]:
     return comparison
 
 
-class Version:
+class Version(Shown):
     """A PEP 440 version."""
 
     __slots__ = ("dev", "epoch", "key", "local", "post", "pre", "release")
@@ -193,9 +202,6 @@ class Version:
     def __str__(self) -> str:
         return f"{self.public}+{self.local}" if self.local else self.public
 
-    def __repr__(self) -> str:
-        return f"<Version({str(self)!r})>"
-
     @property
     def base_version(self) -> str:
         release = ".".join(map(str, self.release))
@@ -233,10 +239,12 @@ class Version:
         return self.release[2] if len(self.release) > 2 else 0
 
 
-def _as_version(item: Version | str) -> Version | None:
+def _as_version(item: object) -> Version | None:
     """What is installed may call itself anything: None for what is no PEP 440 version."""
+    if isinstance(item, Version):
+        return item
     try:
-        return item if isinstance(item, Version) else Version(item)
+        return Version(item) if isinstance(item, str) else None
     except InvalidVersion:
         return None
 
@@ -283,16 +291,17 @@ _COMPARISONS: dict[str, Callable[[Version, Version], bool]] = {
 }
 
 
-class Specifier:
+class Specifier(Shown):
     """One PEP 440 clause, such as `>=1.0`."""
 
     __slots__ = ("_configured", "_wanted", "_wildcard", "operator", "version")
 
     def __init__(self, text: str, prereleases: bool | None = None) -> None:
-        match = re.match(r"\s*(===|[~=!<>]=|[<>])\s*(.*)", text, re.DOTALL)
-        if not match:
+        clause = text.strip()
+        length = 3 if clause.startswith("===") else 2 if clause[1:2] == "=" else 1
+        self.operator, self.version = clause[:length], clause[length:].lstrip()
+        if self.operator not in _COMPARISONS and length != 3:
             raise InvalidSpecifier(f"invalid version specifier {excerpt(text)}{_specifier_hint(text)}")
-        self.operator, self.version = match[1], match[2].rstrip()
         self._configured = prereleases
         self._wildcard = self.version.endswith(".*") and self.operator in ("==", "!=")
         self._wanted = self._parse_version(text)
@@ -338,9 +347,14 @@ class Specifier:
         """Whether the version satisfies this; pre-releases do too, unless they are excluded explicitly."""
         return _contains((self,), version, self._configured if prereleases is None else prereleases)
 
-    __contains__ = contains
+    def __contains__(self, version: object) -> bool:
+        return _contains((self,), version, self._configured)
 
-    def admits(self, item: Version | str, version: Version | None) -> bool:
+    def is_pin_of(self, item: object) -> bool:
+        """Whether this is `==` and the very text."""
+        return item == self.version and self.operator == "==" and not self._wildcard
+
+    def admits(self, item: object, version: Version | None) -> bool:
         """The bare comparison; `version` is the parsed item, None for what is no PEP 440 version."""
         if self._wanted is None:  # ===
             return str(item).lower() == self.version.lower()
@@ -371,9 +385,6 @@ class Specifier:
     def __str__(self) -> str:
         return self.operator + self.version
 
-    def __repr__(self) -> str:
-        return f"<Specifier({str(self)!r})>"
-
 
 def _specifier_hint(text: str) -> str:
     """What somebody who wrote `=1.0`, `=>1.0` or `1.0` meant."""
@@ -383,15 +394,17 @@ def _specifier_hint(text: str) -> str:
     return f" (did you mean '{match[1][::-1] if len(match[1]) == 2 else '=='}{match[2]}'?)"
 
 
-def _contains(specifiers: Iterable[Specifier], item: Version | str, prereleases: bool | None) -> bool:
+def _contains(specifiers: Sequence[Specifier], item: object, prereleases: bool | None) -> bool:
     """PEP 440: pre-releases count where nothing else is there to choose, and one version leaves no choice."""
+    if prereleases is not False and len(specifiers) == 1 and specifiers[0].is_pin_of(item):
+        return True  # most comparisons with a lock end here, nothing parsed
     version = _as_version(item)
     if prereleases is False and version is not None and version.is_prerelease:
         return False
     return all(specifier.admits(item, version) for specifier in specifiers)
 
 
-class SpecifierSet:
+class SpecifierSet(Shown):
     """PEP 440 clauses that a version must satisfy all, such as `>=1.0,<2`; none admit any version."""
 
     __slots__ = ("_configured", "_specifiers")
@@ -411,7 +424,8 @@ class SpecifierSet:
         """Whether the version satisfies every clause; pre-releases do too, unless they are excluded explicitly."""
         return _contains(self._specifiers, version, self._configured if prereleases is None else prereleases)
 
-    __contains__ = contains
+    def __contains__(self, version: object) -> bool:
+        return _contains(self._specifiers, version, self._configured)
 
     def __iter__(self) -> Iterator[Specifier]:
         return iter(self._specifiers)
@@ -436,9 +450,6 @@ class SpecifierSet:
 
     def __str__(self) -> str:
         return ",".join(map(str, self._canonical()))
-
-    def __repr__(self) -> str:
-        return f"<SpecifierSet({str(self)!r})>"
 
 
 # ======================================================================================================================
@@ -555,7 +566,8 @@ def _marker_tokens(text: str) -> list[str]:
     while not tokens or tokens[-1]:
         match = match_token(text, position)
         if not match:
-            raise InvalidMarker(f"unexpected {excerpt(text[position : position + 81].lstrip())} in a marker")
+            rest = text[position : position + 81].lstrip(" \t")
+            raise InvalidMarker(f"unexpected {excerpt(rest)} in a marker")
         tokens.append(match[1])
         position = match.end()
     return tokens
@@ -676,7 +688,7 @@ def _variable(name: str, variables: dict[str, Any]) -> Any:
     return value + "local" if name == "python_full_version" and value.endswith("+") else value
 
 
-class Marker:
+class Marker(Shown):
     """A PEP 508 marker, such as `python_version >= "3.8" and os_name == "posix"`."""
 
     __slots__ = ("_parts",)
@@ -701,13 +713,10 @@ class Marker:
     def __str__(self) -> str:
         return _format_marker(self._parts)
 
-    def __repr__(self) -> str:
-        return f"<Marker({str(self)!r})>"
-
 
 _IDENTIFIER = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
 _REQUIREMENT_HEAD = r"[ \t]*([A-Za-z0-9][A-Za-z0-9._-]*)[ \t]*(\[[^\]]*\]?)?[ \t]*(@[ \t]*)?"
-_CLAUSE = r"(===\s*[^\s;)]*|(?:[~=!<>]=|[<>])\s*[^\s,;)=<>]+)[ \t]*(,[ \t]*)?"
+_CLAUSE = r"[ \t]*(===\s*[^\s;)]*|(?:[~=!<>]=|[<>])\s*[^\s,;)=<>]+)[ \t]*(,?)[ \t]*"
 
 
 def _parse_extras(text: str | None) -> set[str]:
@@ -724,28 +733,28 @@ def _parse_extras(text: str | None) -> set[str]:
 
 def _parse_specifiers(text: str, position: int, name: str) -> tuple[int, str]:
     """specifiers = '(' many? ')' | many?        many = specifier (',' specifier)* ','?"""
-    parenthesis = re.compile(r"\([ \t]*").match(text, position)
-    position = parenthesis.end() if parenthesis else position
+    parenthesised = text.startswith("(", position)
+    position += parenthesised
     found = []
-    match_token = re.compile(_CLAUSE).match
-    match = match_token(text, position)
+    match_clause = re.compile(_CLAUSE).match
+    match = match_clause(text, position)
     while match:
         found.append(match[1])
         position = match.end()
-        match = match_token(text, position) if match[2] else None
-    if parenthesis:
-        if text[position : position + 1] != ")":
-            raise InvalidRequirement(f"expected ')' after the version specifier of {name!r}{_found(text, position)}")
-        position += 1
+        match = match_clause(text, position) if match[2] else None
+    if parenthesised:
+        rest = text[position:].lstrip(" \t")
+        if not rest.startswith(")"):
+            raise InvalidRequirement(f"expected ')' after the version specifier of {name!r}{_found(rest)}")
+        position = len(text) - len(rest) + 1
     return position, ",".join(found)
 
 
-def _found(text: str, position: int) -> str:
-    rest = text[position : position + 81].strip()
-    return f", found {excerpt(rest)}" if rest else ""
+def _found(rest: str) -> str:
+    return f", found {excerpt(rest.strip())}" if rest.strip() else ""
 
 
-class Requirement:
+class Requirement(Shown):
     """A PEP 508 requirement: `name[extras] specifiers; marker` or `name[extras] @ url ; marker`."""
 
     __slots__ = ("extras", "marker", "name", "specifier", "url")
@@ -755,7 +764,7 @@ class Requirement:
     def __init__(self, text: str) -> None:
         head = re.match(_REQUIREMENT_HEAD, text)
         if not head or head[1][-1] in ".-":
-            raise InvalidRequirement(f"expected a package name{_found(text, 0)}")
+            raise InvalidRequirement(f"expected a package name{_found(text)}")
         self.name, self.url, self.marker = head[1], None, None
         self.extras = _parse_extras(head[2])
         position, specifiers = head.end(), ""
@@ -765,7 +774,7 @@ class Requirement:
             position, specifiers = _parse_specifiers(text, position, self.name)
         try:
             self.specifier = SpecifierSet(specifiers)
-            self.marker = self._parse_marker(text, position, specifiers)
+            self.marker = self._parse_marker(text[position:].lstrip(" \t"), specifiers)
         except (InvalidSpecifier, InvalidMarker) as error:
             raise InvalidRequirement(str(error)) from None
 
@@ -777,18 +786,16 @@ class Requirement:
         self.url = match[0]
         return match.end()
 
-    def _parse_marker(self, text: str, position: int, specifiers: str) -> Marker | None:
+    def _parse_marker(self, rest: str, specifiers: str) -> Marker | None:
         """(';' marker)?"""
-        match = re.compile(r"[ \t]*(;|\Z)").match(text, position)
-        if match:
-            return Marker(text[match.end() :]) if match[1] else None
-        after = self.url or f"{self.name}{specifiers}"
-        found = _found(text, position)
+        if not rest or rest[0] == ";":
+            return Marker(rest[1:]) if rest else None
         if self.url:
             hint = " (a blank must stand before ';')" if self.url.endswith(";") else ""
-            raise InvalidRequirement(f"expected ' ;' and a marker after {excerpt(after)}{found}{hint}")
+            raise InvalidRequirement(f"expected ' ;' and a marker after {excerpt(self.url)}{_found(rest)}{hint}")
         what = "',' or ';'" if specifiers else "a version specifier"
-        raise InvalidRequirement(f"expected {what} after {excerpt(after)}{found}{_specifier_hint(text[position:])}")
+        after = excerpt(f"{self.name}{specifiers}")
+        raise InvalidRequirement(f"expected {what} after {after}{_found(rest)}{_specifier_hint(rest)}")
 
     def _identity(self) -> tuple[object, ...]:
         extras = frozenset(map(canonicalize_name, self.extras))
@@ -805,9 +812,6 @@ class Requirement:
         url = f" @ {self.url}" if self.url else ""
         marker = f"{' ' if url else ''}; {self.marker}" if self.marker else ""
         return f"{self.name}{extras}{self.specifier}{url}{marker}"
-
-    def __repr__(self) -> str:
-        return f"<Requirement({str(self)!r})>"
 
 
 # ======================================================================================================================

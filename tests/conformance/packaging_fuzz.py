@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 VERSION = "26.3"
-SCALE = 600  # a 360th of the number of cases
+SCALE = 1000  # a 370th of the number of cases
 PARTS = 20
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("ENVLOCK_CACHE") or ROOT / ".cache")
@@ -25,7 +25,18 @@ BLANKS = ["", "", "", " ", "  ", "\t"]
 NUMBERS = ["0", "1", "2", "3", "10", "00", "01", "2024"]
 SEPARATORS = ["", "", ".", "-", "_"]
 OPERATORS = ["==", "!=", "<=", ">=", "<", ">", "~=", "==="]
-NOISE = list("0129.-_+!*=<>~,;()[]@ \t\n'\"\\abcrv") + ["post", "dev", " and ", " or ", " in ", "not ", "\u00e9", ".*", "==="]
+NOISE = [
+    *"0129.-_+!*=<>~,;()[]@ \t\n'\"\\abcrv",
+    "post",
+    "dev",
+    " and ",
+    " or ",
+    " in ",
+    "not ",
+    "\u00e9",
+    ".*",
+    "===",
+]
 VARIABLES = [
     *("python_version", "python_full_version", "os_name", "sys_platform", "platform_release", "platform_system"),
     *("platform_version", "platform_machine", "platform_python_implementation", "implementation_name"),
@@ -38,7 +49,13 @@ ENVIRONMENTS: list[dict[str, Any]] = [
     {"python_version": "3.8", "python_full_version": "3.8.0a1", "extra": "Foo_Bar", "os_name": "nt"},
     {"python_version": "2.7", "python_full_version": "3.13.0+", "platform_release": "5.15.0-1-generic", "extra": None},
     {"extras": {"Foo_Bar", "a"}, "dependency_groups": frozenset({"a--b"}), "platform_release": "6.1", "os_name": "3.8"},
-    {"extras": "foo-bar", "dependency_groups": "", "extra": "a", "implementation_version": "7.3.11", "sys_platform": "a"},
+    {
+        "extras": "foo-bar",
+        "dependency_groups": "",
+        "extra": "a",
+        "implementation_version": "7.3.11",
+        "sys_platform": "a",
+    },
 ]
 
 
@@ -81,7 +98,9 @@ class Texts:
     def specifier(self, spaces: list[str]) -> str:
         version = self.version()
         if self.chance(0.6):
-            version = ".".join(self.pick(NUMBERS) for _ in range(self.pick([1, 2, 3]))) + self.pick(["", "", ".*", "a1"])
+            version = ".".join(self.pick(NUMBERS) for _ in range(self.pick([1, 2, 3]))) + self.pick(
+                ["", "", ".*", "a1"]
+            )
         if self.chance(0.03):
             version = self.pick(["", "foo", "1.x", "lolwat,2", "a;b", "x)y"])
         return self.pick(spaces) + self.pick(OPERATORS) + self.pick(spaces) + version + self.pick(spaces)
@@ -143,8 +162,13 @@ def outcome(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 VERSION_FIELDS = (
-    "epoch release pre post dev local public base_version is_prerelease is_postrelease is_devrelease major minor micro"
-).split()
+    *("epoch", "release", "pre", "post", "dev", "local", "public", "base_version", "major", "minor", "micro"),
+    *("is_prerelease", "is_postrelease", "is_devrelease"),
+)
+
+
+def describe_name(module: Any, text: str) -> str:
+    return str(module.canonicalize_name(text))
 
 
 def describe_version(module: Any, text: str) -> list[Any]:
@@ -159,9 +183,8 @@ def compare_versions(module: Any, left: str, right: str) -> list[bool]:
 
 def describe_specifier(module: Any, kind: str, text: str, other: str, configured: bool | None) -> list[Any]:
     specifier = getattr(module, kind)(text, configured)
-    parts = [(part.operator, part.version, part.prereleases) for part in specifier] if kind == "SpecifierSet" else []
-    if kind == "Specifier":
-        parts = [(specifier.operator, specifier.version)]
+    clauses = specifier if kind == "SpecifierSet" else [specifier]
+    parts = [(clause.operator, clause.version, clause.prereleases) for clause in clauses]
     equal = [specifier == getattr(module, kind)(text), specifier == outcome(getattr(module, kind), other)]
     same_hash = hash(specifier) == hash(getattr(module, kind)(text))
     return [parts, specifier.prereleases, equal, same_hash, str(specifier)]
@@ -194,6 +217,8 @@ def cases(texts: Texts, scale: int) -> Iterator[tuple[Callable[..., Any], tuple[
     pick = texts.pick
     for _ in range(60 * scale):
         yield describe_version, (texts.any_version(),)
+    for _ in range(10 * scale):
+        yield describe_name, (texts.noisy(pick(NAMES), 0.6),)
     for _ in range(60 * scale):
         yield compare_versions, (texts.version(), texts.version())
     for _ in range(40 * scale):
@@ -219,11 +244,13 @@ def excluded(function: Callable[..., Any], theirs: Any) -> bool:
 
 def compare(seed: int, scale: int) -> tuple[int, int, list[str]]:
     """How many cases were compared, how many of them packaging accepts, and the differences."""
-    from packaging import markers, requirements, specifiers, version
+    from packaging import markers, requirements, specifiers, utils, version
 
     import envlock
 
-    theirs = type("theirs", (), {k: v for m in (markers, requirements, specifiers, version) for k, v in vars(m).items()})
+    theirs = type(
+        "theirs", (), {k: v for m in (markers, requirements, specifiers, utils, version) for k, v in vars(m).items()}
+    )
     count = valid = 0
     differences = []
     for function, arguments in cases(Texts(seed), scale):

@@ -92,7 +92,7 @@ EXCLUDED = {
     "a SpecifierSet made from Specifier objects": ["::test_create_from_specifiers"],
     "the argument installed of SpecifierSet.contains": [
         "::test_specifier_contains_installed_prereleases",
-        "::TestSpecifierSetToRangeEquivalence::test_contains_equivalent.[^_]",
+        r"::TestSpecifierSetToRangeEquivalence::test_contains_equivalent\[",
     ],
     "& of sets": [
         "::test_specifiers_combine(_deduplicates)?$",
@@ -118,7 +118,6 @@ EXCLUDED = {
         "test_markers.py::test_chaining_associativity_and_str",
         "test_markers.py::test_hash_eq_for_combined_markers",
         "test_markers.py::test_evaluation_of_combined_markers",
-        "test_markers.py::test_str_preserves_nested_group_precedence",
     ],
     "the argument context of Marker.evaluate, and that a missing variable is a KeyError": [
         "::test_environment_with_no_extras",
@@ -194,7 +193,7 @@ def main() -> int:
         *files,
     ]
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=sdist, env=environment, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, cwd=sdist, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     print(done.stdout[-20000:] if done.returncode else "")
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|error|deselected)", done.stdout)}
     failures = counts.get("failed", 0) + counts.get("error", 0) + (done.returncode not in (0, 1))
