@@ -1110,7 +1110,7 @@ URL_SCHEMES = (
 URL_PARTS = r"([a-z][a-z0-9+.-]*:(?://[^/?]*)?)([^?]*)(.*)"
 ARCHIVE_NAMES = r".*\.(whl|zip|tar|tgz|tbz|txz|tlz|tar\.(gz|bz2|xz|lz|lzma))"
 PROJECT_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-WHEEL_NAME = r"([A-Z0-9](?:[\w.]*[A-Z0-9])?)-([^-]+)(-\d[^-]*)?-[\w.]+-[\w.]+-[\w.]+\.whl"
+WHEEL_NAME = r"([A-Z0-9](?:[\w.]*[A-Z0-9])?)-([^-]+)(-\d[^-]*)?-[\w.]+-[^-]+-[^-]+\.whl"
 COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"
 
 
@@ -1162,11 +1162,9 @@ def split_revision(address: str) -> tuple[str, str]:
 
 def without_credentials(text: str) -> str:
     """URLs without user and password; a user alone, as in ssh://git@host, stays with ssh (PEP 610)."""
-    return re.sub(
-        r"((?:ssh:)?)//(?:([^/\s@:?#]*)@|[^/\s?#]*@)",
-        lambda m: f"{m[1]}//{m[2]}@" if m[1] and m[2] else f"{m[1]}//",
-        text,
-    )
+    if "@" not in text:
+        return text
+    return re.sub(r"(?:(ssh://[^/\s@:?#]+@)|(://)[^/\s?#]*@)", lambda match: match[1] or match[2], text)
 
 
 def url_of_path(path: str) -> str:
