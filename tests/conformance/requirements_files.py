@@ -359,7 +359,7 @@ def comparable(entry: Any, unnamed: bool = False) -> Any:
 def main(count: int = 4000, seed: int = 1) -> int:
     logging.disable(logging.CRITICAL)
     os.environ.update({"SET": "two==2", "NUMBER": "3"})
-    rng, session, failures = random.Random(seed), PipSession(), 0  # type: ignore[no-untyped-call]
+    rng, session, failures = random.Random(seed), PipSession(), 0
     hand = [line.encode() for line in [*LINES, *LOCATIONS, *(f"-e {location}" for location in LOCATIONS)]]
     cases = hand + [generated(rng) for _ in range(count)]
     with tempfile.TemporaryDirectory() as folder:
