@@ -944,6 +944,10 @@ UNFIT_ENCODINGS = {
 }  # slow, or no text encodings
 
 
+# the time that TOML parsers take grows with the square of a key's parts
+LONG_KEY = r"(?:\.[ \t]{0,3}[\"'\w-]{1,40}[ \t]{0,3}){100}"
+
+
 def decode(data: bytes) -> str:
     """The text of a bound file: by its byte order mark, its PEP 263 comment, else UTF-8."""
     if len(data) > SIZE_LIMIT:
@@ -968,6 +972,9 @@ def decode(data: bytes) -> str:
 
 def load_toml(text: str) -> dict[str, Any]:
     """Parse TOML."""
+    long_key = len(text) > 10_000 and re.search(LONG_KEY, text)
+    if long_key:
+        raise BoundError("invalid TOML: a key of a hundred parts", text.count("\n", 0, long_key.start()) + 1)
     try:
         data: dict[str, Any] = toml_parser().loads(text)
     except RecursionError:
@@ -1286,6 +1293,7 @@ def setup_name(text: str) -> str:
 # -- requirements files, by the rules of pip
 
 HASH_ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
+COUNT_LIMIT = 100_000  # requirements and options in one file
 LINE_LIMIT = 1 << 20  # characters, of a line with its continuations
 REQUIREMENT_LIMIT = 1 << 16  # of what stands before its options
 FLAGS = ("--no-index", "--prefer-binary", "--require-hashes", "--no-require-hashes", "--pre")
@@ -1322,8 +1330,10 @@ def file_requirements(
     lines: Iterable[str], file: RequirementsFile, finished: set[tuple[str, bool]]
 ) -> Iterator[BoundRequirement]:
     """What a file's lines demand; a file that was read before adds nothing, so that diamonds of files stay small."""
-    for number, line in logical_lines(lines):
+    for count, (number, line) in enumerate(logical_lines(lines)):
         try:
+            if count >= COUNT_LIMIT:
+                raise BoundError(f"more than {COUNT_LIMIT} requirements: no requirements file")  # noqa: TRY301
             text, options = split_options(line)
             nested = options.get("--requirement") or options.get("--constraint")
             if text or "--editable" in options:
@@ -1404,7 +1414,7 @@ def strip_comments(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]
 def expand_variables(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Replace `${NAME}`; an unset or empty variable stays as it is written."""
     for number, line in lines:
-        if "${" in line:
+        if "${" in line and len(line) <= LINE_LIMIT:
             yield number, re.sub(r"\$\{([A-Z0-9_]+)\}", lambda match: os.environ.get(match[1]) or match[0], line)
         else:
             yield number, line

@@ -236,6 +236,10 @@ def located(rng: random.Random) -> str:
     return line + rng.choice(["", "", "", " ; python_version > '3'", "; python_version < '3'", " --hash=sha256:ab"])
 
 
+def option(rng: random.Random) -> str:
+    return rng.choice(LINES)
+
+
 def joined(rng: random.Random, line: str) -> str:
     if rng.random() < 0.1 and " " in line:
         head, _, tail = line.partition(" ")
@@ -252,7 +256,7 @@ def mutated(rng: random.Random, text: str) -> str:
 
 
 def generated(rng: random.Random) -> bytes:
-    makers = [requirement, requirement, located, lambda rng: rng.choice(LINES)]
+    makers = [requirement, requirement, located, option]
     lines = [joined(rng, rng.choice(makers)(rng)) for _ in range(rng.choice([1, 1, 1, 2, 3]))]
     text = rng.choice(["\n", "\n", "\r\n"]).join(lines) + rng.choice(["", "\n"])
     if rng.random() < 0.3:
