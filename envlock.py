@@ -969,6 +969,10 @@ UNFIT_ENCODINGS = {
 }  # slow, or no text encodings
 
 
+# the time that TOML parsers take grows with the square of a key's parts
+LONG_KEY = r"(?:\.[ \t]{0,3}[\"'\w-]{1,40}[ \t]{0,3}){100}"
+
+
 def decode(data: bytes) -> str:
     """The text of a bound file: by its byte order mark, its PEP 263 comment, else UTF-8."""
     if len(data) > SIZE_LIMIT:
@@ -993,10 +997,13 @@ def decode(data: bytes) -> str:
 
 def load_toml(text: str) -> dict[str, Any]:
     """Parse TOML."""
+    long_key = len(text) > 10_000 and re.search(LONG_KEY, text)
+    if long_key:
+        raise BoundError("invalid TOML: a key of a hundred parts", text.count("\n", 0, long_key.start()) + 1)
     try:
         data: dict[str, Any] = toml_parser().loads(text)
     except RecursionError:
-        raise BoundError("nested too deeply") from None
+        raise too_deep(text) from None
     except ValueError as error:
         match = re.match(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", str(error), re.DOTALL)
         message, line = (match[1], match[2]) if match else (error, 0)
@@ -1024,12 +1031,18 @@ def load_json(text: str) -> dict[str, Any]:
     try:
         data = json.loads(text)
     except RecursionError:
-        raise BoundError("nested too deeply") from None
+        raise too_deep(text) from None
     except ValueError as error:  # an integer of thousands of digits is a bare one
         raise BoundError(f"invalid JSON: {getattr(error, 'msg', error)}", getattr(error, "lineno", 1)) from None
     if not isinstance(data, dict):
         raise BoundError(f"expected an object, found {shown(data)}", 1)
     return data
+
+
+def too_deep(text: str) -> BoundError:
+    """The error for nesting that exhausts the stack, which tells no line: the one with the most brackets is named."""
+    depths = [line.count("[") + line.count("{") for line in text.split("\n")]
+    return BoundError("nested too deeply", depths.index(max(depths)) + 1)
 
 
 def shown(value: object) -> str:
@@ -1135,7 +1148,10 @@ URL_SCHEMES = (
 URL_PARTS = r"([a-z][a-z0-9+.-]*:(?://[^/?]*)?)([^?]*)(.*)"
 ARCHIVE_NAMES = r".*\.(whl|zip|tar|tgz|tbz|txz|tlz|tar\.(gz|bz2|xz|lz|lzma))"
 PROJECT_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-WHEEL_NAME = r"([A-Z0-9](?:[\w.]*[A-Z0-9])?)-([^-]+)(-\d[^-]*)?-[\w.]+-[\w.]+-[\w.]+\.whl"
+WHEEL_NAME = (
+    r"([A-Z0-9](?:[\w.]*[A-Z0-9])?)-([^-]+)(?:-\d[^-]*)?"
+    r"-[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:-[^-.]+(?:\.[^-.]+)*){2}\.whl"
+)
 COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"
 
 
@@ -1187,11 +1203,9 @@ def split_revision(address: str) -> tuple[str, str]:
 
 def without_credentials(text: str) -> str:
     """URLs without user and password; a user alone, as in ssh://git@host, stays with ssh (PEP 610)."""
-    return re.sub(
-        r"((?:ssh:)?)//(?:([^/\s@:?#]*)@|[^/\s?#]*@)",
-        lambda m: f"{m[1]}//{m[2]}@" if m[1] and m[2] else f"{m[1]}//",
-        text,
-    )
+    if "@" not in text:
+        return text
+    return re.sub(r"(?:(ssh://[^/\s@:?#]+@)|(://)[^/\s?#]*@)", lambda match: match[1] or match[2], text)
 
 
 def url_of_path(path: str) -> str:
@@ -1308,6 +1322,7 @@ def setup_name(text: str) -> str:
 # -- requirements files, by the rules of pip
 
 HASH_ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
+COUNT_LIMIT = 100_000  # requirements and options in one file
 LINE_LIMIT = 1 << 20  # characters, of a line with its continuations
 REQUIREMENT_LIMIT = 1 << 16  # of what stands before its options
 FLAGS = ("--no-index", "--prefer-binary", "--require-hashes", "--no-require-hashes", "--pre")
@@ -1344,8 +1359,10 @@ def file_requirements(
     lines: Iterable[str], file: RequirementsFile, finished: set[tuple[str, bool]]
 ) -> Iterator[BoundRequirement]:
     """What a file's lines demand; a file that was read before adds nothing, so that diamonds of files stay small."""
-    for number, line in logical_lines(lines):
+    for count, (number, line) in enumerate(logical_lines(lines)):
         try:
+            if count >= COUNT_LIMIT:
+                raise BoundError(f"more than {COUNT_LIMIT} requirements: no requirements file")  # noqa: TRY301
             text, options = split_options(line)
             nested = options.get("--requirement") or options.get("--constraint")
             if text or "--editable" in options:
@@ -1426,7 +1443,7 @@ def strip_comments(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]
 def expand_variables(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Replace `${NAME}`; an unset or empty variable stays as it is written."""
     for number, line in lines:
-        if "${" in line:
+        if "${" in line and len(line) <= LINE_LIMIT:
             yield number, re.sub(r"\$\{([A-Z0-9_]+)\}", lambda match: os.environ.get(match[1]) or match[0], line)
         else:
             yield number, line
@@ -1439,7 +1456,13 @@ def split_options(line: str) -> tuple[str, dict[str, list[str]]]:
     if line[0] != "-" and " -" not in line:
         return line, {}
     start = 0 if line[0] == "-" else line.index(" -")
-    return line[:start].rstrip(), parse_options(split_words(line[start:]))
+    text, marker = line[start:], ""
+    if re.match(r"-e|--e", text):  # `-e PATH ; MARKER` is written and read by uv; pip passes over the marker
+        text, _, marker = text.partition(" ;")
+    options = parse_options(split_words(text))
+    if marker:
+        options[";"] = [marker.strip()]
+    return line[:start].rstrip(), options
 
 
 def split_words(text: str) -> list[str]:
@@ -1507,7 +1530,9 @@ def line_requirement(text: str, options: dict[str, list[str]], file: Requirement
     if "--editable" in options:
         if file.constraint:
             raise BoundError("an editable requirement cannot be a constraint")
-        return editable_requirement(text or options["--editable"][0], file)
+        marker = parse_marker(options[";"][0]) if ";" in options else None
+        found = editable_requirement(text or options["--editable"][0], file)
+        return with_name(found, file) if file.target.holds(marker) else None
     text, _, marker_text = text.partition("; " if is_url(text) else ";")
     text, marker_text = text.strip(), marker_text.strip()
     marker = parse_marker(marker_text) if marker_text else None
@@ -1544,7 +1569,7 @@ def location_of(text: str, file: RequirementsFile) -> str:
     if pathlike and os.path.isdir(path):
         if any(file.target.is_file(os.path.join(path, name)) for name in ("pyproject.toml", "setup.py")):
             return url_of_path(path)
-        raise BoundError(f"expected a project's directory, found no pyproject.toml or setup.py in {path}")
+        raise BoundError(f"expected a project's directory, found no pyproject.toml or setup.py in {text}")
     before, mark, _ = text.partition("@")
     named = mark and "/" not in before and not before.startswith(".")
     return url_of_path(path) if archive and (os.path.isfile(path) or not named) else ""
@@ -1576,7 +1601,7 @@ def location_requirement(location: str, text: str, file: RequirementsFile, edita
         if "egg" in fields:
             name, version = parse_egg(fields["egg"]), ""
         elif file.constraint:
-            raise BoundError(f"a constraint needs a name: {text}")
+            raise BoundError(f"a constraint needs a name: {without_credentials(text)}")
     specifier = parse_specifier(f"=={version}") if version else None
     return BoundRequirement(canonicalize_name(name), without_credentials(text), specifier, reference=reference)
 
@@ -1600,23 +1625,22 @@ def parse_egg(text: str) -> str:
     return match[1]
 
 
-def editable_requirement(text: str, file: RequirementsFile) -> BoundRequirement | None:
-    """`-e PATH[EXTRAS]`, `-e VCS+URL#egg=NAME` or `-e NAME @ URL`."""
+def editable_requirement(text: str, file: RequirementsFile) -> BoundRequirement:
+    """`-e PATH[EXTRAS]`, `-e VCS+URL#egg=NAME` or `-e NAME @ URL`; its name may be empty still."""
     requirement = direct_requirement(text)
     if requirement:
         check_editable(requirement.url or "", text)
         found = bound_requirement(requirement, file.target, editable=True)
-        return found._replace(text="-e " + found.text) if file.target.holds(requirement.marker) else None
-    # pip knows no marker here, uv does
-    text, _, marker = text.partition(" ;")
-    path = find_path(without_extras(text), file)
-    location = without_extras(text) if text[:5].lower() == "file:" else re.sub(r"^(git|hg|svn|bzr):", r"\1+\g<0>", text)
-    location = url_of_path(path) if os.path.isdir(path) else location
+        return found._replace(text="-e " + found.text)
+    location = without_extras(text)
+    path = find_path(location, file)
+    if os.path.isdir(path):
+        location = url_of_path(path)
+    elif location[:5].lower() != "file:":
+        location = re.sub(r"^(git|hg|svn|bzr):", r"\1+\g<0>", text)
     check_editable(location, text)
     found = location_requirement(location, text, file, editable=True)
-    if marker and not file.target.holds(parse_marker(marker.strip())):
-        return None
-    return with_name(found._replace(text="-e " + found.text), file)
+    return found._replace(text="-e " + found.text)
 
 
 def direct_requirement(text: str) -> Requirement | None:
@@ -1812,7 +1836,7 @@ class Format(NamedTuple):
 # what a requirements file begins with, after comments and blank lines
 FIRST_LINE = (
     r"\A(?:[^\S\n]*(?:#.*)?\n){0,10000}[^\S\n]*(?:(?:#.*)?\Z|-[a-zA-Z-]|[./]|file:|[a-z+]+://"
-    r"|[\w.-]+[^\S\n]*(?:\[.*\][^\S\n]*)?(?:[=<>!~]=|\(?[^\S\n]*[<>=]|[@;\\]|#|$))"
+    r"|[\w.-]+[^\S\n]*(?:\[.*\][^\S\n]*)?(?:[=<>!~]=|\([^\S\n]*[<>=!~]|[<>@;#\\]|$))"
 )
 
 FORMATS = (
@@ -1823,7 +1847,7 @@ FORMATS = (
         load_toml,
         read_pyproject,
     ),
-    Format("*.py (PEP 723)", r".*\.pyw?", r"^# /// script$", load_script, read_script),
+    Format("*.py (PEP 723)", r".*\.pyw?", r"^# /// script\s*$", load_script, read_script),
     Format(
         "requirements files",
         r".*\.(txt|in|pip)|(requirements|constraints)([^.]*|.*\.lock)",
@@ -1844,7 +1868,7 @@ def format_of(path: str, text: str) -> Format:
         if re.search(form.content, text, re.MULTILINE):
             return form
     titles = ", ".join(form.title for form in FORMATS)
-    raise BoundError(f"a format that envlock doesn't know (it knows {titles})", file=path)
+    raise BoundError(f"no bound file that envlock knows (it knows {titles})", 1, path)
 
 
 def read_bounds(paths: Sequence[str], target: Target) -> Bound:
@@ -1884,7 +1908,7 @@ def read_bound(path: str, target: Target) -> Bound:
         line = line_of(text, error.place) if error.place else 0
         raise error.at(path, line) from None
     except RecursionError:
-        raise BoundError("nested too deeply", file=path) from None
+        raise too_deep(text).at(path) from None
     requirements = (each if each.file else each._replace(file=path) for each in bound.requirements)
     return bound._replace(requirements=tuple(requirements))
 

@@ -1,0 +1,6 @@
+"""A script."""
+# /// script
+# dependencies = [
+#   six
+# ]
+# ///
