@@ -930,6 +930,10 @@ class Target:
 
     def read_text(self, path: str) -> str:
         """Decode a bound file (BOM, PEP 263, else UTF-8)."""
+        if path == "-":
+            if self.stdin is None:
+                raise BoundError("standard input cannot be a bound here")
+            return self.stdin
         path = self.absolute(path)
         self.is_file(path)
         try:
@@ -1898,10 +1902,8 @@ def read_bound(path: str, target: Target) -> Bound:
     """One bound file and those that it names."""
     text = ""
     try:
-        if path == "-" and target.stdin is not None:
-            path, text = "<stdin>", target.stdin
-        else:
-            text = target.read_text(path)
+        text = target.read_text(path)
+        path = "<stdin>" if path == "-" else path
         form = format_of(path, text)
         bound = form.read(form.load(text), path, target)
     except BoundError as error:

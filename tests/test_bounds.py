@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import random
-import sys
 import tempfile
 import time
 import unittest
@@ -336,15 +334,12 @@ class TestRecognition(InFolder):
         self.refuses("requirements.txt: there is no extra 'x' (it has none)", "six\n", selection=chosen(extras="x"))
 
     def test_standard_input_is_read_only_where_it_may_be(self) -> None:
-        before = sys.stdin
-        self.addCleanup(setattr, sys, "stdin", before)
-        sys.stdin = io.TextIOWrapper(io.BytesIO(b"six\n=\n"))
         with self.assertRaises(BoundError) as caught:
-            envlock.read_bounds(["-"], self.target)
+            envlock.read_bounds(["-"], envlock.Target(dict, stdin="six\n=\n"))
         self.assertEqual("<stdin>:2: expected a package name, found '='", str(caught.exception))
         with self.assertRaises(BoundError) as caught:
-            envlock.read_bounds(["-"], self.target, stdin=False)
-        self.assertEqual("a bound from standard input cannot be read again", str(caught.exception))
+            envlock.read_bounds(["-"], self.target)
+        self.assertEqual("-: standard input cannot be a bound here", str(caught.exception))
 
 
 class TestRealFiles(InFolder):

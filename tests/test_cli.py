@@ -162,7 +162,8 @@ class UsageTest(TestCase):
         self.assertGreater(len(files), 20)
         for path in files:
             with self.subTest(path=path.name):
-                done = run_envlock("validate", "--bound", path)
+                arguments = ("validate", "--bound", path.name, "--all-extras", "--all-groups")
+                done = run_envlock(*arguments, cwd=path.parent)
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
                 self.assertRegex(done.stderr, r"\Aenvlock: error: \S.*\n\Z")
 
