@@ -146,7 +146,7 @@ class Version(Shown):
     def __init__(self, text: str) -> None:
         self.epoch, self.pre, self.post, self.dev, self.local = 0, None, None, None, None
         try:
-            if len(text) > _NUMBER_DIGITS and re.search(rf"\d{{{_NUMBER_DIGITS + 1}}}", text):
+            if len(text) > _NUMBER_DIGITS < max(map(len, re.findall(r"\d+", text)), default=0):
                 raise InvalidVersion
             if text.strip("0123456789."):
                 self._parse(text.strip())
@@ -177,13 +177,13 @@ class Version(Shown):
 
     def _sort_key(self) -> tuple[Any, ...]:
         """(epoch, release without trailing zeros, pre, post, dev, local); the first five are the public version's."""
-        release = self.release
-        while release and not release[-1]:
-            release = release[:-1]
+        length = len(self.release)
+        while length and not self.release[length - 1]:
+            length -= 1
         only_dev = self.dev is not None and self.post is None
         return (
             self.epoch,
-            release,
+            self.release[:length],
             self.pre or (_BEFORE_PRE if only_dev else _AFTER_PRE),
             -1 if self.post is None else self.post,
             _NO_DEV if self.dev is None else self.dev,
@@ -745,7 +745,7 @@ def _parse_specifiers(text: str, position: int, name: str) -> tuple[int, str]:
     if parenthesised:
         rest = text[position:].lstrip(" \t")
         if not rest.startswith(")"):
-            raise InvalidRequirement(f"expected ')' after the version specifier of {name!r}{_found(rest)}")
+            raise InvalidRequirement(f"expected ')' after the version specifier of {excerpt(name)}{_found(rest)}")
         position = len(text) - len(rest) + 1
     return position, ",".join(found)
 
@@ -782,7 +782,7 @@ class Requirement(Shown):
         """url = (any character but a blank)+, and a blank before the ';' that may follow"""
         match = re.compile(r"[^ \t]+").match(text, position)
         if not match:
-            raise InvalidRequirement(f"expected a URL after '@' of {self.name!r}")
+            raise InvalidRequirement(f"expected a URL after '@' of {excerpt(self.name)}")
         self.url = match[0]
         return match.end()
 
