@@ -2619,7 +2619,11 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         def error(self, message: str) -> NoReturn:
             raise EnvlockError(f"{message} (see: {self.prog} --help)")
 
-    style: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+    def formatter(prog: str) -> argparse.HelpFormatter:
+        # Without a width it imports shutil, and with that every compression library, at each option that is added.
+        return argparse.RawDescriptionHelpFormatter(prog, width=min(_terminal_width() or 80, 100))
+
+    style: dict[str, Any] = {"formatter_class": formatter, "allow_abbrev": False}
     parser = Parser(prog="envlock", description=_DESCRIPTION, epilog=_EPILOG, **style)
     parser.add_argument("--version", action="version", version=f"envlock {__version__}")
     _add_general_options(parser, "before")
@@ -2644,7 +2648,9 @@ def _add_validate_options(command: argparse.ArgumentParser, argv: Sequence[str])
         dest="output", metavar="OUTPUT", title="output (default: display)", prog=command.prog
     )
     for name in _named(_OUTPUTS, argv) or (_OUTPUTS if _named(("-h", "--help"), argv) else ()):
-        output = outputs.add_parser(name, help=_OUTPUTS[name], allow_abbrev=False)
+        output = outputs.add_parser(
+            name, help=_OUTPUTS[name], allow_abbrev=False, formatter_class=command.formatter_class
+        )
         if name in ("display", "exit"):
             output.add_argument(
                 "--code", metavar="N", type=_code, help="exit status if not aligned, 1 to 255 (default: 3)"
@@ -2832,12 +2838,17 @@ def _policy(options: argparse.Namespace) -> Policy:
     return Policy(options.subset, options.superset, frozenset(canonicalize_name(name) for name in ignored if name))
 
 
-def _terminal(when: str) -> tuple[int, bool]:
-    """The width of the terminal behind standard output (0: it is none) and whether to colour (no-color.org)."""
+def _terminal_width() -> int:
+    """The columns of the terminal behind standard output; 0: it is none."""
     try:
-        width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
+        return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
     except (AttributeError, ValueError, OSError):
-        width = 0
+        return 0
+
+
+def _terminal(when: str) -> tuple[int, bool]:
+    """The width of the terminal, and whether to colour (no-color.org)."""
+    width = _terminal_width()
     if when != "auto":
         return width, when == "always"
     if os.environ.get("NO_COLOR"):
