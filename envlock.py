@@ -1327,6 +1327,7 @@ def setup_name(text: str) -> str:
 
 HASH_ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
 COUNT_LIMIT = 100_000  # requirements and options in one file
+DEPTH_LIMIT = 100  # of files that name files
 LINE_LIMIT = 1 << 20  # characters, of a line with its continuations
 REQUIREMENT_LIMIT = 1 << 16  # of what stands before its options
 FLAGS = ("--no-index", "--prefer-binary", "--require-hashes", "--no-require-hashes", "--pre")
@@ -1387,6 +1388,8 @@ def nested_requirements(
     key = parent.target.absolute(path)
     if key in parent.opened:
         raise BoundError(f"{name} is being read already: the files name each other in a circle")
+    if len(parent.opened) > DEPTH_LIMIT:
+        raise BoundError(f"{name}: files nested more than {DEPTH_LIMIT} deep")
     if (key, constraint) in finished:
         return
     try:
@@ -1569,6 +1572,7 @@ def location_of(text: str, file: RequirementsFile) -> str:
     archive = re.fullmatch(ARCHIVE_NAMES, name, re.IGNORECASE)
     if not pathlike and not archive:
         return ""
+    parse_requirement("name" + text[len(name) :])  # the extras
     path = find_path(name, file)
     if pathlike and os.path.isdir(path):
         if any(file.target.is_file(os.path.join(path, name)) for name in ("pyproject.toml", "setup.py")):
