@@ -1535,19 +1535,16 @@ def line_requirement(text: str, options: dict[str, list[str]], file: Requirement
     if len(text) > REQUIREMENT_LIMIT:
         raise BoundError(f"longer than {REQUIREMENT_LIMIT} characters: no requirement")
     if "--editable" in options:
-        if file.constraint:
-            raise BoundError("an editable requirement cannot be a constraint")
-        marker = parse_marker(options[";"][0]) if ";" in options else None
-        found = editable_requirement(text or options["--editable"][0], file)
-        return with_name(found, file) if file.target.holds(marker) else None
-    text, _, marker_text = text.partition("; " if is_url(text) else ";")
-    text, marker_text = text.strip(), marker_text.strip()
-    marker = parse_marker(marker_text) if marker_text else None
-    location = location_of(text, file)
-    found = location_requirement(location, text, file) if location else named_requirement(text, file)
-    if not file.target.holds(marker):
+        found, marker = editable_requirement(text or options["--editable"][0], file), options.get(";", [""])[0]
+    else:
+        text, _, marker = text.partition("; " if is_url(text) else ";")
+        text, marker = text.strip(), marker.strip()
+        location = location_of(text, file)
+        found = location_requirement(location, text, file) if location else named_requirement(text, file)
+    if marker and not file.target.holds(parse_marker(marker)):
         return None
-    return with_name(found, file)._replace(hashes=frozenset(options.get("--hash", ())))
+    found = found if found.name else with_name(found, file)
+    return found._replace(hashes=frozenset(options["--hash"])) if "--hash" in options else found
 
 
 def is_url(text: str) -> bool:
@@ -1615,9 +1612,9 @@ def location_requirement(location: str, text: str, file: RequirementsFile, edita
 
 
 def with_name(found: BoundRequirement, file: RequirementsFile) -> BoundRequirement:
-    """With the name that a directory's own files tell, where the requirement has none."""
-    name, reference = found.name, found.reference
-    if not name and reference and reference.kind == "directory":
+    """With the name that a directory's own files tell."""
+    name, reference = "", found.reference
+    if reference and reference.kind == "directory":
         folder = os.path.join(path_of_url(reference.url, file.target), reference.subdirectory)
         name = canonicalize_name(project_name(os.path.normpath(folder), file.target))
     if not name:
@@ -1635,6 +1632,8 @@ def parse_egg(text: str) -> str:
 
 def editable_requirement(text: str, file: RequirementsFile) -> BoundRequirement:
     """`-e PATH[EXTRAS]`, `-e VCS+URL#egg=NAME` or `-e NAME @ URL`; its name may be empty still."""
+    if file.constraint:
+        raise BoundError("an editable requirement cannot be a constraint")
     requirement = direct_requirement(text)
     if requirement:
         check_editable(requirement.url or "", text)
