@@ -1544,7 +1544,8 @@ def line_requirement(text: str, options: dict[str, list[str]], file: Requirement
     if marker and not file.target.holds(parse_marker(marker)):
         return None
     found = found if found.name else with_name(found, file)
-    return found._replace(hashes=frozenset(options["--hash"])) if "--hash" in options else found
+    hashed = "--hash" in options and "--editable" not in options
+    return found._replace(hashes=frozenset(options["--hash"])) if hashed else found
 
 
 def is_url(text: str) -> bool:

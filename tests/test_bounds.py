@@ -195,6 +195,9 @@ class TestLocations(InFolder):
         self.assertEqual(("the-project", "-e ./proj[x]"), (found.name, found.text))
         self.assertEqual(DirectReference("directory", self.url("proj"), editable=True), found.reference)
 
+    def test_hashes_of_an_editable_are_passed_over(self) -> None:
+        self.assertEqual(frozenset(), self.one("-e ./proj --hash=sha256:ab").hashes)
+
     def test_an_editable_directory_with_a_marker_as_uv_writes_it(self) -> None:
         self.assertEqual([], self.texts("-e ./proj ; sys_platform == 'win32'\n"))
 
