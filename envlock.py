@@ -2003,7 +2003,9 @@ def describe_interpreter(user_site: "bool | None" = None) -> "dict[str, Any]":  
         base = site.getsitepackages(prefixes) if system else []
     finally:
         sys.prefix, sys.exec_prefix = before
-    sites = own + [user] * bool(user) + base
+    # PyPy's standard library comes with distributions (cffi, greenlet, hpy), which pip lists and freezes.
+    library = os.path.dirname(os.__file__) if sys.implementation.name == "pypy" else None
+    sites = [library] * bool(library) + own + [user] * bool(user) + base
     return {
         "executable": sys.executable,
         "implementation": sys.implementation.name,
@@ -2011,6 +2013,7 @@ def describe_interpreter(user_site: "bool | None" = None) -> "dict[str, Any]":  
         "prefix": private or sys.base_prefix,
         "sites": [path for index, path in enumerate(sites) if path not in sites[:index]],
         "user": user,
+        "library": library,
     }
 
 
@@ -2023,6 +2026,7 @@ class Interpreter(NamedTuple):
     prefix: str  # the virtual environment's folder, or the installation's
     sites: tuple[str, ...]  # in the order of sys.path, existing or not
     user: str | None  # the one of these that is the user site
+    library: str | None  # the one that is the standard library's: what it holds came with the interpreter
     variables: Mapping[str, str] | None  # for markers; None: this very interpreter's, found out when needed
 
     def environment(self) -> Mapping[str, str]:
@@ -2042,6 +2046,7 @@ def _interpreter(answer: dict[str, Any], variables: Mapping[str, str] | None) ->
         answer["prefix"],
         tuple(answer["sites"]),
         answer["user"],
+        answer["library"],
         variables,
     )
 
@@ -2348,7 +2353,8 @@ def check(interpreter: Interpreter, bound: Bound, policy: Policy) -> list[Findin
     findings = _python_findings(interpreter, required.pop("python", []))
     for name, records in _by_name(scan(interpreter), policy).items():
         asked = required.pop(name, [])
-        permitted = policy.superset or name in exempt or name in bound.permitted
+        bundled = records[0].site == interpreter.library
+        permitted = bundled or policy.superset or name in exempt or name in bound.permitted
         findings += _record_findings(records, asked, permitted)
     if not policy.subset:
         findings += [_finding("Missing", None, _first(required[name]), "not installed") for name in sorted(required)]

@@ -18,7 +18,7 @@ METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
 
 
 def looking_at(*sites: Path, version: tuple[int, int, int] = (3, 13, 0)) -> envlock.Interpreter:
-    return envlock.Interpreter("python", "cpython", version, "/prefix", tuple(map(str, sites)), None, {})
+    return envlock.Interpreter("python", "cpython", version, "/prefix", tuple(map(str, sites)), None, None, {})
 
 
 class RecordTest(TestCase):
@@ -196,9 +196,11 @@ class SiteDirectoriesTest(TestCase):
         """The site directories that exist are those of a real start's sys.path, in that order."""
         code = f"import sys; sys.path.insert(0, {str(ENVLOCK.parent)!r}); import envlock, json; "
         inside = run([python, "-c", code + "print(json.dumps(envlock.describe_interpreter()))"], env=env)
-        path = [entry for entry in self.started(python, env=env) if "-packages" in entry]
-        sites = [site for site in json.loads(inside.stdout)["sites"] if os.path.isdir(site)]
-        self.assertEqual(sites, path)
+        described = json.loads(inside.stdout)
+        path = [
+            entry for entry in self.started(python, env=env) if "-packages" in entry or entry == described["library"]
+        ]
+        self.assertEqual([site for site in described["sites"] if os.path.isdir(site)], path)
         before = {name: os.environ.get(name) for name in (env or {})}
         os.environ.update(env or {})
         try:
@@ -211,7 +213,7 @@ class SiteDirectoriesTest(TestCase):
 
     def test_a_virtual_environment_has_its_own_alone(self) -> None:
         asked = self.assert_as_started(self.environment.python)
-        self.assertEqual(Path(asked.sites[0]), self.environment.site)
+        self.assertEqual([site for site in asked.sites if site != asked.library][:1], [str(self.environment.site)])
         self.assertIsNone(asked.user)
         self.assertEqual(Path(asked.prefix), self.environment.path)
 

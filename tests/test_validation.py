@@ -17,6 +17,8 @@ class ValidationTest(TestCase):
         self.site = self.folder / "site-packages"
         self.site.mkdir()
 
+    library: str | None = None
+
     def check(
         self, *requirements: str, version: tuple[int, int, int] = (3, 13, 0), **policy: Any
     ) -> list[tuple[str, str, str]]:
@@ -29,7 +31,9 @@ class ValidationTest(TestCase):
     def compare(
         self, bound: envlock.Bound, version: tuple[int, int, int] = (3, 13, 0), **policy: Any
     ) -> list[tuple[str, str, str]]:
-        interpreter = envlock.Interpreter("/env/python", "cpython", version, "/env", (str(self.site),), None, {})
+        interpreter = envlock.Interpreter(
+            "/env/python", "cpython", version, "/env", (str(self.site),), None, self.library, {}
+        )
         self.findings = envlock.check(interpreter, bound, envlock.Policy(**policy))
         return [(one.package, one.dependency, one.explain) for one in self.findings]
 
@@ -94,6 +98,13 @@ class PolicyTest(ValidationTest):
     def test_a_pin_of_what_pip_freeze_leaves_out_is_checked(self) -> None:
         add_record(self.site, "pip", "24.0")
         self.assertEqual(self.check("pip==24.1"), [("pip-24.0", "pip==24.1", "Misdefined")])
+
+    def test_what_came_with_the_interpreter_satisfies_and_is_never_unrequired(self) -> None:
+        self.library = str(self.site)
+        add_record(self.site, "cffi", "1.15.1")
+        self.assertEqual(self.check(), [])
+        self.assertEqual(self.check("cffi==1.15.1"), [])
+        self.assertEqual(self.check("cffi==2.0"), [("cffi-1.15.1", "cffi==2.0", "Misdefined")])
 
     def test_the_project_itself_is_never_unrequired(self) -> None:
         add_record(self.site, "my_app", "1.0")
