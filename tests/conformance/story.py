@@ -87,7 +87,8 @@ class Story:
 def tell(story: Story, new_enough: bool) -> None:
     """Install, freeze, add, upgrade, remove."""
     story.write("requirements.txt", "requests==2.31.0\n" if new_enough else "requests==2.25.1\n")
-    story.install("-r", "requirements.txt", "setuptools", *["wheel"] * new_enough)
+    story.write("old.txt", "certifi==2021.10.8\nurllib3==1.26.9\nidna==2.10\nchardet==4.0.0\nsetuptools==59.6.0\n")
+    story.install("-r", "requirements.txt", "setuptools", *(["wheel"] if new_enough else ["-c", "old.txt"]))
     if new_enough:
         try:
             story.install("--only-binary", ":all:", "numpy")
