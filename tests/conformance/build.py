@@ -1,4 +1,4 @@
-"""The sdist and the wheel: built by the standard front end, installed offline, and what they hold is what stands here."""
+"""The sdist and the wheel: built by the standard front end, installed offline; they hold what stands here."""
 
 from __future__ import annotations
 
