@@ -209,7 +209,14 @@ class StreamsTest(TestCase):
         slow = self.write("slow", "#!/bin/sh\nsleep 60\n")
         slow.chmod(0o755)
         command = [sys.executable, ENVLOCK, "-e", slow, "-e", slow, "validate", "-b", self.lock]
-        child = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=CLEAN)
+        child = subprocess.Popen(
+            list(map(str, command)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=CLEAN,
+            # A job in the background, as CI may be, ignores it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         time.sleep(1)
         child.send_signal(signal.SIGINT)
         output, errors = child.communicate(timeout=10)
