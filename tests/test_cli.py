@@ -171,7 +171,7 @@ class UsageTest(TestCase):
 class StreamsTest(TestCase):
     def setUp(self) -> None:
         super().setUp()
-        for number in range(3000):
+        for number in range(1000):
             (self.environment.site / f"package_{number}-1.0.dist-info").mkdir()
         self.lock = self.write("requirements.lock", "")
         self.command = [
@@ -215,7 +215,7 @@ class StreamsTest(TestCase):
             stderr=subprocess.PIPE,
             env=CLEAN,
             # A job in the background, as CI may be, ignores it.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         time.sleep(1)
         child.send_signal(signal.SIGINT)
