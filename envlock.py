@@ -2584,23 +2584,24 @@ _GUARD_FOLDER = "_envlock"
 _START_STEM = "0-envlock"  # sorts before other packages' files, even 00…
 _CONFIGURATION = "guard.json"
 
-# `site` runs this line twice in a virtual environment, and compiling is what it costs: the second time only the outer line is
-# compiled. The modules named are there before `site` is. An import through sys.path would list site-packages.
-_LINE = "import marshal;'_envlock'in sys.modules or exec({boot!r})\n"
+# `site` runs the first line twice in a virtual environment, and compiling is what that costs, by the character: the
+# second time only the outer line is compiled. The modules named are there before `site` is; an import through sys.path
+# would list site-packages. The second line is a comment that the first reads when it fails.
+_LINES = "import marshal;'_envlock'in sys.modules or exec({boot!r})\n#exec({damaged!r})\n"
 _BOOT = """\
-try:e=io.FileIO(sitedir+'/_envlock/%x'%sys.implementation.hexversion);exec(marshal.loads(e.read()));e.close()
-except:exec({damaged!r})"""
+try:e=io.FileIO(sitedir+"/_envlock/%x"%sys.implementation.hexversion);exec(marshal.loads(e.read()))
+except:exec({recover})"""
 # Runs when that code is not there (an upgraded interpreter), is damaged, or has failed.
 _DAMAGED = """\
 try:
  m=sys.modules['_envlock']=type(sys)('_envlock')
  if not issubclass(sys.exc_info()[0],Exception):raise
  m.__file__=sitedir+'/_envlock/envlock.py'
- with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec'),m.__dict__)
+ with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
  m.start_from_source(sitedir)
 except BaseException:
  if os.environ.get('ENVLOCK_DISABLE')!='1':
-  try:os.write(2,b'envlock: error: the guard of this Python failed (site-install renews it, ENVLOCK_DISABLE=1 passes)\\n')
+  try:os.write(2,b'envlock: error: the guard failed (site-install renews it, ENVLOCK_DISABLE=1 passes)\\n')
   except OSError:0
   {end}
 """
@@ -2609,7 +2610,7 @@ _LOAD_SOURCE = """\
 import sys
 m=sys.modules['_envlock']=type(sys)('_envlock')
 m.__file__={path}+'/_envlock/envlock.py'
-with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec'),m.__dict__)
+with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
 """
 _MODULE = '''\
 import io, marshal, os, sys
@@ -2621,43 +2622,54 @@ def start():
 
 
 def check_start() -> None:
-    """Step 1 of a start. Its code, without arguments, is what the start-up line executes."""
-    import sys
+    """Step 1 of a start: its code is what the start-up line executes, so without arguments and in few words.
+
+    `os` and `sys` are those of `site`, too.
+    """
     from _imp import source_hash
     from io import FileIO
     from marshal import loads
-    from os import environ, stat
 
-    base = sys._getframe(1).f_locals["e"].name
+    file: Any = sys._getframe(1).f_locals["e"]
+    file.close()
+    base = file.name
     sys.modules.setdefault("_envlock", type(sys)("_envlock"))
-    message: str | None = None
-    unchanged = False
+    message = None
     try:
-        with FileIO(f"{base}.state{sys.flags.no_user_site}") as file:
-            data = file.read()
+        file = FileIO(f"{base}.state{sys.flags.no_user_site}")
+        data = file.read()
+        file.close()
         if data[:8] == source_hash(0, data[8:]):  # else it is damaged, and `loads` might crash on it
-            key, home, entries, message = loads(data[8:])[:4]
-            unchanged = key == (base, sys.version, sys.prefix)
-            if home:
-                unchanged = unchanged and home == (environ.get("PYTHONUSERBASE"), environ.get("HOME"))
-            for path, identity in entries if unchanged else ():
-                try:
-                    now = stat(path)
-                    found = (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino, now.st_dev)
-                except OSError:
-                    found = None
-                if found != identity:
-                    unchanged = False
-                    break
-    except Exception:  # noqa: BLE001, S110 - no state yet, or another release's
-        unchanged = False
-    if message or not unchanged:
-        with FileIO(base + ".lean") as file:
-            codes = loads(file.read())
-        names: dict[str, Any] = {"__name__": "_envlock", "__builtins__": __builtins__}
-        for name, code in codes:
-            names[name] = type(lambda: None)(code, names)
-        names["recheck_start"](base, message if unchanged else None)
+            key, home, entries, verdict = loads(data[8:])[:4]
+            environ: Any = os.environ.get if home else {}.get
+            if key == (base, sys.version, sys.prefix, environ("PYTHONUSERBASE"), environ("HOME")):
+                for path, identity in entries:
+                    try:
+                        now = os.stat(path)
+                        found = now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino, now.st_dev
+                    except OSError:
+                        found = None
+                    if found != identity:
+                        break
+                else:
+                    message = verdict
+    except Exception:  # noqa: S110 - no state yet, or another release's
+        pass
+    if message != "":
+        file = FileIO(base + ".lean")
+        codes = loads(file.read())
+        file.close()
+        exec(codes[0])  # noqa: S102
+
+
+def load_lean() -> None:
+    """Make functions of the lean codes and call the first; also without arguments, and executed by `check_start`."""
+    known = sys._getframe(1).f_locals
+    names: dict[str, Any] = {"__name__": "_envlock", "__builtins__": __builtins__}
+    function: Any = type(os.fsencode)
+    for code in known["codes"]:
+        names[code.co_name] = function(code, names)
+    names["recheck_start"](known["base"], known["message"])
 
 
 def recheck_start(base: str, message: str | None) -> None:
@@ -2681,18 +2693,18 @@ def recheck_start(base: str, message: str | None) -> None:
 
 def kept_verdict(base: str) -> str | None:
     """The kept verdict if the records' names and the bound's bytes are what they were; None if they aren't."""
-    import sys
     from time import time_ns
 
     began = time_ns()
+    message: str
     try:
         key, home, entries, message, sites, digest = read_state(base)
         paths = [path for path, _ in entries]
-        if key != (base, sys.version, sys.prefix) or (home and home != user_home()):
+        if key != start_key(base, home):
             return None
         if content_digest(paths[:sites], paths[sites:]) != digest:
             return None
-    except Exception:  # noqa: BLE001 - no state yet, or another release's
+    except Exception:  # no state yet, or another release's
         return None
     entries = [(path, file_identity(path)) for path in paths]
     if all(is_old(identity, began - 2_000_000_000) for _, identity in entries):
@@ -2738,11 +2750,13 @@ def write_state(base: str, state: Any) -> None:
         pass
 
 
-def user_home() -> tuple[str | None, str | None]:
-    """What the user site's place depends on."""
-    from os import environ
+def start_key(base: str, home: bool) -> tuple[str | None, ...]:
+    """What tells one start's verdict from another's; `home`: the user site counts, and its place depends on more."""
+    import os
+    import sys
 
-    return environ.get("PYTHONUSERBASE"), environ.get("HOME")
+    environ: Any = os.environ.get if home else {}.get
+    return base, sys.version, sys.prefix, environ("PYTHONUSERBASE"), environ("HOME")
 
 
 def file_identity(path: str) -> tuple[int, ...] | None:
@@ -2779,10 +2793,10 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
             if not name.endswith((".dist-info", ".egg-info", ".egg-link", ".egg", ".pth", ".start")):
                 continue
             parts.append(name)
-            if name.endswith(".dist-info") and os.path.exists(f"{site}/{name}/direct_url.json"):
+            if name.endswith(".dist-info") and os.access(f"{site}/{name}/direct_url.json", os.F_OK):
                 files.append(f"{site}/{name}/direct_url.json")
             stem = name.rpartition(".")[0].split("-")
-            if name.endswith("-info") and not (len(stem) == 2 and stem[1][:1].isdigit()):  # noqa: PLR2004
+            if name.endswith("-info") and not (len(stem) == 2 and stem[1][:1].isdigit()):
                 files += [f"{site}/{name}{inside}" for inside in ("/METADATA", "/PKG-INFO", "")]
     data = [os.fsencode("\0".join(parts))]
     for path in files:
@@ -2796,12 +2810,13 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
 
 
 # Steps 1 and 2 must do without the rest of envlock.py and the modules that it needs.
-_LEAN_FUNCTIONS = (
+_LEAN_FUNCTIONS: tuple[Any, ...] = (
+    load_lean,
     recheck_start,
     kept_verdict,
     read_state,
     write_state,
-    user_home,
+    start_key,
     file_identity,
     is_old,
     content_digest,
@@ -2824,12 +2839,19 @@ class GuardConfiguration(NamedTuple):
         return json.dumps(plain, default=sorted, indent=1) + "\n"
 
     @classmethod
+    def for_bounds(cls, bounds: Iterable[str], selection: Selection, policy: Policy) -> GuardConfiguration:
+        """A guard that warns; relative paths mean the working directory."""
+        return cls(tuple(map(os.path.abspath, bounds)), os.getcwd(), selection, policy, 0)
+
+    @classmethod
     def from_json(cls, text: str) -> GuardConfiguration:
         import json
 
-        bounds, directory, selection, policy, code = json.loads(text)
-        frozen = [[frozenset(each) if isinstance(each, list) else each for each in one] for one in (selection, policy)]
-        return cls(tuple(bounds), directory, Selection(*frozen[0]), Policy(*frozen[1]), code)
+        bounds, directory, *options, code = json.loads(text)
+        fields: list[list[Any]] = [
+            [frozenset(each) if isinstance(each, list) else each for each in one] for one in options
+        ]
+        return cls(tuple(bounds), directory, Selection(*fields[0]), Policy(*fields[1]), code)
 
 
 def guard_base(site: str) -> str:
@@ -2859,9 +2881,9 @@ def finish_start(base: str, message: str | None) -> None:
             message = judge_start(base, configuration)
     except EnvlockError as error:
         message = f"envlock: error: {_printable(str(error))}\n"
-    except BaseException as error:  # noqa: BLE001 - one line, whatever happens
+    except BaseException as error:  # one line, whatever happens
         message = f"envlock: error: the guard failed: {type(error).__name__}: {_printable(str(error))}\n"
-    if message and not is_repair(own_command(), parent_command()):
+    if message and not is_repair(own_command(), process_words(str(os.getppid()))):
         end_start(message, configuration.code)
 
 
@@ -2905,8 +2927,8 @@ def save_verdict(base: str, interpreter: Interpreter, bound_files: list[str], me
         return
     # A time too young to trust is kept as one that never recurs, so that the next start compares the content.
     entries = [(path, identity if is_old(identity, began - 2_000_000_000) else ()) for path, identity in entries]
-    home = user_home() if interpreter.user else None
-    write_state(base, ((base, sys.version, sys.prefix), home, entries, message, len(sites), digest))
+    home = interpreter.user is not None
+    write_state(base, (start_key(base, home), home, entries, message, len(sites), digest))
 
 
 def watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
@@ -2968,7 +2990,7 @@ def process_words(process: str) -> list[str]:
 
         number = str(os.getpid()) if process == "self" else process
         try:
-            done = subprocess.run(["ps", "-o", "command=", "-p", number], stdout=-1, stderr=-3, check=False)
+            done = subprocess.run(["ps", "-o", "command=", "-p", number], capture_output=True, check=False)
         except OSError:
             return []
         return os.fsdecode(done.stdout).split()
@@ -2976,10 +2998,6 @@ def process_words(process: str) -> list[str]:
 
 def own_command() -> Command:
     return python_command(getattr(sys, "orig_argv", None) or process_words("self"))
-
-
-def parent_words() -> list[str]:
-    return process_words(str(os.getppid()))
 
 
 def is_worker(command: Command) -> bool:
@@ -3019,9 +3037,10 @@ def write_guard_code(site: str) -> None:
     base = guard_base(site)
     source = f"{os.path.dirname(base)}/envlock.py"
     with open(source, "rb") as file:
-        whole = compile(file.read(), source, "exec", dont_inherit=True)
-    lean = [(function.__name__, function.__code__) for function in _LEAN_FUNCTIONS]
-    for suffix, code in ((".full", whole), (".lean", lean), ("", check_start.__code__)):
+        whole = compile(file.read(), source, "exec", dont_inherit=True, optimize=2)
+    lean = [function.__code__ for function in _LEAN_FUNCTIONS]
+    first: Any = check_start.__code__
+    for suffix, code in ((".full", whole), (".lean", lean), ("", first.replace(co_filename="", co_name=""))):
         write_file(base + suffix, marshal.dumps(code))
 
 
@@ -3061,10 +3080,12 @@ def uninstall_guard(interpreter: Interpreter) -> bool:
 def _start_up_files(configuration: GuardConfiguration, version: tuple[int, int, int]) -> dict[str, bytes]:
     """What makes an interpreter start the guard, in the order of writing: names in site-packages, and contents."""
     end = f"os._exit({configuration.code})" if configuration.code else "0"
-    boot = _BOOT.format(damaged=_DAMAGED.format(end=end))
+    damaged = _DAMAGED.format(end=end)
     if version < (3, 18):
-        return {f"{_START_STEM}.pth": _LINE.format(boot=boot).encode("ascii")}
-    texts = {f"{_GUARD_FOLDER}/__init__.py": _MODULE.format(boot=boot), f"{_START_STEM}.start": "_envlock:start\n"}
+        boot = _BOOT.format(recover='"exec(open(fullname).readlines()[1][1:])"')
+        return {f"{_START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode("ascii")}
+    module = _MODULE.format(boot=_BOOT.format(recover=repr(damaged)))
+    texts = {f"{_GUARD_FOLDER}/__init__.py": module, f"{_START_STEM}.start": "_envlock:start\n"}
     return {name: text.encode("ascii") for name, text in texts.items()}
 
 
@@ -3163,6 +3184,10 @@ _OUTPUTS = {
     "write": "write delimited text to a file",
     "exit": "print nothing, answer by the exit status",
 }
+_MODES = {
+    "warn": "print what differs, go on (the default)",
+    "exit": "print what differs and end, before any other code",
+}
 
 _DESCRIPTION = """\
 Keep a Python environment equal to its lock file.
@@ -3197,6 +3222,18 @@ verdicts:
 
 exit status:
   0  aligned    3  not aligned (or --code N)    2  wrong usage or unusable input    130  interrupted"""
+
+_INSTALL_EPILOG = """\
+examples:
+  envlock -e .venv site-install --bound requirements.lock       each start says what differs, and goes on
+  envlock -e .venv site-install --bound requirements.lock exit  a start that differs ends with status 3
+  envlock -e .venv site-uninstall
+
+pip, uv, poetry, pdm, pipenv and pip-tools may start whatever differs, to repair it; ENVLOCK_DISABLE=1 lets any one
+command pass. Starts that have the user site count it, those that have not (-s, -I) don't.
+
+exit status:
+  0  installed, whatever was found    2  wrong usage or unusable input; nothing changed    130  interrupted"""
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -3334,6 +3371,22 @@ def _delimiter(text: str) -> str:
 _delimiter.__name__ = "single character"
 
 
+def _add_install_options(command: argparse.ArgumentParser, argv: Sequence[str]) -> None:
+    _add_general_options(command, "after")
+    _add_comparison_options(command)
+    modes = command.add_subparsers(dest="mode", metavar="MODE", title="mode (default: warn)", prog=command.prog)
+    for name in _named(_MODES, argv) or (_MODES if _named(("-h", "--help"), argv) else ()):
+        mode = modes.add_parser(name, help=_MODES[name], allow_abbrev=False)
+        if name == "exit":
+            mode.add_argument(
+                "--code", metavar="N", type=_code, default=3, help="exit status, 1 to 255 (default: %(default)s)"
+            )
+
+
+def _add_uninstall_options(command: argparse.ArgumentParser, argv: Sequence[str]) -> None:  # noqa: ARG001
+    _add_general_options(command, "after")
+
+
 # Command word: what it does, the end of its help, its options.
 _COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser, Sequence[str]], None]]] = {
     "validate": (
@@ -3341,6 +3394,12 @@ _COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser, Sequence
         _VALIDATE_EPILOG,
         _add_validate_options,
     ),
+    "site-install": (
+        "guard every start of an interpreter with a lock file",
+        _INSTALL_EPILOG,
+        _add_install_options,
+    ),
+    "site-uninstall": ("remove the guard of an interpreter", _EPILOG, _add_uninstall_options),
 }
 
 
@@ -3351,7 +3410,7 @@ def _spread(argv: Sequence[str]) -> list[str]:
     for word in argv:
         if fresh or not option:
             fresh = False
-        elif word != "-" and (word.startswith("-") or word in _OUTPUTS):
+        elif word != "-" and (word.startswith("-") or word in (*_OUTPUTS, *_MODES)):
             option = ""
         else:
             spread.append(option)
@@ -3361,23 +3420,14 @@ def _spread(argv: Sequence[str]) -> list[str]:
     return spread
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
-    try:
-        words = _spread(sys.argv[1:] if argv is None else argv)
-        options = _parser(words).parse_args(words)
-        return _validate_command(options)
-    except EnvlockError as error:
-        _say(f"envlock: error: {_printable(str(error))}\n", sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+def _interpreters(options: argparse.Namespace) -> list[Interpreter]:
+    return ask_interpreters(
+        options.exe_before + options.exe_after, (options.user_site_before or options.user_site_after) or None
+    )
 
 
 def _validate_command(options: argparse.Namespace) -> int:
-    interpreters = ask_interpreters(
-        options.exe_before + options.exe_after, (options.user_site_before or options.user_site_after) or None
-    )
+    interpreters = _interpreters(options)
     selection, policy, stdin = _selection(options), _policy(options), read_standard_input(options.bound)
     reports = []
     for one in interpreters:
@@ -3401,11 +3451,15 @@ def _report(
         except OSError as error:
             raise EnvlockError(f"{options.path}: {error.strerror}") from None
     elif options.output != "exit":
-        width, color = _terminal(options.color_after or options.color_before or "auto")
-        for interpreter, found in reports:
-            if found:
-                heading = f"{interpreter.executable}\n" if len(reports) > 1 else ""
-                _say(heading + format_table(found, width, color), sys.stdout)
+        _print_tables(options, reports)
+
+
+def _print_tables(options: argparse.Namespace, reports: list[tuple[Interpreter, list[Finding]]]) -> None:
+    width, color = _terminal(options.color_after or options.color_before or "auto")
+    for interpreter, found in reports:
+        if found:
+            heading = f"{interpreter.executable}\n" if len(reports) > 1 else ""
+            _say(heading + format_table(found, width, color), sys.stdout)
 
 
 def _selection(options: argparse.Namespace) -> Selection:
@@ -3454,6 +3508,49 @@ def _say(text: str, stream: TextIO | None) -> None:
     except BrokenPipeError:
         # Python flushes once more at its end: give it a place to flush to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno() if stream else 1)
+
+
+def _install_command(options: argparse.Namespace) -> int:
+    for bound in options.bound:
+        if bound == "-" or "://" in bound:
+            raise EnvlockError(f"--bound {bound}: a guard needs a file, which it reads at every start")
+    interpreters = _interpreters(options)
+    guards = [GuardConfiguration.for_bounds(options.bound, _selection(options), _policy(options))]
+    reports = []
+    for one in interpreters:
+        target = Target(one.environment, guards[0].selection)
+        reports.append((one, check(one, read_bounds(guards[0].bounds, target), guards[0].policy)))
+    for one in interpreters:
+        install_guard(one, guards[0]._replace(code=getattr(options, "code", 0)))
+    _print_tables(options, reports)
+    return 0
+
+
+def _uninstall_command(options: argparse.Namespace) -> int:
+    for one in _interpreters(options):
+        if not uninstall_guard(one) and not (options.quiet_before or options.quiet_after):
+            _say(f"envlock: {one.executable}: there is no guard to remove\n", sys.stderr)
+    return 0
+
+
+_RUN: dict[str, Callable[[argparse.Namespace], int]] = {
+    "validate": _validate_command,
+    "site-install": _install_command,
+    "site-uninstall": _uninstall_command,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    try:
+        words = _spread(sys.argv[1:] if argv is None else argv)
+        options = _parser(words).parse_args(words)
+        return _RUN[options.command](options)
+    except EnvlockError as error:
+        _say(f"envlock: error: {_printable(str(error))}\n", sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":
