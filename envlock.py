@@ -2155,7 +2155,8 @@ def site_directories(interpreter: Interpreter) -> Iterator[tuple[str, list[str]]
     for site in interpreter.sites:
         entries = _entries(site)
         directories = [(site, entries)]
-        directories += [(path, _entries(path)) for path in _path_lines(start_up_files(site, entries, interpreter))]
+        lines = _path_lines(start_up_files(site, entries, interpreter))
+        directories += [(path, _entries(path)) for path in lines if os.path.exists(path)]
         for path, inside in directories:
             identity = os.path.normcase(os.path.abspath(path))
             if identity not in seen:
@@ -2180,6 +2181,7 @@ def start_up_files(site: str, entries: list[str], interpreter: Interpreter) -> l
 
 
 def _path_lines(files: list[str]) -> Iterator[str]:
+    """What start-up files add to the path, whether it exists or not."""
     for path in files:
         try:
             with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
@@ -2188,9 +2190,7 @@ def _path_lines(files: list[str]) -> Iterator[str]:
             continue
         for line in lines:
             if line.strip() and not line.startswith(("#", "import ", "import\t")) and "\0" not in line:
-                added = os.path.abspath(os.path.join(os.path.dirname(path), line.rstrip()))
-                if os.path.exists(added):
-                    yield added
+                yield os.path.abspath(os.path.join(os.path.dirname(path), line.rstrip()))
 
 
 def scan(interpreter: Interpreter) -> list[Distribution]:
@@ -2574,6 +2574,605 @@ def write_file(path: str, data: bytes) -> None:
 # Guard
 # ======================================================================================================================
 
+# What stands in site-packages: one start-up file (a .pth line, from 3.18 a .start entry), and one folder with
+#     envlock.py, guard.json      a verbatim copy, and what site-install was told
+#     HEX                         the code of `check_start`; HEX is the interpreter's version
+#     HEX.lean, HEX.full          the code of _LEAN_FUNCTIONS, and of the whole of envlock.py
+#     HEX.state0, HEX.state1      the last verdict, for starts with the user site and without it (`no_user_site`)
+# The interpreter that will run the code marshals it; the file's name keeps any other from touching it.
+_GUARD_FOLDER = "_envlock"
+_START_STEM = "0-envlock"  # sorts before other packages' files, even 00…
+_CONFIGURATION = "guard.json"
+
+# `site` runs the first line twice in a virtual environment, and compiling is what that costs, by the character: the
+# second time only the outer line is compiled. The modules named are there before `site` is; an import through sys.path
+# would list site-packages. The second line is a comment that the first reads when it fails.
+_LINES = "import marshal;'_envlock'in sys.modules or exec({boot!r})\n#exec({damaged!r})\n"
+_BOOT = """\
+try:e=io.FileIO(sitedir+"/_envlock/%x"%sys.implementation.hexversion);exec(marshal.loads(e.read()))
+except:exec({recover})"""
+# Runs when that code is not there (an upgraded interpreter), is damaged, or has failed.
+_DAMAGED = """\
+try:
+ m=sys.modules['_envlock']=type(sys)('_envlock')
+ if not issubclass(sys.exc_info()[0],Exception):raise
+ m.__file__=sitedir+'/_envlock/envlock.py'
+ with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
+ m.start_from_source(sitedir)
+except BaseException:
+ if os.environ.get('ENVLOCK_DISABLE')!='1':
+  try:os.write(2,b'envlock: error: the guard failed (site-install renews it, ENVLOCK_DISABLE=1 passes)\\n')
+  except OSError:0
+  {end}
+"""
+# How the guard's own copy of envlock.py is run without a trace on sys.path.
+_LOAD_SOURCE = """\
+import sys
+m=sys.modules['_envlock']=type(sys)('_envlock')
+m.__file__={path}+'/_envlock/envlock.py'
+with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
+"""
+_MODULE = '''\
+import io, marshal, os, sys
+sitedir = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+{boot}
+def start():
+    """The work was done when this module was imported: once, however many .start files name it."""
+'''
+
+
+def check_start() -> None:
+    """Step 1 of a start: its code is what the start-up line executes, so without arguments and in few words.
+
+    `os` and `sys` are those of `site`, too.
+    """
+    from _imp import source_hash
+    from io import FileIO
+    from marshal import loads
+
+    file: Any = sys._getframe(1).f_locals["e"]
+    file.close()
+    base = file.name
+    sys.modules.setdefault("_envlock", type(sys)("_envlock"))
+    message = None
+    try:
+        file = FileIO(f"{base}.state{sys.flags.no_user_site}")
+        data = file.read()
+        file.close()
+        if data[:8] == source_hash(0, data[8:]):  # else it is damaged, and `loads` might crash on it
+            key, home, entries, verdict = loads(data[8:])[:4]
+            environ: Any = os.environ.get if home else {}.get
+            if key == (base, sys.version, sys.prefix, environ("PYTHONUSERBASE"), environ("HOME")):
+                for path, identity in entries:
+                    try:
+                        now = os.stat(path)
+                        found = now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino, now.st_dev
+                    except OSError:
+                        found = None
+                    if found != identity:
+                        break
+                else:
+                    message = verdict
+    except Exception:  # noqa: S110 - no state yet, or another release's
+        pass
+    if message != "":
+        file = FileIO(base + ".lean")
+        codes = loads(file.read())
+        file.close()
+        exec(codes[0])  # noqa: S102
+
+
+def load_lean() -> None:
+    """Make functions of the lean codes and call the first; also without arguments, and executed by `check_start`."""
+    known = sys._getframe(1).f_locals
+    names: dict[str, Any] = {"__name__": "_envlock", "__builtins__": __builtins__}
+    function: Any = type(os.fsencode)
+    for code in known["codes"]:
+        names[code.co_name] = function(code, names)
+    names["recheck_start"](known["base"], known["message"])
+
+
+def recheck_start(base: str, message: str | None) -> None:
+    """Step 2 of a start: has only what is shown of the files changed? `message` is the verdict if nothing has."""
+    import sys
+
+    if not base.startswith((sys.prefix + "/", sys.prefix + "\\")):
+        return  # an environment on top of the guarded one, or a program that adds its site-packages
+    if message is None:
+        message = kept_verdict(base)
+    if message == "":
+        return
+    module = sys.modules["_envlock"]
+    module.__file__ = base.rpartition("/")[0] + "/envlock.py"
+    from marshal import loads
+
+    with open(base + ".full", "rb") as file:
+        exec(loads(file.read()), module.__dict__)  # noqa: S102
+    module.finish_start(base, message)
+
+
+def kept_verdict(base: str) -> str | None:
+    """The kept verdict if the records' names and the bound's bytes are what they were; None if they aren't."""
+    from time import time_ns
+
+    began = time_ns()
+    message: str
+    try:
+        key, home, entries, message, sites, digest = read_state(base)
+        paths = [path for path, _ in entries]
+        if key != start_key(base, home):
+            return None
+        if content_digest(paths[:sites], paths[sites:]) != digest:
+            return None
+    except Exception:  # no state yet, or another release's
+        return None
+    entries = [(path, file_identity(path)) for path in paths]
+    if all(is_old(identity, began - 2_000_000_000) for _, identity in entries):
+        write_state(base, (key, home, entries, message, sites, digest))
+    return message
+
+
+def read_state(base: str) -> Any:
+    """The last verdict and what it rests on: see `save_verdict`. Raises whatever a missing or damaged file causes."""
+    import sys
+    from _imp import source_hash
+    from marshal import loads
+
+    with open(f"{base}.state{sys.flags.no_user_site}", "rb") as file:
+        data = file.read()
+    if data[:8] != source_hash(0, data[8:]):
+        raise ValueError(base)
+    return loads(data[8:])
+
+
+def write_state(base: str, state: Any) -> None:
+    """Keep a verdict, atomically, where the folder can be written; what a killed start left behind goes."""
+    import os
+    import sys
+    from _imp import source_hash
+    from marshal import dumps
+
+    data = dumps(state)
+    path = f"{base}.state{sys.flags.no_user_site}"
+    folder = os.path.dirname(base)
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(source_hash(0, data) + data)
+        os.replace(temporary, path)
+    except OSError:
+        pass  # read-only, a full disk, or another start's sweep
+    try:
+        for name in os.listdir(folder):
+            if name.endswith(".tmp"):
+                os.unlink(f"{folder}/{name}")
+    except OSError:
+        pass
+
+
+def start_key(base: str, home: bool) -> tuple[str | None, ...]:
+    """What tells one start's verdict from another's; `home`: the user site counts, and its place depends on more."""
+    import os
+    import sys
+
+    environ: Any = os.environ.get if home else {}.get
+    return base, sys.version, sys.prefix, environ("PYTHONUSERBASE"), environ("HOME")
+
+
+def file_identity(path: str) -> tuple[int, ...] | None:
+    """What changes whenever a file or a directory does; None for one that is not there."""
+    from os import stat
+
+    try:
+        now = stat(path)
+    except (OSError, ValueError):
+        return None
+    return now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino, now.st_dev
+
+
+def is_old(identity: tuple[int, ...] | None, limit: int) -> bool:
+    """Whether a file last changed before a time (ns): a younger one may change again without a trace."""
+    return identity is None or max(identity[1], identity[2]) < limit
+
+
+def content_digest(sites: list[str], files: list[str]) -> bytes:
+    """Of all that a verdict rests on: records' names, what records tell about their origin, bytes of files."""
+    import os
+    from _imp import source_hash
+
+    parts, files = [], list(files)
+    for site in sites:
+        try:
+            names = sorted(os.listdir(site))
+        except OSError:
+            parts.append(f"{site} {os.path.isfile(site)}")
+            files.append(site)  # perhaps a zipped egg
+            continue
+        parts.append(site)
+        for name in names:
+            if not name.endswith((".dist-info", ".egg-info", ".egg-link", ".egg", ".pth", ".start")):
+                continue
+            parts.append(name)
+            if name.endswith(".dist-info") and os.access(f"{site}/{name}/direct_url.json", os.F_OK):
+                files.append(f"{site}/{name}/direct_url.json")
+            stem = name.rpartition(".")[0].split("-")
+            if name.endswith("-info") and not (len(stem) == 2 and stem[1][:1].isdigit()):
+                files += [f"{site}/{name}{inside}" for inside in ("/METADATA", "/PKG-INFO", "")]
+    data = [os.fsencode("\0".join(parts))]
+    for path in files:
+        try:
+            with open(path, "rb") as file:
+                data.append(file.read())
+        except (OSError, ValueError) as error:
+            data.append(type(error).__name__.encode())
+        data.append(b"%d" % len(data[-1]) + os.fsencode(path))
+    return source_hash(0, b"\0".join(data))
+
+
+# Steps 1 and 2 must do without the rest of envlock.py and the modules that it needs.
+_LEAN_FUNCTIONS: tuple[Any, ...] = (
+    load_lean,
+    recheck_start,
+    kept_verdict,
+    read_state,
+    write_state,
+    start_key,
+    file_identity,
+    is_old,
+    content_digest,
+)
+
+
+class GuardConfiguration(NamedTuple):
+    """What `site-install` was told."""
+
+    bounds: tuple[str, ...]  # absolute
+    directory: str  # where relative paths in them start
+    selection: Selection
+    policy: Policy
+    code: int  # exit status of a start that is not aligned; 0: warn only
+
+    def to_json(self) -> str:
+        import json
+
+        plain = [self.bounds, self.directory, self.selection, self.policy, self.code]
+        return json.dumps(plain, default=sorted, indent=1) + "\n"
+
+    @classmethod
+    def for_bounds(cls, bounds: Iterable[str], selection: Selection, policy: Policy) -> GuardConfiguration:
+        """A guard that warns; relative paths mean the working directory."""
+        return cls(tuple(map(os.path.abspath, bounds)), os.getcwd(), selection, policy, 0)
+
+    @classmethod
+    def from_json(cls, text: str) -> GuardConfiguration:
+        import json
+
+        bounds, directory, *options, code = json.loads(text)
+        fields: list[list[Any]] = [
+            [frozenset(each) if isinstance(each, list) else each for each in one] for one in options
+        ]
+        return cls(tuple(bounds), directory, Selection(*fields[0]), Policy(*fields[1]), code)
+
+
+def guard_base(site: str) -> str:
+    """The installed files' path but for their suffixes, as the start-up line has it."""
+    return f"{site}/{_GUARD_FOLDER}/{sys.implementation.hexversion:x}"
+
+
+def start_from_source(site: str) -> None:
+    """Judge a start of an interpreter for which the installed code is not, and install its own."""
+    import contextlib
+
+    base = guard_base(site)
+    with contextlib.suppress(OSError):
+        write_guard_code(site)
+    if base.startswith(sys.prefix + "/"):
+        finish_start(base, None)
+
+
+def finish_start(base: str, message: str | None) -> None:
+    """Step 3 of a start, and the end of a bad one. `message` is the verdict if it stands, None if it must be found."""
+    if os.environ.get("ENVLOCK_DISABLE") == "1" or is_worker(own_command()):
+        return
+    with open(f"{os.path.dirname(base)}/{_CONFIGURATION}", encoding="utf-8", errors="surrogateescape") as file:
+        configuration = GuardConfiguration.from_json(file.read())
+    try:
+        if message is None:
+            message = judge_start(base, configuration)
+    except EnvlockError as error:
+        message = f"envlock: error: {_printable(str(error))}\n"
+    except BaseException as error:  # one line, whatever happens
+        message = f"envlock: error: the guard failed: {type(error).__name__}: {_printable(str(error))}\n"
+    if message and not is_repair(own_command(), process_words(str(os.getppid()))):
+        end_start(message, configuration.code)
+
+
+def end_start(message: str, code: int) -> None:
+    """Print a bad verdict on standard error, if there is one, and end the process unless the code is 0."""
+    try:
+        encoding = sys.stderr.encoding or "utf-8"
+        sys.stderr.write(message.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        pass
+    if code:
+        os._exit(code)  # an exception here would be printed, or passed over
+
+
+def judge_start(base: str, configuration: GuardConfiguration) -> str:
+    """Validate this interpreter and keep the verdict: the text to print, or ""."""
+    from time import time_ns
+
+    began = time_ns()
+    interpreter = this_interpreter()
+    if os.path.dirname(os.path.dirname(base)) not in interpreter.sites:
+        return ""
+    target = Target(interpreter.environment, configuration.selection, configuration.directory)
+    findings = check(interpreter, read_bounds(configuration.bounds, target), configuration.policy)
+    message = ""
+    if findings:
+        bounds = " ".join(f"--bound {bound}" for bound in configuration.bounds)
+        message = f"Failed: envlock {__version__}: validate {bounds}\n{format_table(findings)}"
+    save_verdict(base, interpreter, target.files, message, began)
+    return message
+
+
+def save_verdict(base: str, interpreter: Interpreter, bound_files: list[str], message: str, began: int) -> None:
+    """Keep a verdict with the identity of all that it rests on, unless some of that changed while it was found."""
+    sites, files = watched_paths(interpreter)
+    files += [f"{os.path.dirname(base)}/{_CONFIGURATION}", *bound_files]
+    digest = content_digest(sites, files)
+    entries = [(path, file_identity(path)) for path in (*sites, *files)]
+    if not all(identity is None or identity[2] < began - 100_000_000 for _, identity in entries):
+        return
+    # A time too young to trust is kept as one that never recurs, so that the next start compares the content.
+    entries = [(path, identity if is_old(identity, began - 2_000_000_000) else ()) for path, identity in entries]
+    home = interpreter.user is not None
+    write_state(base, (start_key(base, home), home, entries, message, len(sites), digest))
+
+
+def watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
+    """The directories that hold packages, or may once they are there, and the files that say which these are."""
+    sites, files = list(interpreter.sites), [os.path.join(interpreter.prefix, "pyvenv.cfg")]
+    for site in interpreter.sites:
+        entries = _entries(site)
+        files += [os.path.join(site, entry) for entry in entries if entry.endswith((".pth", ".start"))]
+        sites += _path_lines(start_up_files(site, entries, interpreter))
+    return list(dict.fromkeys(sites)), files
+
+
+# -- which starts pass: the tools that repair an environment, and children of a start that was judged
+
+_REPAIR_MODULES = {"pip", "ensurepip", "venv", "virtualenv", "piptools", "envlock"}
+_REPAIR_SCRIPTS = (
+    r"pip|pip3|pip3\.\d+|__pip-runner__\.py|_in_process\.py|pip_compileall\.py|sysconfig_get_paths\.py|pip-sync"
+    r"|_py_info_collect\.py|envlock|envlock\.py"
+)
+_WORKER_CODE = r"(import sys; )?from multiprocessing\.(spawn|resource_tracker|forkserver) import (spawn_main|main); ?"
+
+
+class Command(NamedTuple):
+    """What a Python's command line makes it run."""
+
+    kind: str = ""  # "-c", "-m", "script" or "" (the REPL, a program on standard input)
+    what: str = ""
+    arguments: tuple[str, ...] = ()
+
+
+def python_command(words: Sequence[str]) -> Command:
+    """Read a Python's command line: options before the program may be glued, as in -Im pip."""
+    index = 1
+    while index < len(words):
+        word, rest = words[index], tuple(words[index + 1 :])
+        index += 1
+        if word == "-" or not word.startswith("-"):
+            return Command("script" if word != "-" else "", word, rest)
+        if word.startswith("--"):
+            index += word == "--check-hash-based-pycs"
+            continue
+        taking = re.match(r"-[^cmWX]*([cmWX])(.*)", word, re.DOTALL)
+        if not taking:
+            continue
+        option, glued = taking.groups()
+        if option in "cm":
+            return Command(f"-{option}", glued or "".join(rest[:1]), rest if glued else rest[1:])
+        index += not glued
+    return Command()
+
+
+def process_words(process: str) -> list[str]:
+    """The command line of a process, "self" or a number; empty where it can't be told."""
+    try:
+        with open(f"/proc/{process}/cmdline", "rb") as file:
+            return os.fsdecode(file.read()).split("\0")[:-1]
+    except OSError:
+        import subprocess
+
+        number = str(os.getpid()) if process == "self" else process
+        try:
+            done = subprocess.run(["ps", "-o", "command=", "-p", number], capture_output=True, check=False)
+        except OSError:
+            return []
+        return os.fsdecode(done.stdout).split()
+
+
+def own_command() -> Command:
+    return python_command(getattr(sys, "orig_argv", None) or process_words("self"))
+
+
+def is_worker(command: Command) -> bool:
+    """Whether this is multiprocessing's child."""
+    return command.kind == "-c" and bool(re.match(_WORKER_CODE, command.what))
+
+
+def is_repair(command: Command, parent: Sequence[str]) -> bool:
+    """Whether a start is a tool that repairs the environment, or is asked by one."""
+    if command.kind == "-m":
+        return command.what in _REPAIR_MODULES
+    if command.kind == "script":
+        name = os.path.basename(command.what)
+        return bool(re.fullmatch(_REPAIR_SCRIPTS, name)) or "/pipenv/resolver/" in command.what
+    if command.kind != "-c":
+        return False
+    names = {os.path.basename(word) for word in parent[:2]}
+    if names & {"poetry", "pipenv", "pip-sync"}:
+        return True
+    if names & {"uv", "pdm"}:
+        return bool(sys.flags.isolated) or "run" not in parent
+    starter = python_command(parent)
+    return starter.kind == "-m" and starter.what in {"ensurepip", "pip", "venv"}
+
+
+# -- installing and uninstalling
+
+
+class GuardError(EnvlockError):
+    """A guard that can't be installed or removed."""
+
+
+def write_guard_code(site: str) -> None:
+    """Write this interpreter's code of the guard, made from the envlock.py that stands in the guard's folder."""
+    import marshal
+
+    base = guard_base(site)
+    source = f"{os.path.dirname(base)}/envlock.py"
+    with open(source, "rb") as file:
+        whole = compile(file.read(), source, "exec", dont_inherit=True, optimize=2)
+    lean = [function.__code__ for function in _LEAN_FUNCTIONS]
+    first: Any = check_start.__code__
+    for suffix, code in ((".full", whole), (".lean", lean), ("", first.replace(co_filename="", co_name=""))):
+        write_file(base + suffix, marshal.dumps(code))
+
+
+def guard_site(interpreter: Interpreter) -> str:
+    """The directory that a guard stands in: the first that belongs to the interpreter, not to a user or a base."""
+    for site in interpreter.sites:
+        if site != interpreter.user and site.startswith(interpreter.prefix + os.sep) and os.path.isdir(site):
+            return site
+    raise GuardError(f"{interpreter.executable}: there is no site-packages directory that a guard could stand in")
+
+
+def install_guard(interpreter: Interpreter, configuration: GuardConfiguration) -> None:
+    """Make every start of an interpreter check its environment, prove that it does, or leave all as it was."""
+    site = guard_site(interpreter)
+    before = _guard_files(site)
+    try:
+        _write_guard(interpreter, site, configuration)
+        _prove_guard(interpreter, site)
+    except BaseException as error:
+        _remove_guard(site)
+        if before:
+            _write_files(site, before)
+        if isinstance(error, OSError):
+            raise GuardError(f"{error.filename or site}: cannot be written ({error.strerror})") from None
+        raise
+
+
+def uninstall_guard(interpreter: Interpreter) -> bool:
+    """Remove an interpreter's guard; tells whether there was one."""
+    site = guard_site(interpreter)
+    try:
+        return _remove_guard(site)
+    except OSError as error:
+        raise GuardError(f"{error.filename or site}: cannot be removed ({error.strerror})") from None
+
+
+def _start_up_files(configuration: GuardConfiguration, version: tuple[int, int, int]) -> dict[str, bytes]:
+    """What makes an interpreter start the guard, in the order of writing: names in site-packages, and contents."""
+    end = f"os._exit({configuration.code})" if configuration.code else "0"
+    damaged = _DAMAGED.format(end=end)
+    if version < (3, 18):
+        boot = _BOOT.format(recover='"exec(open(fullname).readlines()[1][1:])"')
+        return {f"{_START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode("ascii")}
+    module = _MODULE.format(boot=_BOOT.format(recover=repr(damaged)))
+    texts = {f"{_GUARD_FOLDER}/__init__.py": module, f"{_START_STEM}.start": "_envlock:start\n"}
+    return {name: text.encode("ascii") for name, text in texts.items()}
+
+
+def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfiguration) -> None:
+    with open(__file__, "rb") as file:
+        source = file.read()
+    _write_files(site, {f"{_GUARD_FOLDER}/envlock.py": source})
+    folder = os.path.join(site, _GUARD_FOLDER)
+    for name in os.listdir(folder):  # an older guard's states and code; starts meanwhile go by the source
+        if os.path.isfile(os.path.join(folder, name)) and name not in ("envlock.py", _CONFIGURATION):
+            os.unlink(os.path.join(folder, name))
+    _write_files(site, {f"{_GUARD_FOLDER}/{_CONFIGURATION}": configuration.to_json().encode("ascii")})
+    _run_target(
+        interpreter,
+        ["-I", "-S", "-B", "-c", f"{_LOAD_SOURCE.format(path='sys.argv[1]')}m.write_guard_code(sys.argv[1])", site],
+    )
+    _write_files(site, _start_up_files(configuration, interpreter.version))
+
+
+def _prove_guard(interpreter: Interpreter, site: str) -> None:
+    """Start the interpreter, and see that the guard has run."""
+    answer = _run_target(interpreter, ["-c", "import sys; print('_envlock' in sys.modules, sys.flags.no_site)"])
+    words = answer.split()[-2:]
+    if words[:1] == ["True"]:
+        return
+    reason = "its start-up files do not run"
+    if words[1:] == ["1"]:
+        reason = "it is started with -S, so that no start-up file runs"
+    elif interpreter.version >= (3, 15) and os.path.exists(os.path.join(site, f"{_START_STEM}.start")):
+        reason = f"{os.path.join(site, _START_STEM)}.start suppresses the start-up file of the same name"
+    raise GuardError(f"{interpreter.executable}: the guard cannot work in this interpreter: {reason}")
+
+
+def _run_target(interpreter: Interpreter, arguments: list[str]) -> str:
+    import subprocess
+
+    environment = {**os.environ, "ENVLOCK_DISABLE": "1"}
+    command = [interpreter.executable, *arguments]
+    try:
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise GuardError(f"{interpreter.executable}: cannot be started to try the guard ({error})") from None
+    if done.returncode:
+        last = os.fsdecode(done.stderr).strip().rpartition("\n")[2]
+        raise GuardError(f"{interpreter.executable}: the guard cannot be tried: {last or done.returncode}")
+    return os.fsdecode(done.stdout)
+
+
+def _guard_files(site: str) -> dict[str, bytes]:
+    """An installed guard, as `_write_files` takes it."""
+    folder = os.path.join(site, _GUARD_FOLDER)
+    names = [f"{_GUARD_FOLDER}/{name}" for name in _entries(folder)] + [f"{_START_STEM}.pth", f"{_START_STEM}.start"]
+    files = {}
+    for name in names:
+        path = os.path.join(site, name)
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                files[name] = file.read()
+    return files
+
+
+def _write_files(site: str, files: Mapping[str, bytes]) -> None:
+    for name, data in files.items():
+        path = os.path.join(site, name)
+        if os.path.dirname(name):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        write_file(path, data)
+
+
+def _remove_guard(site: str) -> bool:
+    """Remove what stands of a guard, the start-up file first: without its folder, it would stop every start."""
+    import shutil
+
+    found = False
+    for suffix in (".pth", ".start"):
+        path = os.path.join(site, _START_STEM + suffix)
+        if os.path.isfile(path) and os.path.getsize(path):  # an empty .start is somebody else's
+            os.unlink(path)
+            found = True
+    folder = os.path.join(site, _GUARD_FOLDER)
+    if os.path.isdir(folder):
+        shutil.rmtree(folder)
+        found = True
+    return found
+
 
 # ======================================================================================================================
 # Command line
@@ -2584,6 +3183,10 @@ _OUTPUTS = {
     "json": "print a JSON array",
     "write": "write delimited text to a file",
     "exit": "print nothing, answer by the exit status",
+}
+_MODES = {
+    "warn": "print what differs, go on (the default)",
+    "exit": "print what differs and end, before any other code",
 }
 
 _DESCRIPTION = """\
@@ -2619,6 +3222,18 @@ verdicts:
 
 exit status:
   0  aligned    3  not aligned (or --code N)    2  wrong usage or unusable input    130  interrupted"""
+
+_INSTALL_EPILOG = """\
+examples:
+  envlock -e .venv site-install --bound requirements.lock       each start says what differs, and goes on
+  envlock -e .venv site-install --bound requirements.lock exit  a start that differs ends with status 3
+  envlock -e .venv site-uninstall
+
+pip, uv, poetry, pdm, pipenv and pip-tools may start whatever differs, to repair it; ENVLOCK_DISABLE=1 lets any one
+command pass. Starts that have the user site count it, those that have not (-s, -I) don't.
+
+exit status:
+  0  installed, whatever was found    2  wrong usage or unusable input; nothing changed    130  interrupted"""
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -2756,6 +3371,22 @@ def _delimiter(text: str) -> str:
 _delimiter.__name__ = "single character"
 
 
+def _add_install_options(command: argparse.ArgumentParser, argv: Sequence[str]) -> None:
+    _add_general_options(command, "after")
+    _add_comparison_options(command)
+    modes = command.add_subparsers(dest="mode", metavar="MODE", title="mode (default: warn)", prog=command.prog)
+    for name in _named(_MODES, argv) or (_MODES if _named(("-h", "--help"), argv) else ()):
+        mode = modes.add_parser(name, help=_MODES[name], allow_abbrev=False)
+        if name == "exit":
+            mode.add_argument(
+                "--code", metavar="N", type=_code, default=3, help="exit status, 1 to 255 (default: %(default)s)"
+            )
+
+
+def _add_uninstall_options(command: argparse.ArgumentParser, argv: Sequence[str]) -> None:  # noqa: ARG001
+    _add_general_options(command, "after")
+
+
 # Command word: what it does, the end of its help, its options.
 _COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser, Sequence[str]], None]]] = {
     "validate": (
@@ -2763,6 +3394,12 @@ _COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser, Sequence
         _VALIDATE_EPILOG,
         _add_validate_options,
     ),
+    "site-install": (
+        "guard every start of an interpreter with a lock file",
+        _INSTALL_EPILOG,
+        _add_install_options,
+    ),
+    "site-uninstall": ("remove the guard of an interpreter", _EPILOG, _add_uninstall_options),
 }
 
 
@@ -2773,7 +3410,7 @@ def _spread(argv: Sequence[str]) -> list[str]:
     for word in argv:
         if fresh or not option:
             fresh = False
-        elif word != "-" and (word.startswith("-") or word in _OUTPUTS):
+        elif word != "-" and (word.startswith("-") or word in (*_OUTPUTS, *_MODES)):
             option = ""
         else:
             spread.append(option)
@@ -2783,23 +3420,14 @@ def _spread(argv: Sequence[str]) -> list[str]:
     return spread
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
-    try:
-        words = _spread(sys.argv[1:] if argv is None else argv)
-        options = _parser(words).parse_args(words)
-        return _validate_command(options)
-    except EnvlockError as error:
-        _say(f"envlock: error: {_printable(str(error))}\n", sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+def _interpreters(options: argparse.Namespace) -> list[Interpreter]:
+    return ask_interpreters(
+        options.exe_before + options.exe_after, (options.user_site_before or options.user_site_after) or None
+    )
 
 
 def _validate_command(options: argparse.Namespace) -> int:
-    interpreters = ask_interpreters(
-        options.exe_before + options.exe_after, (options.user_site_before or options.user_site_after) or None
-    )
+    interpreters = _interpreters(options)
     selection, policy, stdin = _selection(options), _policy(options), read_standard_input(options.bound)
     reports = []
     for one in interpreters:
@@ -2823,11 +3451,15 @@ def _report(
         except OSError as error:
             raise EnvlockError(f"{options.path}: {error.strerror}") from None
     elif options.output != "exit":
-        width, color = _terminal(options.color_after or options.color_before or "auto")
-        for interpreter, found in reports:
-            if found:
-                heading = f"{interpreter.executable}\n" if len(reports) > 1 else ""
-                _say(heading + format_table(found, width, color), sys.stdout)
+        _print_tables(options, reports)
+
+
+def _print_tables(options: argparse.Namespace, reports: list[tuple[Interpreter, list[Finding]]]) -> None:
+    width, color = _terminal(options.color_after or options.color_before or "auto")
+    for interpreter, found in reports:
+        if found:
+            heading = f"{interpreter.executable}\n" if len(reports) > 1 else ""
+            _say(heading + format_table(found, width, color), sys.stdout)
 
 
 def _selection(options: argparse.Namespace) -> Selection:
@@ -2876,6 +3508,49 @@ def _say(text: str, stream: TextIO | None) -> None:
     except BrokenPipeError:
         # Python flushes once more at its end: give it a place to flush to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno() if stream else 1)
+
+
+def _install_command(options: argparse.Namespace) -> int:
+    for bound in options.bound:
+        if bound == "-" or "://" in bound:
+            raise EnvlockError(f"--bound {bound}: a guard needs a file, which it reads at every start")
+    interpreters = _interpreters(options)
+    guards = [GuardConfiguration.for_bounds(options.bound, _selection(options), _policy(options))]
+    reports = []
+    for one in interpreters:
+        target = Target(one.environment, guards[0].selection)
+        reports.append((one, check(one, read_bounds(guards[0].bounds, target), guards[0].policy)))
+    for one in interpreters:
+        install_guard(one, guards[0]._replace(code=getattr(options, "code", 0)))
+    _print_tables(options, reports)
+    return 0
+
+
+def _uninstall_command(options: argparse.Namespace) -> int:
+    for one in _interpreters(options):
+        if not uninstall_guard(one) and not (options.quiet_before or options.quiet_after):
+            _say(f"envlock: {one.executable}: there is no guard to remove\n", sys.stderr)
+    return 0
+
+
+_RUN: dict[str, Callable[[argparse.Namespace], int]] = {
+    "validate": _validate_command,
+    "site-install": _install_command,
+    "site-uninstall": _uninstall_command,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    try:
+        words = _spread(sys.argv[1:] if argv is None else argv)
+        options = _parser(words).parse_args(words)
+        return _RUN[options.command](options)
+    except EnvlockError as error:
+        _say(f"envlock: error: {_printable(str(error))}\n", sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":
