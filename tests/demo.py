@@ -45,6 +45,14 @@ class Story:
         if done.returncode != status:
             self.surprises.append(f"envlock {' '.join(arguments)}: exit status {done.returncode}, not {status}")
 
+    def start(self, *words: str, status: int, **env: str) -> None:
+        done = run([self.python, *words], cwd=self.project, env=env)
+        shown = (done.stderr + done.stdout).replace(f"{self.project}{os.sep}", "")
+        settings = "".join(f"{name}={value} " for name, value in env.items())
+        print(f"$ {settings}python {' '.join(words)}\n{shown}[exit status {done.returncode}]")
+        if done.returncode != status:
+            self.surprises.append(f"python {' '.join(words)}: exit status {done.returncode}, not {status}")
+
 
 def tell(story: Story) -> None:
     (story.project / "requirements.txt").write_text("web-client==2.32.3\n", encoding="utf-8")
@@ -66,6 +74,25 @@ def tell(story: Story) -> None:
     story.pip("install", "-r", "requirements.lock")
     story.pip("uninstall", "-y", "colour-tools")
     story.envlock("validate", "--bound", "requirements.lock", status=0)
+    tell_guard(story)
+
+
+def tell_guard(story: Story) -> None:
+    (story.project / "app.py").write_text("print('the application runs')\n", encoding="utf-8")
+    say("A guard: from now on every start of this Python compares, before any other code runs.")
+    story.envlock("site-install", "--bound", "requirements.lock", "exit", status=0)
+    story.start("app.py", status=0)
+    say("Drift stops the application, and not the tool that repairs it.")
+    story.pip("install", "colour-tools")
+    story.start("app.py", status=3)
+    story.start("app.py", status=0, ENVLOCK_DISABLE="1")
+    story.pip("uninstall", "-y", "colour-tools")
+    story.start("app.py", status=0)
+    say("Without its lock file it lets nothing run; a lock that fails open is no lock.")
+    (story.project / "requirements.lock").rename(story.project / "away.lock")
+    story.start("app.py", status=3)
+    story.envlock("site-uninstall", status=0)
+    story.start("app.py", status=0)
 
 
 def main() -> int:
