@@ -2368,7 +2368,7 @@ def pylock_requirement(
 
 # -- poetry.lock and Poetry's tables in pyproject.toml
 
-POETRY_CLAUSE = r"(\^|~=|~|===?|=|!=|<=|>=|<|>)?[ ]*v?([\w.*+!-]+)"
+POETRY_CLAUSE = r"(\^|~=|~|===?|=|!=|<=|>=|<|>)?[ ]*v?([\w*][\w.*+!-]*)"
 
 
 class AnyOf(SpecifierSet):
@@ -2891,18 +2891,19 @@ def pipfile_requirement(key: str, entry: dict[str, Any], place: str, folder: str
         # pipenv installs a local repository as `-e git+file://…`, whatever the entry says
         editable = "file://" in git or os.path.isdir(os.path.join(folder, git))
         return locked_from(name, git_reference(git, commit, subdirectory, editable))
-    hashes = frozenset(text.lower() for text in get_list(entry, "hashes", str, place))
+    # the hashes beside a path or URL are those of the index's project of that name; pipenv passes them over
     if path is not None or (file is not None and not is_url(file)):
         editable = get_as(entry, "editable", bool, place) or False
         location = os.path.normpath(os.path.join(folder, path or file or ""))
-        reference = reference_from_path(location, editable, subdirectory, hashes)
+        reference = reference_from_path(location, editable, subdirectory)
         # pipenv names the entry of a directory as it likes
         name = canonicalize_name(project_name(location, target) or name) if reference.kind == "directory" else name
         return locked_from(name, reference)
     if file is not None:
-        return locked_from(name, url_reference(file, subdirectory, target)._replace(hashes=hashes))
+        return locked_from(name, url_reference(file, subdirectory, target))
     version = get_as(entry, "version", str, place) or "*"
     specifier = parse_specifier("" if version == "*" else version, place_of(place, "version"))
+    hashes = frozenset(text.lower() for text in get_list(entry, "hashes", str, place))
     return BoundRequirement(name, f"{name}{specifier}", specifier, hashes=hashes)
 
 
