@@ -2104,7 +2104,8 @@ class UvLock:
         self.manifest = get_table(lock.data, "manifest")
         self.by_name = by_name(self.packages, "package")
         self.judge = Judge(target)
-        self.active: set[str] = set()  # extras and groups, as the markers of conflicts name them
+        self.conflicting = "conflicts" in lock.data
+        self.active: frozenset[str] = frozenset()  # extras and groups, as the markers of conflicts name them
         self.sources = [self.source(index) for index in range(len(self.packages))]
         root = [index for index, (kind, path) in enumerate(self.sources) if path == "." and kind in UV_DIRECTORIES]
         self.root = root[0] if root else None
@@ -2131,11 +2132,13 @@ class UvLock:
         for number, dependency in enumerate(get_list(table, key, dict, place)):
             at = f"{place_of(place, key)}[{number}]"
             name = get_required(dependency, "name", str, at)
-            extras = get_list(dependency, "extra", str, at) or get_list(dependency, "extras", str, at)
-            turned_on = {f"extra-{len(name)}-{name}-{extra}" for extra in extras}
-            if self.judge.holds(get_as(dependency, "marker", str, at), at, frozenset(self.active | turned_on)):
-                self.active |= turned_on
-                yield Edge(self.candidates(name, dependency, at), frozenset(extras))
+            extras = frozenset(get_list(dependency, "extra", str, at) or get_list(dependency, "extras", str, at))
+            marker = get_as(dependency, "marker", str, at)
+            if marker and not self.judge.holds(marker, at, self.active | uv_names("extra", name, extras)):
+                continue
+            if self.conflicting:
+                self.active |= uv_names("extra", name, extras)
+            yield Edge(self.candidates(name, dependency, at), extras)
 
     def candidates(self, name: str, dependency: dict[str, Any], place: str) -> tuple[int, ...]:
         """The package that a dependency means: the version and the source stand there if the name is ambiguous."""
@@ -2151,7 +2154,7 @@ class UvLock:
         """Whether a package's `resolution-markers` admit the target."""
         place = f"package[{index}].resolution-markers"
         markers = get_list(self.packages[index], "resolution-markers", str, f"package[{index}]")
-        return not markers or any(self.judge.holds(text, place, frozenset(self.active)) for text in markers)
+        return not markers or any(self.judge.holds(text, place, self.active) for text in markers)
 
     def names(self, index: int, key: str, metadata_key: str) -> frozenset[str]:
         """The extras or groups of a package; one without dependencies stands in the metadata only."""
@@ -2164,6 +2167,11 @@ class UvLock:
 
     def groups(self, index: int) -> frozenset[str]:
         return self.names(index, "dev-dependencies", "requires-dev")
+
+
+def uv_names(kind: str, package: str, names: Iterable[str]) -> frozenset[str]:
+    """Extras or groups of a package as the markers of conflicts name them."""
+    return frozenset(f"{kind}-{len(package)}-{package}-{name}" for name in names)
 
 
 UV_DIRECTORIES = ("editable", "virtual", "directory")
@@ -2252,22 +2260,22 @@ class UvStarts(NamedTuple):
             yield from uv.edges(self.shared_table, group, self.shared_place)
         yield from uv.edges(uv.manifest, "requirements", "manifest")
 
-    def turned_on(self, uv: UvLock) -> Iterator[str]:
+    def turned_on(self, uv: UvLock) -> Iterator[frozenset[str]]:
         """The names of what is selected on the roots, in the markers of conflicts."""
         for index in self.roots:
             name = uv.packages[index]["name"]
-            yield f"project-{len(name)}-{name}"
-            yield from (f"extra-{len(name)}-{name}-{extra}" for extra in self.extras & uv.extras(index))
-            yield from (f"group-{len(name)}-{name}-{group}" for group in self.groups & uv.groups(index))
+            yield frozenset({f"project-{len(name)}-{name}"})
+            yield uv_names("extra", name, self.extras & uv.extras(index))
+            yield uv_names("group", name, self.groups & uv.groups(index))
 
 
 def uv_reached(uv: UvLock, starts: UvStarts) -> set[int]:
     """The packages that count. An extra that the walk turns on may change what a marker before it said: walk again."""
-    uv.active.update(starts.turned_on(uv))
+    uv.active = frozenset().union(*starts.turned_on(uv))
     while True:
-        before = len(uv.active)
+        before = uv.active
         reached = walk(starts.edges(uv), uv.edges_of, first_candidate)
-        if len(uv.active) == before:
+        if uv.active == before:
             return reached
 
 
