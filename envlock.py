@@ -2190,7 +2190,7 @@ def read_uv(lock: Lock, path: str, target: Target) -> Bound:
     # a member takes the groups that it hasn't itself from the workspace's root, if they are asked for by name
     shared = chosen_groups(selection, known) - own if selection.package else chosen
     extras = frozenset().union(*map(uv.extras, roots))
-    starts = UvStarts(roots, chosen_extras(selection, extras), chosen & own, shared - own, table, place)
+    starts = UvStarts(roots, chosen_extras(selection, extras), chosen & own, shared, table, place)
     requirements = (uv_requirement(uv, index, folder, target) for index in sorted(uv_reached(uv, starts)))
     found = (*python_requirement(lock.data), *(each for each in requirements if each))
     return Bound(found, own_name(load_beside(folder, target)), extras, known)
@@ -2298,7 +2298,8 @@ def uv_requirement(uv: UvLock, index: int, folder: str, target: Target) -> Bound
     where, _, commit = where.partition("#")
     url, _, query = where.partition("?")
     fields = dict(re.findall(r"([^=&]+)=([^&]*)", query))
-    return locked_from(name, git_reference(url, commit, unquoted(fields.get("subdirectory", ""))))
+    folder_within = unquoted(fields.get("subdirectory", "").replace("+", " "))
+    return locked_from(name, git_reference(url, commit, folder_within))
 
 
 # -- pylock.toml
@@ -2653,11 +2654,17 @@ def poetry_presumed(poetry: PoetryLock) -> tuple[list[int], frozenset[int]]:
         if category not in poetry.groups or (optional and canonicalize_name(package["name"]) not in listed):
             doubtful.add(index)
     links = [
-        (index, poetry.by_name.get(dependency.name, []), dependency.counts(poetry.judge, frozenset()))
+        (index, poetry_admitted(poetry, dependency), dependency.counts(poetry.judge, frozenset()))
         for index, package in enumerate(packages)
         for dependency in poetry_dependencies_of(package, index)
     ]
     return presumed(len(packages), links, doubtful, poetry.by_name)
+
+
+def poetry_admitted(poetry: PoetryLock, dependency: PoetryDependency) -> list[int]:
+    """The packages that a dependency may mean."""
+    specifier, found = dependency.specifier(), poetry.by_name.get(dependency.name, [])
+    return [n for n in found if specifier.contains(str(poetry.packages[n].get("version")), prereleases=True)]
 
 
 def poetry_requirement(poetry: PoetryLock, index: int, folder: str, target: Target) -> BoundRequirement:

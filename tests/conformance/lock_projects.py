@@ -84,7 +84,7 @@ def same(*options: str) -> List[Run]:
     return [(text, text) for text in options]
 
 
-LIB = {"lib_b/": "lib-b 2.0", "edlib/": "ed.lib 1.0"}
+LIB = {"lib_b/": "lib-b 2.0", "ed_lib/": "ed.lib 1.0"}
 GIT = "https://git.example/repo"
 
 UV = [
@@ -131,7 +131,7 @@ default-groups = "all"
     uv("local", '''dependencies = ["lib-b", "ed.lib"]
 [tool.uv.sources]
 lib-b = {path = "lib_b"}
-ed-lib = {path = "edlib", editable = true}
+ed-lib = {path = "ed_lib", editable = true}
 ''', LIB),
     uv("dynamic", 'dependencies = ["dyn.pkg"]\n[tool.uv.sources]\n"dyn.pkg" = {path = "dyn"}\n', {"dyn/": "dyn.pkg 3.0 dynamic"}),
     uv("git", f'''dependencies = ["gitpkg", "gitsub", "idna"]
@@ -151,7 +151,7 @@ name = "flat"
 url = "./links"
 format = "flat"
 ''', {"links/loc": "loc-ver 1.0+cpu.1", "links/post": "post-ver 1.0.post2", "links/pre": "pre-ver 2.0rc1", "links/dev": "dev-ver 1.0.dev3"}),
-    uv("nested-extras", 'dependencies = ["requests[socks]"]\n'),
+    uv("nested-extras", 'dependencies = ["markdown-it-py[linkify]<4"]\n'),
     uv("cycle", '''dependencies = ["cyc-a"]
 [tool.uv.sources]
 cyc-a = {path = "cyc_a"}
@@ -214,7 +214,7 @@ environments = ["sys_platform == 'linux'"]
 ]
 
 SOURCES_POETRY = f'''lib-b = {{path = "lib_b"}}
-"ed.lib" = {{path = "edlib", develop = true}}
+"ed.lib" = {{path = "ed_lib", develop = true}}
 gitpkg = {{git = "{GIT}", tag = "v1"}}
 gitsub = {{git = "{GIT}", branch = "br", subdirectory = "sub dir"}}
 whl-lib = {{path = "dist/whl_lib-1.0-py3-none-any.whl"}}
@@ -240,7 +240,7 @@ colorama = {version = "*", markers = "sys_platform == 'win32'"}
 iniconfig = {version = "*", platform = "win32"}
 ''', '[tool.poetry.group.dev.dependencies]\npluggy = "1.*"\n[tool.poetry.group.docs]\noptional = true\n[tool.poetry.group.docs.dependencies]\ntoolz = "~0.12"\n',
              runs=[("", ""), ("--group docs", "--with docs"), ("--no-group dev", "--without dev"), ("--no-default-groups", "--only main")]),
-    *poetry("po-extras", '''requests = {version = "^2.31", extras = ["socks"]}
+    *poetry("po-extras", '''markdown-it-py = {version = "^3.0", extras = ["linkify"]}
 attrs = {version = ">=22", optional = true}
 toolz = {version = "0.12.*", optional = true}
 ''', '[tool.poetry.extras]\nOne_Extra = ["attrs"]\nboth = ["attrs", "toolz"]\n',
@@ -275,7 +275,7 @@ def pdm(name: str, text: str, files: Dict[str, str] = {}, runs: List[Run] = [(""
     return Project("pdm", name, {"pyproject.toml": head + text + BUILD, **local, **files}, runs, lock)
 
 
-PDM_GROUPS = '''dependencies = ["idna", "click<8.2", "requests[socks]", "colorama; sys_platform == 'win32'"]
+PDM_GROUPS = '''dependencies = ["idna", "click<8.2", "markdown-it-py[linkify]<4", "colorama; sys_platform == 'win32'"]
 [project.optional-dependencies]
 one = ["attrs"]
 two = ["toolz"]
@@ -292,7 +292,7 @@ PDM = [
     pdm("pdm-sources", f'''dependencies = ["gitpkg @ git+{GIT}@v1", "lib-b @ file:///${{PROJECT_ROOT}}/lib_b", "six @ SIX_URL",
   "whl-lib @ file:///${{PROJECT_ROOT}}/dist/whl_lib-1.0-py3-none-any.whl"]
 [tool.pdm.dev-dependencies]
-ed = ["-e file:///${{PROJECT_ROOT}}/edlib#egg=ed.lib"]
+ed = ["-e file:///${{PROJECT_ROOT}}/ed_lib#egg=ed.lib"]
 ''', SOURCE_FILES),
     pdm("pdm-markers", '''dependencies = ["importlib-metadata; python_version < '3.11'", "iniconfig; python_version >= '3.11'", "zipp"]
 '''),
@@ -303,7 +303,7 @@ PIPENV = [
     Project("pipenv", "pe-basic", {"Pipfile": PIPENV_HEAD + '''[packages]
 idna = "*"
 colorama = {version = "*", markers = "sys_platform == 'win32'"}
-requests = {extras = ["socks"], version = "*"}
+markdown-it-py = {extras = ["linkify"], version = "<4"}
 [dev-packages]
 pluggy = "*"
 [docs]
@@ -312,7 +312,7 @@ toolz = "*"
     Project("pipenv", "pe-sources", {"Pipfile": PIPENV_HEAD + f'''[packages]
 gitpkg = {{git = "{GIT}", ref = "v1"}}
 lib-b = {{path = "./lib_b"}}
-edlib = {{path = "./edlib", editable = true}}
+ed_lib = {{path = "./ed_lib", editable = true}}
 whl-lib = {{file = "./dist/whl_lib-1.0-py3-none-any.whl"}}
 '''}, [("", "")]),
 ]
@@ -326,14 +326,14 @@ dev = ["iniconfig"]
 [tool.uv.sources]
 '''  # sources follow
 PYLOCK = [
-    Project("pip-lock", "pl-pip", {"requirements.in": f"idna\nrequests[socks]\n./lib_b\n-e ./edlib\ngitpkg @ git+{GIT}@v1\n./dist/whl_lib-1.0-py3-none-any.whl\nsix @ SIX_URL\n", **SOURCE_FILES}),
+    Project("pip-lock", "pl-pip", {"requirements.in": f"idna\nmarkdown-it-py[linkify]<4\n./lib_b\n-e ./ed_lib\ngitpkg @ git+{GIT}@v1\n./dist/whl_lib-1.0-py3-none-any.whl\nsix @ SIX_URL\n", **SOURCE_FILES}),
     uv("pl-uv", PYLOCK_PROJECT + SOURCES_POETRY.replace("develop = true", "editable = true").replace('"ed.lib"', "ed-lib").replace(SOURCES_POETRY.splitlines()[3] + "\n", "").replace(SOURCES_POETRY.splitlines()[4] + "\n", ""),
        SOURCE_FILES)._replace(tool="uv-export"),
     uv("pl-uv-all", 'dependencies = ["idna"]\n[project.optional-dependencies]\none = ["attrs"]\n[dependency-groups]\ndev = ["iniconfig"]\n' + BUILD,
        {"PKG-INFO.in": "pl-uv-all 0.1", "backend.py": BACKEND})._replace(tool="uv-export", lock="--all-extras --all-groups"),
     pdm("pl-pdm", 'dependencies = ["idna", "click<8.2", "colorama; sys_platform == \'win32\'"]\n')._replace(tool="pdm-export"),
-    Project("pip-tools", "pt-basic", {"requirements.in": "idna\nclick\nrequests[socks]\n"}),
-    Project("pip-tools", "pt-sources", {"requirements.in": f"gitpkg @ git+{GIT}@v1\n-e ./edlib\nsix<1.17\n", **LIB}),
+    Project("pip-tools", "pt-basic", {"requirements.in": "idna\nclick\nmarkdown-it-py[linkify]<4\n"}),
+    Project("pip-tools", "pt-sources", {"requirements.in": f"gitpkg @ git+{GIT}@v1\n-e ./ed_lib\nsix<1.17\n", **LIB}),
 ]
 
 PROJECTS = [*UV, *POETRY, *PDM, *PIPENV, *PYLOCK]
