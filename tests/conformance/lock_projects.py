@@ -312,11 +312,11 @@ toolz = "*"
     Project("pipenv", "pe-sources", {"Pipfile": PIPENV_HEAD + f'''[packages]
 gitpkg = {{git = "{GIT}", ref = "v1"}}
 lib-b = {{path = "./lib_b"}}
-ed_lib = {{path = "./ed_lib", editable = true}}
+ed-two = {{path = "./ed_two", editable = true}}
 whl-lib = {{file = "./dist/whl_lib-1.0-py3-none-any.whl"}}
 '''}, [("", "")]),
 ]
-PIPENV[1].files.update({**SOURCE_FILES})
+PIPENV[1].files.update({"lib_b/": "lib-b 2.0", "ed_two/": "ed-two 1.0", "dist/whl": "whl-lib 1.0"})
 
 PYLOCK_PROJECT = '''dependencies = ["idna", "click", "lib-b", "ed.lib", "gitpkg", "six"]
 [project.optional-dependencies]
@@ -326,7 +326,9 @@ dev = ["iniconfig"]
 [tool.uv.sources]
 '''  # sources follow
 PYLOCK = [
-    Project("pip-lock", "pl-pip", {"requirements.in": f"idna\nmarkdown-it-py[linkify]<4\n./lib_b\n-e ./ed_lib\ngitpkg @ git+{GIT}@v1\n./dist/whl_lib-1.0-py3-none-any.whl\nsix @ SIX_URL\n", **SOURCE_FILES}),
+    Project("pip-lock", "pl-pip", {"requirements.in": f"idna\nmarkdown-it-py[linkify]<4\n./lib_b\n-e ./ed_lib\ngitpkg @ git+{GIT}@v1\nsix @ SIX_URL\n", **SOURCE_FILES}),
+    # pip itself refuses a pylock.toml of its own with a repository or a directory: nothing there can be hashed
+    Project("pip-lock-pip", "pl-hashed", {"requirements.in": "idna\nmarkdown-it-py[linkify]<4\n./dist/whl_lib-1.0-py3-none-any.whl\nsix @ SIX_URL\n", **SOURCE_FILES}),
     uv("pl-uv", PYLOCK_PROJECT + SOURCES_POETRY.replace("develop = true", "editable = true").replace('"ed.lib"', "ed-lib").replace(SOURCES_POETRY.splitlines()[3] + "\n", "").replace(SOURCES_POETRY.splitlines()[4] + "\n", ""),
        SOURCE_FILES)._replace(tool="uv-export"),
     uv("pl-uv-all", 'dependencies = ["idna"]\n[project.optional-dependencies]\none = ["attrs"]\n[dependency-groups]\ndev = ["iniconfig"]\n' + BUILD,

@@ -87,6 +87,12 @@ TOOLS = {
     "pip-lock": Tool(
         "pylock.toml", "{pip}/pip --python .venv lock -q -r requirements.in -o pylock.toml", *PIP_SYNC, each=True
     ),
+    "pip-lock-pip": Tool(
+        "pylock.toml",
+        "{pip}/pip --python .venv lock -q -r requirements.in -o pylock.toml",
+        "{pip}/pip --python .venv install -q -r pylock.toml",
+        each=True,
+    ),
     "uv-export": Tool("pylock.toml", "{uv} export -q --format pylock.toml {options} -o pylock.toml", *PIP_SYNC),
     "pdm-export": Tool("pylock.toml", "{pdm}/pdm lock && {pdm}/pdm export -f pylock -o pylock.toml", *PIP_SYNC),
     "pip-tools": Tool(
