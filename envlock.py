@@ -1075,26 +1075,34 @@ def place_of(place: str, key: str | int) -> str:
 def get_as(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> T | None:
     """A member of a table, None where it is absent; `place` is the table's own."""
     value = table.get(key)
-    return None if value is None else checked(value, kind, place_of(place, key))
+    if value is None or type(value) is kind:  # the place costs more than the answer: told only if it is needed
+        return value
+    return checked(value, kind, place_of(place, key))
 
 
 def get_required(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> T:
     """A member that must be there."""
     if key not in table:
         raise BoundError(f"{place_of(place, key)}: missing, expected {TYPE_NAMES[kind]}", place=place)
-    return checked(table[key], kind, place_of(place, key))
+    value = table[key]
+    return value if type(value) is kind else checked(value, kind, place_of(place, key))
 
 
 def get_list(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> list[T]:
     """A member that is an array of one type; empty where it is absent."""
+    if key not in table:
+        return []
     place = place_of(place, key)
-    values = checked(table.get(key, []), list, place)
-    return [checked(value, kind, place_of(place, index)) for index, value in enumerate(values)]
+    values = checked(table[key], list, place)
+    return [
+        value if type(value) is kind else checked(value, kind, place_of(place, index))
+        for index, value in enumerate(values)
+    ]
 
 
 def get_table(table: Mapping[str, Any], key: str, place: str = "") -> dict[str, Any]:
     """A member that is a table; empty where it is absent."""
-    return checked(table.get(key, {}), dict, place_of(place, key))
+    return checked(table[key], dict, place_of(place, key)) if key in table else {}
 
 
 # -- requirements, as every format writes them
@@ -2130,9 +2138,9 @@ class UvLock:
     def edges(self, table: Mapping[str, Any], key: str, place: str) -> Iterator[Edge]:
         """The dependencies in an array whose markers hold; what they turn on may be what a marker asks for."""
         for number, dependency in enumerate(get_list(table, key, dict, place)):
-            at = f"{place_of(place, key)}[{number}]"
+            at = f"{place}.{key}[{number}]"
             name = get_required(dependency, "name", str, at)
-            extras = frozenset(get_list(dependency, "extra", str, at) or get_list(dependency, "extras", str, at))
+            extras = frozenset(get_list(dependency, "extra" if "extra" in dependency else "extras", str, at))
             marker = get_as(dependency, "marker", str, at)
             if marker and not self.judge.holds(marker, at, self.active | uv_names("extra", name, extras)):
                 continue
@@ -2330,7 +2338,7 @@ def read_pylock(lock: Lock, path: str, target: Target) -> Bound:
             raise BoundError(f"{counting[1][1]}: {name!r} counts twice for this interpreter", place=counting[1][1])
         for package, place in counting:
             found += python_requirement(package, place)
-            found.append(pylock_requirement(lock, package, name, place, folder, target))
+            found.append(pylock_requirement(lock, package, place, folder, target))
     return Bound(tuple(found), own_name(load_beside(folder, target)), extras, groups)
 
 
@@ -2341,15 +2349,16 @@ def normalised(names: Iterable[str]) -> frozenset[str]:
 def pylock_environments(data: dict[str, Any], judge: Judge) -> list[BoundRequirement]:
     """Where none of a lock's environments is the target, no interpreter of its kind will do."""
     markers = get_list(data, "environments", str)
-    if not markers or any([judge.holds(text, f"environments[{n}]") for n, text in enumerate(markers)]):
+    if not markers or any(judge.holds(text, f"environments[{n}]") for n, text in enumerate(markers)):
         return []
     return [BoundRequirement("python", "python; " + " or ".join(markers), SpecifierSet("<0"))]
 
 
 def pylock_requirement(
-    lock: Lock, package: dict[str, Any], name: str, place: str, folder: str, target: Target
+    lock: Lock, package: dict[str, Any], place: str, folder: str, target: Target
 ) -> BoundRequirement:
     """What a package that counts demands: one of the kinds of sources must be there."""
+    name = canonicalize_name(package["name"])
     kinds = [kind for kind in ("vcs", "directory", "archive") if kind in package]
     indexed = "sdist" in package or "wheels" in package
     if len(kinds) + indexed != 1:
@@ -2394,7 +2403,8 @@ class AnyOf(SpecifierSet):
         """Whether the version satisfies one of the sets."""
         return any(specifier.contains(version, prereleases) for specifier in self.alternatives)
 
-    __contains__ = contains
+    def __contains__(self, version: object) -> bool:
+        return any(version in specifier for specifier in self.alternatives)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AnyOf) and self.alternatives == other.alternatives
@@ -2477,11 +2487,10 @@ def poetry_dependencies(
     for key, value in table.items():
         name = canonicalize_name(key)
         listed = frozenset(extra for extra, names in extras.items() if name in names)
+        at = place_of(place, key)
         for entry in value if isinstance(value, list) else [value]:
-            entry = {"version": entry} if isinstance(entry, str) else entry
-            yield PoetryDependency(
-                name, checked(entry, dict, place_of(place, key)), place_of(place, key), group, listed
-            )
+            entry_table = checked({"version": entry} if isinstance(entry, str) else entry, dict, at)
+            yield PoetryDependency(name, entry_table, at, group, listed)
 
 
 def poetry_extras(table: dict[str, Any], place: str) -> dict[str, frozenset[str]]:

@@ -48,7 +48,7 @@ def environment(version: str = "3.11", platform: str = "linux") -> dict[str, str
 def selected(options: str) -> Selection:
     """A selection as the command line spells it."""
     words = iter(options.split())
-    found: dict[str, Any] = {}
+    found: Any = {}
     for word in words:
         key = word[2:].replace("-", "_")
         if key in ("all_extras", "all_groups", "no_default_groups"):
@@ -57,8 +57,7 @@ def selected(options: str) -> Selection:
             found[key] = next(words)
         else:
             found.setdefault(key + "s", set()).add(next(words))
-    sets = {key: frozenset(value) if isinstance(value, set) else value for key, value in found.items()}
-    return Selection(**sets)
+    return Selection(**{key: frozenset(value) if isinstance(value, set) else value for key, value in found.items()})
 
 
 def lock_in(folder: Path) -> Path:
@@ -125,7 +124,7 @@ class WhatTheToolsInstalled(unittest.TestCase):
             with self.subTest(lock=folder.name):
                 text = path.read_text(encoding="utf-8")
                 form = envlock.format_of(str(path), text)
-                target = Target(lambda: environment())
+                target = Target(environment)
                 quick = form.read(envlock.load_lock(text), str(path), target)
                 whole = form.read(Lock(envlock.load_toml(text)), str(path), target)
                 self.assertEqual(list(map(hashed, quick.requirements)), list(map(hashed, whole.requirements)))
@@ -179,14 +178,14 @@ class MalformedLocks(Scratch):
                 table[key] = dice.choice([7, "", "x", [], {}, True, [7], ["x"], {"x": 1}, [{}], None])
                 with contextlib.suppress(EnvlockError):
                     value = loaded._replace(data=twisted) if isinstance(loaded, Lock) else twisted
-                    bound = form.read(value, str(path), Target(lambda: environment()))
+                    bound = form.read(value, str(path), Target(environment))
                     for each in bound.requirements:
                         envlock.locked_hashes(each)
 
     def refused_or_read(self, path: Path, text: str) -> None:
         form = envlock.format_of(str(path), text)
         with contextlib.suppress(EnvlockError):
-            form.read(form.load(text), str(path), Target(lambda: environment()))
+            form.read(form.load(text), str(path), Target(environment))
 
 
 def members(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -216,8 +215,10 @@ INVALID = [
     (
         "uv.lock",
         UV + '[[package]]\nname = "a"\nsource = { }\n',
-        "uv.lock:5: package[0].source: expected one of registry, git, url, path, editable, virtual, directory, "
-        "found an empty table",
+        (
+            "uv.lock:5: package[0].source: expected one of registry, git, url, path, editable, virtual, directory, "
+            "found an empty table"
+        ),
     ),
     ("uv.lock", UV + "<<<<<<< HEAD\n", "uv.lock:3: invalid TOML: Invalid statement"),
     ("uv.lock", UV + "[manifest]\n[manifest]\n", "uv.lock:4: invalid TOML: Cannot declare ('manifest',) twice"),
@@ -263,7 +264,9 @@ INVALID = [
 class ArchiveTables(Scratch):
     """What is cut out of a lock before it is parsed."""
 
-    PACKAGE = UV + '[manifest]\nmembers = ["a"]\n[[package]]\nname = "a"\nversion = "1"\nsource = {{ registry = "i" }}\n{}'
+    PACKAGE = (
+        UV + '[manifest]\nmembers = ["a"]\n[[package]]\nname = "a"\nversion = "1"\nsource = {{ registry = "i" }}\n{}'
+    )
 
     def hashes(self, artifacts: str) -> set[str]:
         bound = read(self.write("uv.lock", self.PACKAGE.format(artifacts)))
@@ -290,7 +293,9 @@ class ArchiveTables(Scratch):
 @unittest.skipIf(NO_TOML, NO_TOML)
 class UvLocks(Scratch):
     def test_a_newer_revision_is_read(self) -> None:
-        self.assertEqual(self.texts("uv.lock", 'version = 1\nrevision = 99\nrequires-python = ">=3.9"\n'), ["python>=3.9"])
+        self.assertEqual(
+            self.texts("uv.lock", 'version = 1\nrevision = 99\nrequires-python = ">=3.9"\n'), ["python>=3.9"]
+        )
 
     def test_a_script_lock_has_its_roots_in_the_manifest(self) -> None:
         text = """\
@@ -317,13 +322,16 @@ class UvLocks(Scratch):
     def test_an_unknown_member_is_an_error_that_lists_them(self) -> None:
         text = UV + '[[package]]\nname = "Root.A"\nsource = { virtual = "." }\n'
         self.assertEqual(
-            self.error("uv.lock", text, "--package nope"), "uv.lock: there is no workspace member 'nope' (it has root-a)"
+            self.error("uv.lock", text, "--package nope"),
+            "uv.lock: there is no workspace member 'nope' (it has root-a)",
         )
 
     def test_an_extra_without_dependencies_is_known(self) -> None:
         text = UV + '[[package]]\nname = "a"\nsource = { virtual = "." }\n[package.metadata]\nprovides-extras = ["e"]\n'
         self.assertEqual(self.texts("uv.lock", text, "--extra e"), ["python>=3.9"])
-        self.assertEqual(self.error("uv.lock", text, "--extra f"), "{}: there is no extra 'f' (it has e)".format("uv.lock"))
+        self.assertEqual(
+            self.error("uv.lock", text, "--extra f"), "{}: there is no extra 'f' (it has e)".format("uv.lock")
+        )
 
     def test_sources_are_told_in_full(self) -> None:
         sources = {
@@ -409,7 +417,9 @@ POETRY_OLD = """\
 @unittest.skipIf(NO_TOML, NO_TOML)
 class PoetryLocks(Scratch):
     def project(self, dependencies: str, rest: str = "") -> None:
-        self.write("pyproject.toml", f'[tool.poetry]\nname = "root"\n[tool.poetry.dependencies]\n{dependencies}\n{rest}')
+        self.write(
+            "pyproject.toml", f'[tool.poetry]\nname = "root"\n[tool.poetry.dependencies]\n{dependencies}\n{rest}'
+        )
 
     def test_an_old_lock_is_walked_from_the_project(self) -> None:
         self.project('python = "^3.8"\na = "*"')
@@ -449,7 +459,7 @@ class PoetryLocks(Scratch):
         self.assertEqual(self.texts("poetry.lock", text, "--no-group dev", "3.9"), [])
 
     def test_the_files_read_are_told(self) -> None:
-        target = Target(lambda: environment())
+        target = Target(environment)
         path = self.write("poetry.lock", POETRY_OLD)
         envlock.read_bounds([str(path)], target)
         self.assertEqual(target.files, [str(path), str(self.folder / "pyproject.toml")])
@@ -530,7 +540,11 @@ class PdmLocks(Scratch):
     )
 
     def test_all_groups_count_until_one_is_named(self) -> None:
-        self.write("pyproject.toml", '[project]\nname = "p"\n[project.optional-dependencies]\none = []\ntwo = []\n[dependency-groups]\ndev = []\n')
+        self.write(
+            "pyproject.toml",
+            '[project]\nname = "p"\n[project.optional-dependencies]\none = []\ntwo = []\n'
+            "[dependency-groups]\ndev = []\n",
+        )
         self.assertEqual(self.texts("pdm.lock", self.LOCK), ["python>=3.9", "a==1", "b==1", "c==1", "d==1"])
         self.assertEqual(self.texts("pdm.lock", self.LOCK, "--extra one"), ["python>=3.9", "a==1", "b==1", "c==1"])
         self.assertEqual(self.texts("pdm.lock", self.LOCK, "--group dev"), ["python>=3.9", "a==1", "b==1"])
@@ -555,7 +569,12 @@ class Pipfiles(Scratch):
 
     @unittest.skipIf(NO_TOML, NO_TOML)
     def test_categories_are_groups(self) -> None:
-        expected = ["any", "six==1.16.0", f"repo @ git+https://git.example/r@{COMMIT}#subdirectory=s", "-e lib @ file:///here/lib"]
+        expected = [
+            "any",
+            "six==1.16.0",
+            f"repo @ git+https://git.example/r@{COMMIT}#subdirectory=s",
+            "-e lib @ file:///here/lib",
+        ]
         self.assertEqual(self.texts("Pipfile.lock", self.LOCK), expected)
         self.assertEqual(self.texts("Pipfile.lock", self.LOCK, "--group develop"), [*expected, "dev-only==2"])
         self.assertEqual(
@@ -570,17 +589,21 @@ class Pipfiles(Scratch):
 
 @unittest.skipIf(NO_TOML, NO_TOML)
 class Pylocks(Scratch):
-    LOCK = PYLOCK + """\
+    LOCK = (
+        PYLOCK
+        + """\
 extras = ["e"]
 dependency-groups = ["g"]
 default-groups = ["d"]
-""" + "".join(
-        f'[[packages]]\nname = "{name}"\nversion = "1"\nmarker = "{marker}"\nwheels = []\n'
-        for name, marker in (
-            ("always", "python_version > '3'"),
-            ("extra", "'e' in extras"),
-            ("group", "'g' in dependency_groups"),
-            ("default", "'d' in dependency_groups"),
+"""
+        + "".join(
+            f'[[packages]]\nname = "{name}"\nversion = "1"\nmarker = "{marker}"\nwheels = []\n'
+            for name, marker in (
+                ("always", "python_version > '3'"),
+                ("extra", "'e' in extras"),
+                ("group", "'g' in dependency_groups"),
+                ("default", "'d' in dependency_groups"),
+            )
         )
     )
 
@@ -593,7 +616,9 @@ default-groups = ["d"]
     def test_an_environment_that_the_lock_does_not_have_is_told_of_python(self) -> None:
         text = PYLOCK + "environments = [\"sys_platform == 'win32'\", \"python_version < '3.4'\"]\npackages = []\n"
         bound = read(self.write("pylock.toml", text))
-        self.assertEqual([each.text for each in bound.requirements], ["python; sys_platform == 'win32' or python_version < '3.4'"])
+        self.assertEqual(
+            [each.text for each in bound.requirements], ["python; sys_platform == 'win32' or python_version < '3.4'"]
+        )
         self.assertFalse(bound.requirements[0].specifier is None or bound.requirements[0].specifier.contains("3.11.7"))
 
     def test_a_package_that_counts_twice_is_an_error(self) -> None:
@@ -604,7 +629,9 @@ default-groups = ["d"]
         )
 
     def test_hashes_stand_in_tables(self) -> None:
-        text = PYLOCK + f"""\
+        text = (
+            PYLOCK
+            + f"""\
 [[packages]]
 name = "a"
 version = "1"
@@ -616,6 +643,7 @@ url = "https://files.example/b-1.whl"
 [packages.archive.hashes]
 sha256 = "{SHA256}"
 """
+        )
         bound = read(self.write("pylock.toml", text))
         self.assertEqual(envlock.locked_hashes(bound.requirements[0]), {"sha256:" + SHA256})
         reference = bound.requirements[1].reference

@@ -1,8 +1,8 @@
 """Locks made and synced by the real tools, against envlock.
 
 An environment that a tool has just synced is aligned; any single change to it is exactly one row. What the tool's own
-check says (`uv sync --check`, `poetry sync --dry-run` …) is told where it differs. `locks.py [--save] [PATTERN...]` picks
-projects, and keeps their locks in tests/data.
+check says (`uv sync --check`, `poetry sync --dry-run` …) is told where it differs. `locks.py [--save] [PATTERN...]`
+picks projects, and keeps their locks in tests/data.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ import subprocess
 import sys
 import threading
 import urllib.request
-import zipfile
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("ENVLOCK_CACHE", ROOT / ".cache")) / "locks"
@@ -111,8 +110,8 @@ class Tally:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.comparisons = 0
-        self.failures: List[str] = []
-        self.notes: List[str] = []
+        self.failures: list[str] = []
+        self.notes: list[str] = []
 
     def judge(self, passed: bool, what: str) -> None:
         with self.lock:
@@ -126,7 +125,7 @@ class Tally:
             self.notes.append(what)
 
 
-def run(command: str, cwd: Path, check: bool = True, **extra: str) -> "subprocess.CompletedProcess[str]":
+def run(command: str, cwd: Path, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
     """A shell command in a project's own environment."""
     result = subprocess.run(
         command, shell=True, cwd=cwd, env={**ENVIRONMENT, **extra}, capture_output=True, text=True, timeout=900
@@ -136,9 +135,11 @@ def run(command: str, cwd: Path, check: bool = True, **extra: str) -> "subproces
     return result
 
 
-def clean_environment() -> Dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """Without what would turn a tool to another project; a git host that is a local folder."""
-    environment = {key: value for key, value in os.environ.items() if not re.match("VIRTUAL_ENV|UV_|POETRY_|PDM_|PIPENV_", key)}
+    environment = {
+        key: value for key, value in os.environ.items() if not re.match("VIRTUAL_ENV|UV_|POETRY_|PDM_|PIPENV_", key)
+    }
     return {
         **environment,
         "GIT_CONFIG_COUNT": "1",
@@ -157,12 +158,12 @@ def clean_environment() -> Dict[str, str]:
 
 
 ENVIRONMENT = clean_environment()
-FACTS: Dict[str, str] = {}
+FACTS: dict[str, str] = {}
 SAVE = "--save" in sys.argv
 DATA = {"uv.lock": "uv", "poetry.lock": "poetry", "pdm.lock": "pdm", "Pipfile.lock": "pipfile", "pylock.toml": "pylock"}
 
 
-def find_pythons() -> Dict[str, str]:
+def find_pythons() -> dict[str, str]:
     """The interpreters that are there, by version."""
     found = {}
     for version in PYTHONS:
@@ -173,7 +174,7 @@ def find_pythons() -> Dict[str, str]:
     return found
 
 
-def install_tools() -> Dict[str, str]:
+def install_tools() -> dict[str, str]:
     """Each tool in an environment of its own; the folders of their commands."""
     places = {name: CACHE / "tools" / name / "bin" for name in PACKAGES}
     for name, packages in PACKAGES.items():
@@ -186,7 +187,7 @@ def install_tools() -> Dict[str, str]:
     return {**commands, "uv": str(places["uv"] / "uv"), "tools": commands["piptools"]}
 
 
-def index_facts(commands: Dict[str, str]) -> Dict[str, str]:
+def index_facts(commands: dict[str, str]) -> dict[str, str]:
     """The index that pip takes by default, and the URL of a wheel there."""
     code = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
     url = run(f"{commands['pip']}/python -c {shlex.quote(code)}", CACHE).stdout.strip()
@@ -203,13 +204,15 @@ def write_local(folder: Path, described: str) -> None:
     requirements = [text.strip() for text in rest[0].split(";")] if rest and rest[0] != "dynamic" else []
     told = 'dynamic = ["version"]' if rest == ["dynamic"] else f'version = "{version}"'
     folder.mkdir(parents=True, exist_ok=True)
-    project = f'[project]\nname = "{name}"\n{told}\nrequires-python = ">=3.9"\ndependencies = {json.dumps(requirements)}\n'
+    project = (
+        f'[project]\nname = "{name}"\n{told}\nrequires-python = ">=3.9"\ndependencies = {json.dumps(requirements)}\n'
+    )
     (folder / "pyproject.toml").write_text(project + BUILD)
     (folder / "backend.py").write_text(BACKEND)
     write_metadata(folder, name, version, requirements)
 
 
-def write_metadata(folder: Path, name: str, version: str, requirements: List[str]) -> None:
+def write_metadata(folder: Path, name: str, version: str, requirements: list[str]) -> None:
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", "Requires-Python: >=3.9"]
     lines += [f"Requires-Dist: {requirement}" for requirement in requirements]
     (folder / "PKG-INFO.in").write_text("\n".join(lines) + "\n")
@@ -222,7 +225,7 @@ def build(folder: Path, what: str, into: Path) -> Path:
     return into / run(f"{sys.executable} -c {shlex.quote(code)}", folder, PYTHONPATH=".").stdout.strip()
 
 
-def write_project(project: Project, folder: Path, facts: Dict[str, str]) -> None:
+def write_project(project: Project, folder: Path, facts: dict[str, str]) -> None:
     """A project's files, with what is known only here put in."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -241,12 +244,12 @@ def write_project(project: Project, folder: Path, facts: Dict[str, str]) -> None
             write_metadata(folder, name, version, [])
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
-            for name, value in facts.items():
-                text = text.replace(name, value)
-            target.write_text(text)
+            target.write_text(text.replace("INDEX_URL", facts["INDEX_URL"]).replace("SIX_URL", facts["SIX_URL"]))
     if project.tool.startswith("poetry"):
         with open(folder / "pyproject.toml", "a", encoding="utf-8") as stream:
-            stream.write(f'\n[[tool.poetry.source]]\nname = "index"\nurl = "{facts["INDEX_URL"]}"\npriority = "primary"\n')
+            stream.write(
+                f'\n[[tool.poetry.source]]\nname = "index"\nurl = "{facts["INDEX_URL"]}"\npriority = "primary"\n'
+            )
 
 
 def write_repository() -> None:
@@ -266,7 +269,7 @@ class Scratch(NamedTuple):
     project: Project
     tool: Tool
     folder: Path
-    commands: Dict[str, str]
+    commands: dict[str, str]
     tally: Tally
     python: str = ""
 
@@ -281,10 +284,10 @@ class Scratch(NamedTuple):
         # a seed before Python 3.12 brings wheel, and that brings packaging
         run(f"{self.commands['uv']} pip uninstall -q -p .venv wheel setuptools packaging", self.folder)
 
-    def tool_run(self, text: str, options: str = "", check: bool = True) -> "subprocess.CompletedProcess[str]":
+    def tool_run(self, text: str, options: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         return run(self.command(text, options), self.folder, check, VIRTUAL_ENV=str(self.folder / ".venv"))
 
-    def rows(self, options: str = "") -> List[Tuple[str, str]]:
+    def rows(self, options: str = "") -> list[tuple[str, str]]:
         """envlock's findings: verdict and name."""
         bound = self.folder / self.tool.bound
         command = [sys.executable, str(ROOT / "envlock.py"), "-e", str(self.folder / ".venv"), "validate"]
@@ -295,7 +298,7 @@ class Scratch(NamedTuple):
             return [("error", result.stderr.strip()[-400:])]
         return [row_of(finding) for finding in json.loads(result.stdout)]
 
-    def fine(self, options: str = "") -> "bool | None":
+    def fine(self, options: str = "") -> bool | None:
         """What the tool itself says of the environment; None if it can't tell."""
         if not self.tool.check:
             return None
@@ -306,47 +309,52 @@ class Scratch(NamedTuple):
         return not any(re.search(self.tool.change, line) for line in lines)
 
 
-def row_of(finding: Dict[str, str]) -> Tuple[str, str]:
+def row_of(finding: dict[str, str]) -> tuple[str, str]:
     name = (finding["package"] or "").rpartition("-")[0]
     if not name:  # `NAME==VERSION`, `NAME @ URL`, `-e NAME @ URL`, `-e ./NAME`
         name = re.split(r"[\s=<>~!@\[]", re.sub(r"^-e (\./)?", "", finding["dependency"]))[0]
     return finding["explain"], envlock.canonicalize_name(name)
 
 
-def check_project(project: Project, commands: Dict[str, str], facts: Dict[str, str], tally: Tally) -> None:
+def check_project(project: Project, commands: dict[str, str], facts: dict[str, str], tally: Tally) -> None:
     """Lock, and for each interpreter sync, compare, change and compare."""
     folder = CACHE / "projects" / f"{project.tool}-{project.name}"
     write_project(project, folder, facts)
+    scratch = Scratch(project, TOOLS[project.tool], folder, commands, tally)
     pythons = find_pythons()
+    if scratch.tool.each:
+        pythons.pop("3.9", None)  # tools that lock for one interpreter run in it, and need 3.10
     if project.tool == "pip-tools":
         pythons = {"own": f"{commands['tools']}/python"}
-    scratch = Scratch(project, TOOLS[project.tool], folder, commands, tally)
     for number, (version, python) in enumerate(pythons.items()):
         scratch = scratch._replace(python=python)
         scratch.environment()
-        if scratch.tool.each and version == "3.9":
-            continue  # the tools that lock for one interpreter run in it, and need 3.10
         if number == 0 or scratch.tool.each:
             scratch.tool_run(scratch.tool.lock, project.lock)
         title = f"{project.tool} {project.name} on {version}"
-        for ours, theirs in project.runs:
-            if scratch.tool.each:  # its sync removes nothing
-                scratch.environment()
-            scratch.tool_run(scratch.tool.sync, theirs)
-            rows = scratch.rows(ours)
-            if rows and scratch.fine(theirs) is False:  # two Poetries may trip over their shared cache
-                scratch.tool_run(scratch.tool.sync, theirs)
-                rows = scratch.rows(ours)
-            tally.judge(not rows, f"{title} {ours or 'as synced'}: {rows}")
-            if scratch.fine(theirs) is False:
-                tally.note(f"{title} {theirs}: the tool itself isn't content after its sync")
-            if SAVE and not rows and project.tool != "pip-tools":
-                save(scratch, version, ours)
-        ours, theirs = project.runs[0]
+        for run_options in project.runs:
+            check_run(scratch, version, title, run_options)
         if len(project.runs) > 1:
             scratch.environment()
-            scratch.tool_run(scratch.tool.sync, theirs)
+            scratch.tool_run(scratch.tool.sync, project.runs[0][1])
         check_changes(scratch, title)
+
+
+def check_run(scratch: Scratch, version: str, title: str, options: tuple[str, str]) -> None:
+    """Sync with a selection: aligned."""
+    ours, theirs = options
+    if scratch.tool.each:  # its sync removes nothing
+        scratch.environment()
+    scratch.tool_run(scratch.tool.sync, theirs)
+    rows = scratch.rows(ours)
+    if rows and scratch.fine(theirs) is False:  # two Poetries may trip over their shared cache
+        scratch.tool_run(scratch.tool.sync, theirs)
+        rows = scratch.rows(ours)
+    scratch.tally.judge(not rows, f"{title} {ours or 'as synced'}: {rows}")
+    if scratch.fine(theirs) is False:
+        scratch.tally.note(f"{title} {theirs}: the tool itself isn't content after its sync")
+    if SAVE and not rows and scratch.tool.bound in DATA:
+        save(scratch, version, ours)
 
 
 def save(scratch: Scratch, version: str, options: str) -> None:
@@ -371,7 +379,9 @@ def without_hosts(text: str, folder: Path) -> str:
     """Without what names the index or this machine."""
     text = text.replace(folder.as_uri(), "file:///project").replace(str(folder), "/project")
     index, files = FACTS["INDEX_URL"], re.match("https?://[^/]*", FACTS["SIX_URL"])
-    return text.replace(index, "https://index.example/simple").replace(files[0] if files else "", "https://files.example")
+    return text.replace(index, "https://index.example/simple").replace(
+        files[0] if files else "", "https://files.example"
+    )
 
 
 def check_changes(scratch: Scratch, title: str) -> None:
@@ -380,7 +390,7 @@ def check_changes(scratch: Scratch, title: str) -> None:
     kept = scratch.folder / ".kept"
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(site, kept, symlinks=True)
-    for number, (change, name, expected) in enumerate(changes(scratch)):
+    for number, (change, expected) in enumerate(changes(scratch)):
         run(change, scratch.folder)
         rows = scratch.rows()
         scratch.tally.judge(rows == [expected], f"{title} {expected}: {rows}")
@@ -390,7 +400,7 @@ def check_changes(scratch: Scratch, title: str) -> None:
         shutil.copytree(kept, site, symlinks=True)
 
 
-def changes(scratch: Scratch) -> List[Tuple[str, str, Tuple[str, str]]]:
+def changes(scratch: Scratch) -> list[tuple[str, tuple[str, str]]]:
     """Shell commands that change one package each, and the row that each must give."""
     uv, made = scratch.commands["uv"], scratch.folder / "made"
     listed = json.loads(run(f"{uv} pip list -q --format json -p .venv", scratch.folder).stdout)
@@ -399,23 +409,23 @@ def changes(scratch: Scratch) -> List[Tuple[str, str, Tuple[str, str]]]:
     names = [(each["name"], each["version"]) for each in listed if each["name"] not in left_out]
     write_local(made / "extra", "zz-extra 1.0")
     install = f"{uv} pip install -q --no-deps --no-index -p .venv"
-    found = [(f"{install} {made / 'extra'}", "zz-extra", ("Unrequired", "zz-extra"))]
+    found = [(f"{install} {made / 'extra'}", ("Unrequired", "zz-extra"))]
     for name, version in dict.fromkeys([*names[:1], *names[len(names) // 2 :][:1], *names[-1:]]):
         key = envlock.canonicalize_name(name)
-        found.append((f"{uv} pip uninstall -q -p .venv {name}", name, ("Missing", key)))
+        found.append((f"{uv} pip uninstall -q -p .venv {name}", ("Missing", key)))
         write_local(made / key, f"{name} {version}")
         if key == own:
             continue  # a project's own version may change without its lock
         if not (scratch.project.tool == "pipenv" and key == "gitpkg"):  # it is editable
-            found.append((f"{install} -e {made / key}", name, ("Misdefined", key)))
+            found.append((f"{install} -e {made / key}", ("Misdefined", key)))
         write_local(made / (key + "-0"), f"{name} 0.0.1")
         build(made / (key + "-0"), "wheel", made / "wheels")
         other = f"{install} --find-links {made / 'wheels'} --reinstall {name}==0.0.1"
-        found.append((other, name, ("Misdefined", key)))
+        found.append((other, ("Misdefined", key)))
     return found
 
 
-def main(patterns: List[str]) -> int:
+def main(patterns: list[str]) -> int:
     CACHE.mkdir(parents=True, exist_ok=True)
     commands = install_tools()
     facts = index_facts(commands)
