@@ -875,6 +875,7 @@ class Bound(NamedTuple):
     permitted: frozenset[str] = frozenset()  # normalised names that may be present and need not be: the project itself
     extras: frozenset[str] = frozenset()  # normalised names that a selection may give
     groups: frozenset[str] = frozenset()
+    members: frozenset[str] = frozenset()  # of a workspace
 
 
 class Selection(NamedTuple):
@@ -2117,6 +2118,8 @@ class UvLock:
         self.sources = [self.source(index) for index in range(len(self.packages))]
         root = [index for index, (kind, path) in enumerate(self.sources) if path == "." and kind in UV_DIRECTORIES]
         self.root = root[0] if root else None
+        own = [self.packages[index]["name"] for index in root]
+        self.members = normalised(get_list(self.manifest, "members", str, "manifest") or own)
 
     def source(self, index: int) -> tuple[str, str]:
         """`{ KIND = "WHERE" }`"""
@@ -2201,20 +2204,15 @@ def read_uv(lock: Lock, path: str, target: Target) -> Bound:
     starts = UvStarts(roots, chosen_extras(selection, extras), chosen & own, shared, table, place)
     requirements = (uv_requirement(uv, index, folder, target) for index in sorted(uv_reached(uv, starts)))
     found = (*python_requirement(lock.data), *(each for each in requirements if each))
-    return Bound(found, own_name(load_beside(folder, target)), extras, known)
+    return Bound(found, own_name(load_beside(folder, target)), extras, known, uv.members)
 
 
 def uv_roots(uv: UvLock, package: str) -> list[int]:
     """The project that was locked, or all members of a workspace without one, or the member that was asked for."""
-    members = get_list(uv.manifest, "members", str, "manifest")
-    if not members and uv.root is not None:
-        members = [uv.packages[uv.root]["name"]]
-    names = [canonicalize_name(name) for name in members]
-    if package and package not in names:
-        raise BoundError(f"there is no workspace member {package!r} (it has {', '.join(names) or 'none'})")
     if uv.root is not None and not package:
         return [uv.root]
-    return [index for name in ([package] if package else names) for index in uv.by_name.get(name, [])]
+    names = uv.members & {package} if package else uv.members
+    return [index for name in sorted(names) for index in uv.by_name.get(name, [])]
 
 
 def uv_shared_groups(uv: UvLock) -> tuple[dict[str, Any], str]:
@@ -3052,6 +3050,7 @@ def check_selection(bound: Bound, selection: Selection, files: str) -> None:
         ("extra", selection.extras, bound.extras),
         ("group", selection.groups | selection.no_groups, bound.groups),
         ("extra or group", selection.options, bound.extras | bound.groups),
+        ("workspace member", frozenset({selection.package} - {""}), bound.members),
     )
     for kind, names, known in asked:
         for name in sorted(names - known):
@@ -3539,7 +3538,7 @@ def mismatch(distribution: Distribution, requirement: BoundRequirement) -> str:
         return ""
     if recorded.kind != "archive":
         return f"it was installed from {_shown(recorded)}"
-    return "" if _hashes_meet(requirement.hashes, recorded.hashes) else "the hash of its archive is another"
+    return "" if _hashes_meet(locked_hashes(requirement), recorded.hashes) else "the hash of its archive is another"
 
 
 def _hashes_meet(asked: frozenset[str], recorded: frozenset[str]) -> bool:

@@ -15,6 +15,8 @@ from typing import Any, Iterator
 
 import envlock
 from envlock import Bound, BoundError, BoundRequirement, EnvlockError, Lock, Selection, Target
+from tests.support import Environment
+from tests.support import envlock as run_envlock
 
 DATA = Path(__file__).parent / "data"
 LOCKS = [path for folder in ("uv", "poetry", "pdm", "pipfile", "pylock") for path in sorted((DATA / folder).glob("*"))]
@@ -48,7 +50,7 @@ def environment(version: str = "3.11", platform: str = "linux") -> dict[str, str
 def selected(options: str) -> Selection:
     """A selection as the command line spells it."""
     words = iter(options.split())
-    found: Any = {}
+    found: dict[str, Any] = {}
     for word in words:
         key = word[2:].replace("-", "_")
         if key in ("all_extras", "all_groups", "no_default_groups"):
@@ -57,7 +59,8 @@ def selected(options: str) -> Selection:
             found[key] = next(words)
         else:
             found.setdefault(key + "s", set()).add(next(words))
-    return Selection(**{key: frozenset(value) if isinstance(value, set) else value for key, value in found.items()})
+    sets: Any = {key: frozenset(value) if isinstance(value, set) else value for key, value in found.items()}
+    return Selection(**sets)
 
 
 def lock_in(folder: Path) -> Path:
@@ -324,6 +327,12 @@ class UvLocks(Scratch):
         self.assertEqual(
             self.error("uv.lock", text, "--package nope"),
             "uv.lock: there is no workspace member 'nope' (it has root-a)",
+        )
+
+    def test_a_format_without_members_has_none(self) -> None:
+        self.assertEqual(
+            self.error("pylock.toml", PYLOCK, "--package nope"),
+            "pylock.toml: there is no workspace member 'nope' (it has none)",
         )
 
     def test_an_extra_without_dependencies_is_known(self) -> None:
@@ -648,6 +657,26 @@ sha256 = "{SHA256}"
         self.assertEqual(envlock.locked_hashes(bound.requirements[0]), {"sha256:" + SHA256})
         reference = bound.requirements[1].reference
         self.assertEqual(reference and reference.hashes, {"sha256:" + SHA256})
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class HashesOfArchives(Scratch):
+    """A record that tells its archive's hash, against a lock whose archives were cut out."""
+
+    def findings(self, digest: str) -> str:
+        place = Environment(self.folder / "env")
+        info = {"url": "file:///a-1.whl", "archive_info": {"hashes": {"sha256": digest}}}
+        place.add("a", "1", info)
+        lock = ArchiveTables.PACKAGE.format(f'wheels = [\n    {{ url = "u", hash = "sha256:{SHA256}" }},\n]\n')
+        path = self.write("uv.lock", lock)
+        result = run_envlock("-e", place.python, "validate", "--bound", path, "json")
+        return ", ".join(finding["detail"] for finding in json.loads(result.stdout))
+
+    def test_the_same_archive_is_aligned(self) -> None:
+        self.assertEqual(self.findings(SHA256), "")
+
+    def test_another_archive_is_told(self) -> None:
+        self.assertEqual(self.findings(SHA256[::-1]), "the hash of its archive is another")
 
 
 if __name__ == "__main__":
