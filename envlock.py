@@ -865,6 +865,7 @@ class BoundRequirement(NamedTuple):
     constraint: bool = False  # narrows a requirement that is there, requires nothing by itself
     file: str = ""
     line: int = 0
+    archives: str = ""  # of a lock: the text in which further hashes stand, read when one must be compared
 
 
 class Bound(NamedTuple):
@@ -874,6 +875,7 @@ class Bound(NamedTuple):
     permitted: frozenset[str] = frozenset()  # normalised names that may be present and need not be: the project itself
     extras: frozenset[str] = frozenset()  # normalised names that a selection may give
     groups: frozenset[str] = frozenset()
+    members: frozenset[str] = frozenset()  # of a workspace
 
 
 class Selection(NamedTuple):
@@ -914,10 +916,10 @@ class Target:
         except OSError as error:
             raise BoundError(f"the working directory cannot be told ({error.strerror})") from None
 
-    def holds(self, marker: Marker | None, extra: str = "") -> bool:
-        """Whether a marker holds for this target."""
+    def holds(self, marker: Marker | None, extra: str = "", **variables: frozenset[str]) -> bool:
+        """Whether a marker holds for this target, and with these further variables."""
         try:
-            return marker is None or marker.evaluate({**self.environment(), "extra": extra})
+            return marker is None or marker.evaluate({**self.environment(), "extra": extra, **variables})
         except ValueError as error:
             raise BoundError(f"the marker {marker} cannot be judged: {error}") from None
 
@@ -1074,26 +1076,34 @@ def place_of(place: str, key: str | int) -> str:
 def get_as(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> T | None:
     """A member of a table, None where it is absent; `place` is the table's own."""
     value = table.get(key)
-    return None if value is None else checked(value, kind, place_of(place, key))
+    if value is None or type(value) is kind:  # the place costs more than the answer: told only if it is needed
+        return value
+    return checked(value, kind, place_of(place, key))
 
 
 def get_required(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> T:
     """A member that must be there."""
     if key not in table:
         raise BoundError(f"{place_of(place, key)}: missing, expected {TYPE_NAMES[kind]}", place=place)
-    return checked(table[key], kind, place_of(place, key))
+    value = table[key]
+    return value if type(value) is kind else checked(value, kind, place_of(place, key))
 
 
 def get_list(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> list[T]:
     """A member that is an array of one type; empty where it is absent."""
+    if key not in table:
+        return []
     place = place_of(place, key)
-    values = checked(table.get(key, []), list, place)
-    return [checked(value, kind, place_of(place, index)) for index, value in enumerate(values)]
+    values = checked(table[key], list, place)
+    return [
+        value if type(value) is kind else checked(value, kind, place_of(place, index))
+        for index, value in enumerate(values)
+    ]
 
 
 def get_table(table: Mapping[str, Any], key: str, place: str = "") -> dict[str, Any]:
     """A member that is a table; empty where it is absent."""
-    return checked(table.get(key, {}), dict, place_of(place, key))
+    return checked(table[key], dict, place_of(place, key)) if key in table else {}
 
 
 # -- requirements, as every format writes them
@@ -1822,10 +1832,1101 @@ def block_end(lines: list[str], start: int) -> int:
 
 # -- tools' locks
 
+# Tables of archives are most of a lock, and a comparison rarely needs them. They are cut out of the text before it is
+# parsed, if they look exactly as the tools write them.
+ARCHIVE_TABLE = r'\{ ?(?:[a-z-]+ = (?:"[^"\\\n]*"|\d[\d:TZ.+-]*|\{ ?[a-z0-9]+ = "[^"\\\n]*" ?\})(?:, )?)+ ?\}'
+ARCHIVE_TABLES = (
+    r"^(sdist|wheels|files|[\w.\"-]+(?= = \[\n +\{file))"  # the last in a poetry.lock 1.x, by package
+    rf" = ({ARCHIVE_TABLE}|\[{ARCHIVE_TABLE}\]|\[\n(?: +{ARCHIVE_TABLE},\n)+\])$"
+)
+ARCHIVE_HASH = r'\b(sha\d+|md5)(?::| = ")([0-9a-f]+)"'
+
+
+class Lock(NamedTuple):
+    """A TOML lock. Where a table of archives was cut out, its place in the text stands instead: `sdist = "120:345"`."""
+
+    data: dict[str, Any]
+    text: str = ""  # empty if nothing was cut out
+
+
+def load_lock(text: str) -> Lock:
+    """Parse a TOML lock, without its tables of archives where that is safe."""
+    if '"""' not in text and "'''" not in text:
+        try:
+            return Lock(load_toml(re.sub(ARCHIVE_TABLES, cut_out, text, flags=re.MULTILINE)), text)
+        except BoundError:
+            pass  # the whole text tells the right line
+    return Lock(load_toml(text))
+
+
+def cut_out(match: re.Match[str]) -> str:
+    return f'{match[1]} = "{match.start(2)}:{match.end(2)}"'
+
+
+def archives_of(lock: Lock, table: Mapping[str, Any], place: str, *keys: str) -> str:
+    """The text of a package's tables of archives, or as much of it as `locked_hashes` reads."""
+    texts = []
+    for key in keys:
+        value = table.get(key, [])
+        cut = re.fullmatch(r"(\d+):(\d+)", value) if lock.text and isinstance(value, str) else None
+        if cut:
+            texts.append(lock.text[int(cut[1]) : int(cut[2])])
+            continue
+        at = place_of(place, key)
+        for archive in [value] if isinstance(value, dict) else checked(value, list, at):
+            texts.append(hashes_text(checked(archive, dict, at), at))
+    return "".join(texts)
+
+
+def hashes_text(archive: dict[str, Any], place: str) -> str:
+    """The hashes of an archive's table, as its text has them."""
+    hashes = [f"{name}:{value}" for name, value in get_table(archive, "hashes", place).items()]
+    return "".join(f'"{text}"' for text in [get_as(archive, "hash", str, place) or "", *hashes])
+
+
+def locked_hashes(requirement: BoundRequirement) -> frozenset[str]:
+    """The hashes that a bound gives for a package's archives."""
+    found = re.findall(ARCHIVE_HASH, requirement.archives, re.IGNORECASE)
+    return requirement.hashes | {f"{name}:{value}".lower() for name, value in found}
+
+
+def locked(name: str, version: str | None, place: str, archives: str = "") -> BoundRequirement:
+    """A package from an index."""
+    if version is None:
+        raise BoundError(f"{place_of(place, 'version')}: missing, expected a string", place=place)
+    if not is_version(version):
+        at = place_of(place, "version")
+        raise BoundError(f"{at}: expected a version, found {shown(version)}", place=at)
+    return BoundRequirement(name, f"{name}=={version}", version=version, archives=archives)
+
+
+def locked_from(name: str, reference: DirectReference) -> BoundRequirement:
+    """A package from elsewhere: its source alone tells it apart."""
+    vcs = reference.vcs and reference.vcs + "+"
+    revision = reference.commit or reference.revision
+    folder = reference.subdirectory and "#subdirectory=" + reference.subdirectory
+    editable = "-e " if reference.editable else ""
+    text = f"{editable}{name} @ {vcs}{reference.url}{revision and '@' + revision}{folder}"
+    return BoundRequirement(name, text, reference=reference)
+
+
+def locked_archive(name: str, version: str | None, reference: DirectReference, archives: str) -> BoundRequirement:
+    """An archive from a URL or a path; the version is in its name, its bytes are told by the hash."""
+    found = locked_from(name, reference)
+    hashes = locked_hashes(found._replace(archives=archives))
+    return found._replace(version=version, reference=reference._replace(hashes=hashes))
+
+
+def git_reference(url: str, commit: str, subdirectory: str = "", editable: bool = False) -> DirectReference:
+    """A commit of a git repository; by which branch or tag it was found, each tool records differently."""
+    url = url[4:] if url.startswith("git+") else url
+    return DirectReference("vcs", without_credentials(url), "git", "", commit, editable, subdirectory)
+
+
+def url_reference(url: str, subdirectory: str, target: Target) -> DirectReference:
+    """An archive by its URL."""
+    return reference_from_url(url, target)._replace(kind="archive", subdirectory=subdirectory)
+
+
+def archive_reference(path: str, folder: str, subdirectory: str = "") -> DirectReference:
+    """An archive by its path, which is relative to a folder."""
+    url = url_of_path(os.path.normpath(os.path.join(folder, path)))
+    return DirectReference("archive", url, subdirectory=subdirectory)
+
+
+def directory_reference(path: str, folder: str, editable: bool, subdirectory: str = "") -> DirectReference:
+    """A project's directory by its path, which is relative to a folder."""
+    url = url_of_path(os.path.normpath(os.path.join(folder, path)))
+    return DirectReference("directory", url, editable=editable, subdirectory=subdirectory)
+
+
+def folder_of(path: str, target: Target) -> str:
+    """The folder of a bound file; of standard input the working directory."""
+    return os.path.dirname(target.absolute(path))
+
+
+def load_beside(folder: str, target: Target) -> dict[str, Any]:
+    """The pyproject.toml in a folder; empty where there is none."""
+    path = os.path.join(folder, "pyproject.toml")
+    if not target.is_file(path):
+        return {}
+    try:
+        return load_toml(target.read_text(path))
+    except BoundError as error:
+        raise error.at(path) from None
+
+
+def own_name(pyproject: dict[str, Any]) -> frozenset[str]:
+    """The name of the project that a lock belongs to."""
+    poetry = get_table(get_table(pyproject, "tool"), "poetry", "tool")
+    names = (
+        get_as(get_table(pyproject, "project"), "name", str, "project"),
+        get_as(poetry, "name", str, "tool.poetry"),
+    )
+    return frozenset(canonicalize_name(name) for name in names if name)
+
+
+def check_version(found: str, known: str, place: str) -> None:
+    """Of a lock's own format: a newer revision of a known version is read."""
+    if not re.fullmatch(known, found):
+        raise BoundError(f"{place}: envlock doesn't know version {shown(found)} of this format", place=place)
+
+
+# `extra == "x"`: in a lock several extras may be selected at once, so it means `"x" in extras`
+EXTRA_COMPARISON = r"""\bextra\s*([!=])=\s*("[^"]*"|'[^']*')"""
+
+
+def extra_membership(match: re.Match[str]) -> str:
+    return f"{match[2]} {'in' if match[1] == '=' else 'not in'} extras"
+
+
+class Judge:
+    """Tells which markers hold for a target; the same text is judged once."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.answers: dict[tuple[str, frozenset[str], frozenset[str]], bool] = {}
+
+    def holds(
+        self, text: str | None, place: str, extras: frozenset[str] = frozenset(), groups: frozenset[str] = frozenset()
+    ) -> bool:
+        """Whether a marker holds while these extras and groups are selected."""
+        if not text:
+            return True
+        key = (text, extras if "extra" in text else frozenset(), groups)
+        if key not in self.answers:
+            marker = parse_marker(re.sub(EXTRA_COMPARISON, extra_membership, text), place)
+            self.answers[key] = self.target.holds(marker, extras=key[1], dependency_groups=groups)
+        return self.answers[key]
+
+
+class Edge(NamedTuple):
+    """A dependency that counts: on one of the packages at these indexes of the lock, with these of its extras."""
+
+    candidates: tuple[int, ...]
+    extras: frozenset[str] = frozenset()
+    specifier: SpecifierSet | None = None
+
+
+def walk(
+    edges: Iterable[Edge],
+    edges_of: Callable[[int, frozenset[str]], Iterable[Edge]],
+    choose: Callable[[Edge], int | None],
+) -> set[int]:
+    """The indexes of the packages that edges lead to, and those that they lead to in turn."""
+    queue = list(edges)
+    seen: set[tuple[int, frozenset[str]]] = set()
+    for edge in queue:
+        index = choose(edge)
+        if index is not None and (index, edge.extras) not in seen:
+            seen.add((index, edge.extras))
+            queue.extend(edges_of(index, edge.extras))
+    return {index for index, _ in seen}
+
+
+def by_name(packages: list[dict[str, Any]], place: str) -> dict[str, list[int]]:
+    """The indexes of a lock's packages by their normalised names."""
+    found: dict[str, list[int]] = {}
+    for index, package in enumerate(packages):
+        name = get_required(package, "name", str, place_of(place, index))
+        found.setdefault(canonicalize_name(name), []).append(index)
+    return found
+
+
+ROUNDS = 20  # of a walk that chooses among versions; each takes a few at most
+
+
+class Choice:
+    """Chooses among the packages of one name the newest that all who ask for it admit."""
+
+    def __init__(self, versions: list[str], unfit: frozenset[int]) -> None:
+        self.versions = versions
+        self.unfit = unfit  # of the packages, those that the target's Python can't have
+        self.before: dict[tuple[int, ...], list[SpecifierSet]] = {}  # what was asked for in the last walk
+        self.asked: dict[tuple[int, ...], list[SpecifierSet]] = {}
+
+    def __call__(self, edge: Edge) -> int | None:
+        if len(edge.candidates) < 2:
+            return first_candidate(edge)
+        asked = self.asked.setdefault(edge.candidates, [])
+        if edge.specifier is not None and edge.specifier not in asked:
+            asked.append(edge.specifier)
+        fit = [index for index in edge.candidates if index not in self.unfit] or list(edge.candidates)
+        admitted = [index for index in fit if self.admits([*asked, *self.before.get(edge.candidates, ())], index)]
+        return max(admitted or fit, key=lambda index: Version(self.versions[index]))
+
+    def admits(self, specifiers: list[SpecifierSet], index: int) -> bool:
+        return all(specifier.contains(self.versions[index], prereleases=True) for specifier in specifiers)
+
+
+def first_candidate(edge: Edge) -> int | None:
+    return edge.candidates[0] if edge.candidates else None
+
+
+def settled(edges: list[Edge], edges_of: Callable[[int, frozenset[str]], Iterable[Edge]], choice: Choice) -> set[int]:
+    """Walk until what is asked for of the packages with several versions stays the same."""
+    reached: set[int] = set()
+    for _ in range(ROUNDS):
+        choice.before, choice.asked = choice.asked, {}
+        reached = walk(edges, edges_of, choice)
+        if choice.asked == choice.before:
+            break
+    return reached
+
+
+def presumed(
+    count: int, links: list[tuple[int, list[int], bool]], doubtful: set[int], names: Mapping[str, list[int]]
+) -> tuple[list[int], frozenset[int]]:
+    """Where the roots of a graph aren't known: what counts is what nothing leads to, and what that leads to.
+
+    A link is (from, to any of, whether its marker holds). Two packages of one name can't be told apart.
+    """
+    leading: dict[int, set[int]] = {}
+    for source, found, holds in links:
+        for index in found:
+            leading.setdefault(index, set()).update({source} - {index} if holds else ())
+    dead = set(doubtful)
+    before = -1
+    while before != len(dead):
+        before = len(dead)
+        dead.update(index for index, sources in leading.items() if sources <= dead)
+    for found in names.values():
+        living = [index for index in found if index not in dead]
+        dead.update(living if len(living) > 1 else ())
+    return [index for index in range(count) if index not in dead], frozenset(dead)
+
+
+def with_main(selection: Selection, known: frozenset[str], default: frozenset[str], main: str) -> frozenset[str]:
+    """The groups that count, of a format whose main dependencies are a group too."""
+    return (chosen_groups(selection, known, default) | {main}) - selection.no_groups
+
+
+# -- uv.lock
+
+
+class UvLock:
+    """The graph in a uv.lock."""
+
+    def __init__(self, lock: Lock, target: Target) -> None:
+        self.lock = lock
+        self.packages = get_list(lock.data, "package", dict)
+        self.manifest = get_table(lock.data, "manifest")
+        self.by_name = by_name(self.packages, "package")
+        self.judge = Judge(target)
+        self.conflicting = "conflicts" in lock.data
+        self.active: frozenset[str] = frozenset()  # extras and groups, as the markers of conflicts name them
+        self.sources = [self.source(index) for index in range(len(self.packages))]
+        root = [index for index, (kind, path) in enumerate(self.sources) if path == "." and kind in UV_DIRECTORIES]
+        self.root = root[0] if root else None
+        own = [self.packages[index]["name"] for index in root]
+        self.members = normalised(get_list(self.manifest, "members", str, "manifest") or own)
+
+    def source(self, index: int) -> tuple[str, str]:
+        """`{ KIND = "WHERE" }`"""
+        place = f"package[{index}].source"
+        table = get_table(self.packages[index], "source", f"package[{index}]")
+        kinds = [kind for kind in UV_SOURCES if kind in table]
+        if len(kinds) != 1:
+            raise BoundError(f"{place}: expected one of {', '.join(UV_SOURCES)}, found {shown(table)}", place=place)
+        return kinds[0], get_required(table, kinds[0], str, place)
+
+    def edges_of(self, index: int, extras: frozenset[str]) -> Iterator[Edge]:
+        """A package's dependencies, and those of the extras."""
+        package, place = self.packages[index], f"package[{index}]"
+        yield from self.edges(package, "dependencies", place)
+        optional = get_table(package, "optional-dependencies", place)
+        for extra in sorted(extras & set(optional)):
+            yield from self.edges(optional, extra, f"{place}.optional-dependencies")
+
+    def edges(self, table: Mapping[str, Any], key: str, place: str) -> Iterator[Edge]:
+        """The dependencies in an array whose markers hold; what they turn on may be what a marker asks for."""
+        for number, dependency in enumerate(get_list(table, key, dict, place)):
+            at = f"{place}.{key}[{number}]"
+            name = get_required(dependency, "name", str, at)
+            extras = frozenset(get_list(dependency, "extra" if "extra" in dependency else "extras", str, at))
+            marker = get_as(dependency, "marker", str, at)
+            if marker and not self.judge.holds(marker, at, self.active | uv_names("extra", name, extras)):
+                continue
+            if self.conflicting:
+                self.active |= uv_names("extra", name, extras)
+            yield Edge(self.candidates(name, dependency, at), extras)
+
+    def candidates(self, name: str, dependency: dict[str, Any], place: str) -> tuple[int, ...]:
+        """The package that a dependency means: the version and the source stand there if the name is ambiguous."""
+        found = self.by_name.get(canonicalize_name(name), [])
+        for key in ("version", "source"):
+            if key in dependency:
+                found = [index for index in found if self.packages[index].get(key) == dependency[key]]
+        if not found:
+            raise BoundError(f"{place}: there is no such package {name!r}", place=place)
+        return tuple(filter(self.in_fork, found) if len(found) > 1 else found)
+
+    def in_fork(self, index: int) -> bool:
+        """Whether a package's `resolution-markers` admit the target."""
+        place = f"package[{index}].resolution-markers"
+        markers = get_list(self.packages[index], "resolution-markers", str, f"package[{index}]")
+        return not markers or any(self.judge.holds(text, place, self.active) for text in markers)
+
+    def names(self, index: int, key: str, metadata_key: str) -> frozenset[str]:
+        """The extras or groups of a package; one without dependencies stands in the metadata only."""
+        place = f"package[{index}]"
+        metadata = get_table(self.packages[index], "metadata", place).get(metadata_key, ())
+        return frozenset(map(str, [*get_table(self.packages[index], key, place), *metadata]))
+
+    def extras(self, index: int) -> frozenset[str]:
+        return self.names(index, "optional-dependencies", "provides-extras")
+
+    def groups(self, index: int) -> frozenset[str]:
+        return self.names(index, "dev-dependencies", "requires-dev")
+
+
+def uv_names(kind: str, package: str, names: Iterable[str]) -> frozenset[str]:
+    """Extras or groups of a package as the markers of conflicts name them."""
+    return frozenset(f"{kind}-{len(package)}-{package}-{name}" for name in names)
+
+
+UV_DIRECTORIES = ("editable", "virtual", "directory")
+UV_SOURCES = ("registry", "git", "url", "path", *UV_DIRECTORIES)
+
+
+def read_uv(lock: Lock, path: str, target: Target) -> Bound:
+    """uv.lock: what its roots reach."""
+    check_version(str(get_required(lock.data, "version", int)), "1", "version")
+    uv, selection, folder = UvLock(lock, target), target.selection, folder_of(path, target)
+    roots = uv_roots(uv, selection.package)
+    own = frozenset().union(*map(uv.groups, roots))
+    table, place = uv_shared_groups(uv)
+    known = own | frozenset(table)
+    chosen = chosen_groups(selection, known, uv_default_groups(uv, roots, folder, known, target))
+    # a member takes the groups that it hasn't itself from the workspace's root, if they are asked for by name
+    shared = chosen_groups(selection, known) - own if selection.package else chosen
+    extras = frozenset().union(*map(uv.extras, roots))
+    starts = UvStarts(roots, chosen_extras(selection, extras), chosen & own, shared, table, place)
+    requirements = (uv_requirement(uv, index, folder, target) for index in sorted(uv_reached(uv, starts)))
+    found = (*python_requirement(lock.data), *(each for each in requirements if each))
+    return Bound(found, own_name(load_beside(folder, target)), extras, known, uv.members)
+
+
+def uv_roots(uv: UvLock, package: str) -> list[int]:
+    """The project that was locked, or all members of a workspace without one, or the member that was asked for."""
+    if uv.root is not None and not package:
+        return [uv.root]
+    names = uv.members & {package} if package else uv.members
+    return [index for name in sorted(names) for index in uv.by_name.get(name, [])]
+
+
+def uv_shared_groups(uv: UvLock) -> tuple[dict[str, Any], str]:
+    """The groups of the workspace's root, project or not, and where they stand."""
+    if uv.root is None:
+        return get_table(uv.manifest, "dependency-groups", "manifest"), "manifest.dependency-groups"
+    place = f"package[{uv.root}]"
+    return get_table(uv.packages[uv.root], "dev-dependencies", place), place + ".dev-dependencies"
+
+
+def uv_default_groups(
+    uv: UvLock, roots: list[int], folder: str, known: frozenset[str], target: Target
+) -> frozenset[str]:
+    """`tool.uv.default-groups` of the root's pyproject.toml, which newer locks tell too."""
+    if not roots:
+        return frozenset()
+    index = roots[0] if target.selection.package else uv.root
+    project = {} if index is None else uv.packages[index]
+    tool = load_beside(os.path.join(folder, uv.sources[index][1] if index is not None else ""), target)
+    if tool:
+        project, place = get_table(get_table(tool, "tool"), "uv", "tool"), "tool.uv"
+    elif index is None:
+        project, place = uv.manifest, "manifest"
+    else:
+        place = f"package[{index}]"
+    if project.get("default-groups") == "all":
+        return known
+    names = get_list(project, "default-groups", str, place) if "default-groups" in project else ["dev"]
+    return frozenset(map(canonicalize_name, names))
+
+
+class UvStarts(NamedTuple):
+    """What the walk through a uv.lock begins with."""
+
+    roots: list[int]
+    extras: frozenset[str]
+    groups: frozenset[str]
+    shared_groups: frozenset[str]
+    shared_table: dict[str, Any]
+    shared_place: str
+
+    def edges(self, uv: UvLock) -> Iterator[Edge]:
+        """The roots with their extras, then their groups, the workspace's groups, and a script's requirements."""
+        for index in self.roots:
+            yield Edge((index,), self.extras & uv.extras(index))
+            place = f"package[{index}]"
+            table = get_table(uv.packages[index], "dev-dependencies", place)
+            for group in sorted(self.groups & set(table)):
+                yield from uv.edges(table, group, place + ".dev-dependencies")
+        for group in sorted(self.shared_groups & set(self.shared_table)):
+            yield from uv.edges(self.shared_table, group, self.shared_place)
+        yield from uv.edges(uv.manifest, "requirements", "manifest")
+
+    def turned_on(self, uv: UvLock) -> Iterator[frozenset[str]]:
+        """The names of what is selected on the roots, in the markers of conflicts."""
+        for index in self.roots:
+            name = uv.packages[index]["name"]
+            yield frozenset({f"project-{len(name)}-{name}"})
+            yield uv_names("extra", name, self.extras & uv.extras(index))
+            yield uv_names("group", name, self.groups & uv.groups(index))
+
+
+def uv_reached(uv: UvLock, starts: UvStarts) -> set[int]:
+    """The packages that count. An extra that the walk turns on may change what a marker before it said: walk again."""
+    uv.active = frozenset().union(*starts.turned_on(uv))
+    while True:
+        before = uv.active
+        reached = walk(starts.edges(uv), uv.edges_of, first_candidate)
+        if uv.active == before:
+            return reached
+
+
+def uv_requirement(uv: UvLock, index: int, folder: str, target: Target) -> BoundRequirement | None:
+    """What a package demands; a virtual one isn't installed."""
+    package, place, (kind, where) = uv.packages[index], f"package[{index}]", uv.sources[index]
+    name, version = canonicalize_name(package["name"]), get_as(package, "version", str, place)
+    if kind == "virtual":
+        return None
+    if kind in UV_DIRECTORIES:
+        return locked_from(name, directory_reference(where, folder, kind == "editable"))
+    archives = archives_of(uv.lock, package, place, "sdist", "wheels")
+    if kind == "registry":
+        return locked(name, version, place, archives)
+    subdirectory = get_as(package["source"], "subdirectory", str, place + ".source") or ""
+    if kind == "path":
+        return locked_archive(name, version, archive_reference(where, folder, subdirectory), archives)
+    if kind == "url":
+        return locked_archive(name, version, url_reference(where, subdirectory, target), archives)
+    where, _, commit = where.partition("#")
+    url, _, query = where.partition("?")
+    fields = dict(re.findall(r"([^=&]+)=([^&]*)", query))
+    folder_within = unquoted(fields.get("subdirectory", "").replace("+", " "))
+    return locked_from(name, git_reference(url, commit, folder_within))
+
+
+# -- pylock.toml
+
+
+def read_pylock(lock: Lock, path: str, target: Target) -> Bound:
+    """PEP 751."""
+    data, selection, judge = lock.data, target.selection, Judge(target)
+    check_version(get_required(data, "lock-version", str), r"1(\.\d+)*", "lock-version")
+    extras = normalised(get_list(data, "extras", str))
+    default = normalised(get_list(data, "default-groups", str))
+    groups = normalised(get_list(data, "dependency-groups", str)) | default
+    named = selection.all_groups or (selection.groups | selection.options) & groups
+    chosen = chosen_groups(selection, groups, frozenset() if named else default)
+    asked = chosen_extras(selection, extras)
+    packages = get_list(data, "packages", dict)
+    names = by_name(packages, "packages")
+    found = [*python_requirement(data), *pylock_environments(data, judge)]
+    folder = folder_of(path, target)
+    for name, indexes in names.items():
+        places = [f"packages[{index}]" for index in indexes]
+        counting = [
+            (packages[index], place)
+            for index, place in zip(indexes, places)
+            if judge.holds(get_as(packages[index], "marker", str, place), place + ".marker", asked, chosen)
+        ]
+        if len(counting) > 1:
+            raise BoundError(f"{counting[1][1]}: {name!r} counts twice for this interpreter", place=counting[1][1])
+        for package, place in counting:
+            found += python_requirement(package, place)
+            found.append(pylock_requirement(lock, package, place, folder, target))
+    return Bound(tuple(found), own_name(load_beside(folder, target)), extras, groups)
+
+
+def normalised(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(map(canonicalize_name, names))
+
+
+def pylock_environments(data: dict[str, Any], judge: Judge) -> list[BoundRequirement]:
+    """Where none of a lock's environments is the target, no interpreter of its kind will do."""
+    markers = get_list(data, "environments", str)
+    if not markers or any(judge.holds(text, f"environments[{n}]") for n, text in enumerate(markers)):
+        return []
+    return [BoundRequirement("python", "python; " + " or ".join(markers), SpecifierSet("<0"))]
+
+
+def pylock_requirement(
+    lock: Lock, package: dict[str, Any], place: str, folder: str, target: Target
+) -> BoundRequirement:
+    """What a package that counts demands: one of the kinds of sources must be there."""
+    name = canonicalize_name(package["name"])
+    kinds = [kind for kind in ("vcs", "directory", "archive") if kind in package]
+    indexed = "sdist" in package or "wheels" in package
+    if len(kinds) + indexed != 1:
+        expected = "expected one of vcs, directory, archive, or sdist and wheels"
+        raise BoundError(f"{place}: {expected}, found {', '.join(kinds) or 'none'}", place=place)
+    version = get_as(package, "version", str, place)
+    if indexed:
+        return locked(name, version, place, archives_of(lock, package, place, "sdist", "wheels"))
+    at, source = place_of(place, kinds[0]), get_table(package, kinds[0], place)
+    subdirectory = get_as(source, "subdirectory", str, at) or ""
+    if kinds[0] == "directory":
+        editable = get_as(source, "editable", bool, at) or False
+        return locked_from(
+            name, directory_reference(get_required(source, "path", str, at), folder, editable, subdirectory)
+        )
+    url, path = get_as(source, "url", str, at), get_as(source, "path", str, at)
+    if url is None and path is None:
+        raise BoundError(f"{at}: expected url or path, found neither", place=at)
+    if kinds[0] == "vcs":
+        url = url_of_path(os.path.normpath(os.path.join(folder, path))) if path is not None else url
+        return locked_from(name, git_reference(url or "", get_required(source, "commit-id", str, at), subdirectory))
+    reference = url_reference(url, subdirectory, target) if url else archive_reference(path or "", folder, subdirectory)
+    return locked_archive(name, version, reference, hashes_text(source, at))
+
+
+# -- poetry.lock and Poetry's tables in pyproject.toml
+
+POETRY_CLAUSE = r"(\^|~=|~|===?|=|!=|<=|>=|<|>)?[ ]*v?([\w*][\w.*+!-]*)"
+
+
+class AnyOf(SpecifierSet):
+    """Poetry's `||`: a version must satisfy one of several sets."""
+
+    __slots__ = ("alternatives", "text")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+        self.alternatives = [SpecifierSet(poetry_clauses(part)) for part in re.split(r"\|\|?", text)]
+
+    def contains(self, version: Version | str, prereleases: bool | None = None) -> bool:
+        """Whether the version satisfies one of the sets."""
+        return any(specifier.contains(version, prereleases) for specifier in self.alternatives)
+
+    def __contains__(self, version: object) -> bool:
+        return any(version in specifier for specifier in self.alternatives)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AnyOf) and self.alternatives == other.alternatives
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.alternatives))
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse_constraint(text: str, place: str) -> SpecifierSet:
+    """CONSTRAINT ('||' CONSTRAINT)*"""
+    try:
+        return AnyOf(text) if "|" in text else SpecifierSet(poetry_clauses(text))
+    except (InvalidSpecifier, InvalidVersion) as error:
+        raise invalid(error, place) from None
+
+
+def poetry_clauses(text: str) -> str:
+    """`^1.2`, `~1.2`, `1.*` and `1.2`, between commas or blanks, as PEP 440 clauses."""
+    rest = re.sub(POETRY_CLAUSE, "", text).strip(" ,\t")
+    if rest:
+        raise InvalidSpecifier(f"expected a version constraint, found {excerpt(text)}")
+    return ",".join(poetry_clause(operator, version) for operator, version in re.findall(POETRY_CLAUSE, text))
+
+
+def poetry_clause(operator: str, version: str) -> str:
+    """One of Poetry's clauses in terms of PEP 440."""
+    if version == "*":
+        return ""
+    if operator not in ("^", "~"):
+        return f"{operator if operator not in ('', '=') else '=='}{version}"
+    release = Version(version).release
+    # a caret holds the leftmost part that isn't zero, a tilde the minor version
+    held = next((n for n, part in enumerate(release) if part), len(release) - 1) if operator == "^" else 1
+    held = min(held, len(release) - 1)
+    upper = (*release[:held], release[held] + 1)
+    return f">={version},<{'.'.join(map(str, upper))}"
+
+
+class PoetryDependency(NamedTuple):
+    """A dependency as Poetry writes it, in a pyproject.toml or in a lock."""
+
+    name: str
+    table: dict[str, Any]  # { version, extras, optional, markers, python, platform, and a source's keys }
+    place: str
+    group: str = "main"
+    listed: frozenset[str] = frozenset()  # the extras that list it
+
+    def counts(self, judge: Judge, extras: frozenset[str]) -> bool:
+        """Whether it counts for the target, while these extras of what depends on it are asked for."""
+        if get_as(self.table, "optional", bool, self.place) and not self.listed & extras:
+            return False
+        python = get_as(self.table, "python", str, self.place)
+        if python and not admits_python(python, self.place, judge.target):
+            return False
+        platform = get_as(self.table, "platform", str, self.place)
+        if platform and judge.target.environment()["sys_platform"] not in re.split(r"[\s|=]+", platform):
+            return False
+        return judge.holds(get_as(self.table, "markers", str, self.place), self.place, extras)
+
+    def specifier(self) -> SpecifierSet:
+        return parse_constraint(get_as(self.table, "version", str, self.place) or "*", self.place)
+
+    def extras(self) -> frozenset[str]:
+        return normalised(get_list(self.table, "extras", str, self.place))
+
+
+def admits_python(constraint: str, place: str, target: Target) -> bool:
+    """Whether the target's Python satisfies a constraint."""
+    release = re.match(r"\d+(\.\d+)*", target.environment()["python_full_version"])
+    return parse_constraint(constraint, place).contains(release[0] if release else "0")
+
+
+def poetry_dependencies(
+    table: dict[str, Any], place: str, extras: Mapping[str, frozenset[str]], group: str = "main"
+) -> Iterator[PoetryDependency]:
+    """`NAME = "CONSTRAINT"`, `NAME = { … }` or an array of these."""
+    for key, value in table.items():
+        name = canonicalize_name(key)
+        listed = frozenset(extra for extra, names in extras.items() if name in names)
+        at = place_of(place, key)
+        for entry in value if isinstance(value, list) else [value]:
+            entry_table = checked({"version": entry} if isinstance(entry, str) else entry, dict, at)
+            yield PoetryDependency(name, entry_table, at, group, listed)
+
+
+def poetry_extras(table: dict[str, Any], place: str) -> dict[str, frozenset[str]]:
+    """The names that each extra lists: `socks = ["PySocks (>=1.5)"]`"""
+    return {
+        canonicalize_name(extra): normalised(
+            re.split(r"[^\w.-]", text)[0] for text in get_list(table, extra, str, place)
+        )
+        for extra in table
+    }
+
+
+class PoetryProject(NamedTuple):
+    """What a pyproject.toml tells of Poetry's project."""
+
+    dependencies: tuple[PoetryDependency, ...] = ()
+    extras: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    optional_groups: frozenset[str] = frozenset()
+
+
+def poetry_project(data: dict[str, Any]) -> PoetryProject:
+    """Poetry's own tables and the standard ones."""
+    place = "tool.poetry"
+    poetry = get_table(get_table(data, "tool"), "poetry", "tool")
+    project = get_table(data, "project")
+    extras = poetry_extras(get_table(poetry, "extras", place), "tool.poetry.extras")
+    main = {} if "dependencies" in project else get_table(poetry, "dependencies", place)
+    found = [*poetry_dependencies(main, "tool.poetry.dependencies", extras), *project_dependencies(project)]
+    dev = get_table(poetry, "dev-dependencies", place)
+    found += poetry_dependencies(dev, "tool.poetry.dev-dependencies", extras, "dev")
+    optional = set()
+    tables = get_table(poetry, "group", place)
+    for group in tables:
+        at = f"tool.poetry.group.{group}"
+        table = get_table(tables, group, "tool.poetry.group")
+        if get_as(table, "optional", bool, at):
+            optional.add(canonicalize_name(group))
+        dependencies = get_table(table, "dependencies", at)
+        found += poetry_dependencies(dependencies, at + ".dependencies", extras, canonicalize_name(group))
+    groups = normalised([*tables, *get_table(data, "dependency-groups"), "main"]) | ({"dev"} if dev else set())
+    known = frozenset(extras) | normalised(get_table(project, "optional-dependencies", "project"))
+    return PoetryProject(tuple(each for each in found if each.name != "python"), known, groups, frozenset(optional))
+
+
+def project_dependencies(project: dict[str, Any]) -> Iterator[PoetryDependency]:
+    """PEP 621's dependencies, as Poetry writes them."""
+    entries = [(frozenset[str](), entry) for entry in entries_of(project, "dependencies", "project")]
+    for extra, members in extra_entries(project).items():
+        entries += [(frozenset({extra}), entry) for entry in members]
+    for listed, (place, text) in entries:
+        requirement = parse_requirement(text, place)
+        table: dict[str, Any] = {"version": str(requirement.specifier) or "*", "extras": sorted(requirement.extras)}
+        if requirement.marker:
+            table["markers"] = str(requirement.marker)
+        table["optional"] = bool(listed)
+        yield PoetryDependency(canonicalize_name(requirement.name), table, place, "main", listed)
+
+
+class PoetryLock(NamedTuple):
+    """A poetry.lock and the project beside it."""
+
+    lock: Lock
+    packages: list[dict[str, Any]]
+    by_name: dict[str, list[int]]
+    project: PoetryProject
+    judge: Judge
+    extras: frozenset[str]
+    groups: frozenset[str]  # that count
+
+
+def read_poetry(lock: Lock, path: str, target: Target) -> Bound:
+    """poetry.lock."""
+    metadata = get_table(lock.data, "metadata")
+    version = get_as(metadata, "lock-version", str, "metadata") or "1.0"
+    check_version(version, r"[12]\.\d+", "metadata.lock-version")
+    folder = folder_of(path, target)
+    pyproject = load_beside(folder, target)
+    project = poetry_project(pyproject)
+    packages = get_list(lock.data, "package", dict)
+    extras = project.extras | frozenset(poetry_extras(get_table(lock.data, "extras"), "extras"))
+    groups = project.groups | poetry_groups(packages)
+    selected = with_main(target.selection, groups, groups - project.optional_groups, "main")
+    names, judge = by_name(packages, "package"), Judge(target)
+    poetry = PoetryLock(lock, packages, names, project, judge, chosen_extras(target.selection, extras), selected)
+    permitted: frozenset[int] = frozenset()
+    if version[0] == "2" and version != "2.0":
+        reached = [index for index in range(len(packages)) if poetry_counts(poetry, index)]
+    elif pyproject:
+        reached = sorted(poetry_reached(poetry))
+    else:
+        reached, permitted = poetry_presumed(poetry)
+    python = get_as(metadata, "python-versions", str, "metadata")
+    found = [poetry_python(python)] if python else []
+    found += [poetry_requirement(poetry, index, folder, target) for index in reached]
+    allowed = own_name(pyproject) | normalised(packages[index]["name"] for index in permitted)
+    return Bound(tuple(found), allowed, extras, groups)
+
+
+def poetry_python(text: str, place: str = "metadata.python-versions") -> BoundRequirement:
+    return BoundRequirement("python", f"python {text}", parse_constraint(text, place))
+
+
+def poetry_groups(packages: list[dict[str, Any]]) -> frozenset[str]:
+    """The groups that a lock names: since 2.1 as groups, in 1.x as categories."""
+    names: set[str] = {"main"}
+    for index, package in enumerate(packages):
+        category = get_as(package, "category", str, f"package[{index}]")
+        names.update(get_list(package, "groups", str, f"package[{index}]"), [category] if category else [])
+    return normalised(names)
+
+
+def poetry_counts(poetry: PoetryLock, index: int) -> bool:
+    """Whether a package of a lock 2.1 counts: one of its groups does, and its marker for that holds."""
+    package, place = poetry.packages[index], f"package[{index}]"
+    groups = poetry.groups & normalised(get_list(package, "groups", str, place))
+    markers = package.get("markers")
+    if not isinstance(markers, dict):
+        return bool(groups) and poetry.judge.holds(get_as(package, "markers", str, place), place, poetry.extras)
+    texts = {canonicalize_name(group): get_as(markers, group, str, place + ".markers") for group in markers}
+    return any(poetry.judge.holds(texts.get(group), place + ".markers", poetry.extras) for group in groups)
+
+
+def poetry_edges(poetry: PoetryLock, index: int, extras: frozenset[str]) -> Iterator[Edge]:
+    """The dependencies of a package that count."""
+    for dependency in poetry_dependencies_of(poetry.packages[index], index):
+        if dependency.counts(poetry.judge, extras):
+            yield poetry_edge(poetry, dependency)
+
+
+def poetry_edge(poetry: PoetryLock, dependency: PoetryDependency) -> Edge:
+    return Edge(tuple(poetry.by_name.get(dependency.name, ())), dependency.extras(), dependency.specifier())
+
+
+def poetry_dependencies_of(package: dict[str, Any], index: int) -> Iterator[PoetryDependency]:
+    """All dependencies of a package in a lock."""
+    place = f"package[{index}]"
+    extras = poetry_extras(get_table(package, "extras", place), place + ".extras")
+    return poetry_dependencies(get_table(package, "dependencies", place), place + ".dependencies", extras)
+
+
+def poetry_reached(poetry: PoetryLock) -> set[int]:
+    """Before 2.1 the project tells what a lock's packages are there for."""
+    starts = [
+        poetry_edge(poetry, dependency)
+        for dependency in poetry.project.dependencies
+        if dependency.group in poetry.groups and dependency.counts(poetry.judge, poetry.extras)
+    ]
+    unfit = frozenset(index for index in range(len(poetry.packages)) if not poetry_fits(poetry, index))
+    versions = [get_required(package, "version", str, f"package[{n}]") for n, package in enumerate(poetry.packages)]
+    return settled(starts, lambda index, extras: poetry_edges(poetry, index, extras), Choice(versions, unfit))
+
+
+def poetry_fits(poetry: PoetryLock, index: int) -> bool:
+    """Whether a package's `python-versions` admit the target."""
+    place = f"package[{index}]"
+    python = get_as(poetry.packages[index], "python-versions", str, place)
+    return not python or admits_python(python, place, poetry.judge.target)
+
+
+def poetry_presumed(poetry: PoetryLock) -> tuple[list[int], frozenset[int]]:
+    """Without the project: the packages that count as far as one can tell, and those that may be there or not."""
+    packages = poetry.packages
+    extras = poetry_extras(get_table(poetry.lock.data, "extras"), "extras")
+    listed = frozenset().union(*(extras.get(extra, frozenset()) for extra in poetry.extras))
+    doubtful = {index for index in range(len(packages)) if not poetry_fits(poetry, index)}
+    for index, package in enumerate(packages):
+        category = canonicalize_name(get_as(package, "category", str, f"package[{index}]") or "main")
+        optional = get_as(package, "optional", bool, f"package[{index}]")
+        if category not in poetry.groups or (optional and canonicalize_name(package["name"]) not in listed):
+            doubtful.add(index)
+    links = [
+        (index, poetry_admitted(poetry, dependency), dependency.counts(poetry.judge, frozenset()))
+        for index, package in enumerate(packages)
+        for dependency in poetry_dependencies_of(package, index)
+    ]
+    return presumed(len(packages), links, doubtful, poetry.by_name)
+
+
+def poetry_admitted(poetry: PoetryLock, dependency: PoetryDependency) -> list[int]:
+    """The packages that a dependency may mean."""
+    specifier, found = dependency.specifier(), poetry.by_name.get(dependency.name, [])
+    return [n for n in found if specifier.contains(str(poetry.packages[n].get("version")), prereleases=True)]
+
+
+def poetry_requirement(poetry: PoetryLock, index: int, folder: str, target: Target) -> BoundRequirement:
+    """What a package that counts demands."""
+    package, place = poetry.packages[index], f"package[{index}]"
+    name, version = canonicalize_name(package["name"]), get_as(package, "version", str, place)
+    source, at = get_table(package, "source", place), place + ".source"
+    archives = archives_of(poetry.lock, package, place, "files")
+    files = get_table(get_table(poetry.lock.data, "metadata"), "files", "metadata")  # of a lock 1.x
+    archives += archives_of(poetry.lock, files, "metadata.files", package["name"])
+    kind = get_as(source, "type", str, at) or "legacy"
+    if kind == "legacy":
+        return locked(name, version, place, archives)
+    url, subdirectory = get_required(source, "url", str, at), get_as(source, "subdirectory", str, at) or ""
+    editable = get_as(package, "develop", bool, place) or False
+    if kind == "directory":
+        return locked_from(name, directory_reference(url, folder, editable, subdirectory))
+    if kind == "git":
+        commit = get_as(source, "resolved_reference", str, at) or get_required(source, "reference", str, at)
+        return locked_from(name, git_reference(url, commit, subdirectory, editable))
+    if kind == "file":
+        return locked_archive(name, version, archive_reference(url, folder, subdirectory), archives)
+    if kind == "url":
+        return locked_archive(name, version, url_reference(url, subdirectory, target), archives)
+    raise BoundError(f"{at}.type: expected legacy, directory, git, file or url, found {shown(kind)}", place=at)
+
 
 def read_poetry_project(data: dict[str, Any], path: str, target: Target) -> Bound:
     """A pyproject.toml whose dependencies stand in `[tool.poetry]`."""
-    raise BoundError(f"Poetry's tables are not read yet ({path}, {len(data)}, {target})")
+    project, judge = poetry_project(data), Judge(target)
+    extras = chosen_extras(target.selection, project.extras)
+    groups = with_main(target.selection, project.groups, project.groups - project.optional_groups, "main")
+    folder = folder_of(path, target)
+    poetry = get_table(get_table(data, "tool"), "poetry", "tool")
+    python = get_as(get_table(poetry, "dependencies", "tool.poetry"), "python", str, "tool.poetry.dependencies")
+    found = [poetry_python(python, "tool.poetry.dependencies.python")] if python else []
+    found += [
+        poetry_demand(dependency, folder, target)
+        for dependency in project.dependencies
+        if dependency.group in groups and dependency.counts(judge, extras)
+    ]
+    return Bound(tuple(found), own_name(data), project.extras, project.groups)
+
+
+def poetry_demand(dependency: PoetryDependency, folder: str, target: Target) -> BoundRequirement:
+    """What a dependency of a project demands: a version, or where it comes from."""
+    name, table, place, _, _ = dependency
+    sources = {key: get_as(table, key, str, place) or "" for key in ("git", "path", "url", "subdirectory")}
+    editable = get_as(table, "develop", bool, place) or False
+    if sources["git"]:
+        revision = next((get_as(table, key, str, place) or "" for key in ("rev", "tag", "branch") if key in table), "")
+        commit = revision if re.fullmatch(COMMIT, revision) else ""
+        reference = git_reference(sources["git"], commit, sources["subdirectory"], editable)
+        return locked_from(name, reference._replace(revision=revision))
+    if sources["path"]:
+        path = os.path.normpath(os.path.join(folder, sources["path"]))
+        return locked_from(name, reference_from_path(path, editable, sources["subdirectory"]))
+    if sources["url"]:
+        return locked_from(name, url_reference(sources["url"], sources["subdirectory"], target))
+    constraint = get_as(table, "version", str, place) or "*"
+    return BoundRequirement(name, f"{name} {constraint}", dependency.specifier())
+
+
+# -- pdm.lock
+
+
+class PdmLock(NamedTuple):
+    """A pdm.lock: of a package with extras, what they ask for is an entry of its own."""
+
+    lock: Lock
+    packages: list[dict[str, Any]]
+    by_name: dict[str, list[int]]
+    judge: Judge
+
+
+def read_pdm(lock: Lock, path: str, target: Target) -> Bound:
+    """pdm.lock."""
+    metadata = get_table(lock.data, "metadata")
+    check_version(get_required(metadata, "lock_version", str, "metadata"), r"4(\.\d+)*", "metadata.lock_version")
+    folder = folder_of(path, target)
+    pyproject = load_beside(folder, target)
+    known = normalised(get_list(metadata, "groups", str, "metadata")) | {"default"}
+    extras, dev = pdm_kinds(pyproject, known)
+    chosen = pdm_chosen(target.selection, known, extras, dev)
+    packages = get_list(lock.data, "package", dict)
+    pdm = PdmLock(lock, packages, by_name(packages, "package"), Judge(target))
+    doubtful: frozenset[int] = frozenset()
+    if "inherit_metadata" in get_list(metadata, "strategy", str, "metadata"):
+        reached = {index for index in range(len(packages)) if pdm_counts(pdm, index, chosen)}
+    elif pyproject:
+        reached = pdm_reached(pdm, pdm_entries(pyproject, chosen))
+    else:
+        counting, doubtful = pdm_presumed(pdm)
+        reached = set(counting)
+    found = {canonicalize_name(packages[n]["name"]): pdm_requirement(pdm, n, folder, target) for n in sorted(reached)}
+    permitted = own_name(pyproject) | normalised(packages[index]["name"] for index in doubtful)
+    return Bound((*pdm_python(metadata), *found.values()), permitted, extras, known)
+
+
+def pdm_kinds(pyproject: dict[str, Any], known: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Which of the groups in a lock are extras, and which are for development."""
+    optional = normalised(get_table(get_table(pyproject, "project"), "optional-dependencies", "project"))
+    tool = get_table(get_table(get_table(pyproject, "tool"), "pdm", "tool"), "dev-dependencies", "tool.pdm")
+    dev = normalised([*get_table(pyproject, "dependency-groups"), *tool]) - optional
+    return known & optional if pyproject else known - {"default"}, known & dev
+
+
+def pdm_chosen(
+    selection: Selection, known: frozenset[str], extras: frozenset[str], dev: frozenset[str]
+) -> frozenset[str]:
+    """All groups; once one is named, only the development groups besides, unless it is one of them."""
+    named = chosen_extras(selection, extras) | chosen_groups(selection, known)
+    default = known
+    if named:
+        default = frozenset() if named & dev else dev
+    return with_main(selection, known, default, "default") | (named - selection.no_groups)
+
+
+def pdm_python(metadata: dict[str, Any]) -> list[BoundRequirement]:
+    """`metadata.targets`: one of them must admit the interpreter."""
+    texts = []
+    for number, table in enumerate(get_list(metadata, "targets", dict, "metadata")):
+        texts.append(get_as(table, "requires_python", str, f"metadata.targets[{number}]") or "*")
+    if not texts or "*" in texts:
+        return []
+    text = " || ".join(dict.fromkeys(texts))
+    return [BoundRequirement("python", f"python{text}", parse_constraint(text, "metadata.targets"))]
+
+
+def pdm_counts(pdm: PdmLock, index: int, chosen: frozenset[str]) -> bool:
+    """Whether one of a package's groups is chosen and its marker holds."""
+    package, place = pdm.packages[index], f"package[{index}]"
+    groups = normalised(get_list(package, "groups", str, place))
+    return bool(groups & chosen) and pdm.judge.holds(get_as(package, "marker", str, place), place + ".marker")
+
+
+def pdm_entries(pyproject: dict[str, Any], chosen: frozenset[str]) -> list[Entry]:
+    """The requirements of a project's groups."""
+    project, groups = get_table(pyproject, "project"), get_table(pyproject, "dependency-groups")
+    tool = get_table(get_table(get_table(pyproject, "tool"), "pdm", "tool"), "dev-dependencies", "tool.pdm")
+    entries = entries_of(project, "dependencies", "project") if "default" in chosen else []
+    for extra, members in extra_entries(project).items():
+        entries += members if extra in chosen else []
+    done: set[str] = set()
+    for group in sorted(chosen & normalised(groups)):
+        entries += group_entries(groups, group, done)
+    for group in tool:
+        if canonicalize_name(group) in chosen:
+            entries += entries_of(tool, group, "tool.pdm.dev-dependencies")
+    return entries
+
+
+def pdm_edges(pdm: PdmLock, entries: Iterable[Entry]) -> Iterator[tuple[Edge, bool]]:
+    """Requirements as edges, and whether their markers hold."""
+    for place, text in entries:
+        editable = re.match(r"-e\s.*#egg=([\w.-]+)", text)
+        requirement = parse_requirement(editable[1] if editable else text, place)
+        extras = normalised(requirement.extras)
+        found = [n for n in pdm.by_name.get(canonicalize_name(requirement.name), []) if pdm_extras(pdm, n) == extras]
+        yield Edge(tuple(found), extras, requirement.specifier), pdm.judge.target.holds(requirement.marker)
+
+
+def pdm_extras(pdm: PdmLock, index: int) -> frozenset[str]:
+    return normalised(get_list(pdm.packages[index], "extras", str, f"package[{index}]"))
+
+
+def pdm_dependencies(pdm: PdmLock, index: int) -> Iterator[tuple[Edge, bool]]:
+    return pdm_edges(pdm, entries_of(pdm.packages[index], "dependencies", f"package[{index}]"))
+
+
+def pdm_reached(pdm: PdmLock, entries: list[Entry]) -> set[int]:
+    """Without inherited metadata the project tells what a lock's packages are there for."""
+    starts = [edge for edge, holds in pdm_edges(pdm, entries) if holds]
+    versions = [get_as(package, "version", str, f"package[{n}]") or "0" for n, package in enumerate(pdm.packages)]
+    choice = Choice(versions, frozenset())
+    return settled(starts, lambda index, _: [edge for edge, holds in pdm_dependencies(pdm, index) if holds], choice)
+
+
+def pdm_presumed(pdm: PdmLock) -> tuple[list[int], frozenset[int]]:
+    """Without the project too: the packages that count as far as one can tell, and those that may be there or not."""
+    indexes = range(len(pdm.packages))
+    links = [(index, list(edge.candidates), holds) for index in indexes for edge, holds in pdm_dependencies(pdm, index)]
+    names = {f"{name}{sorted(pdm_extras(pdm, n))}": [n] for name, found in pdm.by_name.items() for n in found}
+    return presumed(len(pdm.packages), links, set(), names)
+
+
+def pdm_requirement(pdm: PdmLock, index: int, folder: str, target: Target) -> BoundRequirement:
+    """What a package that counts demands."""
+    package, place = pdm.packages[index], f"package[{index}]"
+    name, version = canonicalize_name(package["name"]), get_as(package, "version", str, place)
+    archives = archives_of(pdm.lock, package, place, "files")
+    subdirectory = get_as(package, "subdirectory", str, place) or ""
+    git, url, path = (get_as(package, key, str, place) for key in ("git", "url", "path"))
+    if git is not None:
+        return locked_from(name, git_reference(git, get_required(package, "revision", str, place), subdirectory))
+    if url is not None:
+        url = url.replace("${PROJECT_ROOT}", folder)
+        return locked_archive(name, version, url_reference(url, subdirectory, target), archives)
+    if path is None:
+        return locked(name, version, place, archives)
+    editable = get_as(package, "editable", bool, place) or False
+    reference = reference_from_path(os.path.normpath(os.path.join(folder, path)), editable, subdirectory)
+    return (
+        locked_archive(name, version, reference, archives)
+        if reference.kind == "archive"
+        else locked_from(name, reference)
+    )
+
+
+# -- Pipfile.lock
+
+
+def read_pipfile(data: dict[str, Any], path: str, target: Target) -> Bound:
+    """Pipfile.lock: the categories that are chosen."""
+    meta = get_table(data, "_meta")
+    check_version(str(get_required(meta, "pipfile-spec", int, "_meta")), "6", "_meta.pipfile-spec")
+    categories = {canonicalize_name(key): key for key in data if key != "_meta"}
+    groups = frozenset(categories) | {"default"}
+    chosen = with_main(target.selection, groups, frozenset({"default"}), "default")
+    folder, judge = folder_of(path, target), Judge(target)
+    found: dict[str, BoundRequirement] = {}
+    for category in sorted(chosen & set(categories)):
+        table = get_table(data, categories[category])
+        for key in table:
+            place, entry = place_of(categories[category], key), get_table(table, key, categories[category])
+            if judge.holds(get_as(entry, "markers", str, place), place_of(place, "markers")):
+                requirement = pipfile_requirement(key, entry, place, folder, target)
+                found.setdefault(requirement.name, requirement)
+    return Bound(tuple(found.values()), own_name(load_beside(folder, target)), frozenset(), groups)
+
+
+def pipfile_requirement(key: str, entry: dict[str, Any], place: str, folder: str, target: Target) -> BoundRequirement:
+    """What an entry demands."""
+    name = canonicalize_name(key)
+    git, path, file = (get_as(entry, source, str, place) for source in ("git", "path", "file"))
+    subdirectory = get_as(entry, "subdirectory", str, place) or ""
+    if git is not None:
+        git, commit = git.partition("#")[0], get_as(entry, "ref", str, place) or ""
+        # pipenv installs a local repository as `-e git+file://…`, whatever the entry says
+        editable = "file://" in git or os.path.isdir(os.path.join(folder, git))
+        return locked_from(name, git_reference(git, commit, subdirectory, editable))
+    # the hashes beside a path or URL are those of the index's project of that name; pipenv passes them over
+    if path is not None or (file is not None and not is_url(file)):
+        editable = get_as(entry, "editable", bool, place) or False
+        location = os.path.normpath(os.path.join(folder, path or file or ""))
+        reference = reference_from_path(location, editable, subdirectory)
+        # pipenv names the entry of a directory as it likes
+        name = canonicalize_name(project_name(location, target) or name) if reference.kind == "directory" else name
+        return locked_from(name, reference)
+    if file is not None:
+        return locked_from(name, url_reference(file, subdirectory, target))
+    version = get_as(entry, "version", str, place) or "*"
+    specifier = parse_specifier("" if version == "*" else version, place_of(place, "version"))
+    hashes = frozenset(text.lower() for text in get_list(entry, "hashes", str, place))
+    return BoundRequirement(name, f"{name}{specifier}", specifier, hashes=hashes)
 
 
 # -- the table of formats
@@ -1863,6 +2964,11 @@ FORMATS = (
         str.splitlines,
         read_requirements,
     ),
+    Format("pylock.toml", r"pylock(\.[^.]+)?\.toml", r"^created-by = |^\[\[packages\]\]", load_lock, read_pylock),
+    Format("uv.lock", r"uv\.lock|.*\.py\.lock", r"^version = \d+$", load_lock, read_uv),
+    Format("poetry.lock", r"poetry\.lock", r"^content-hash = ", load_lock, read_poetry),
+    Format("pdm.lock", r"pdm\.lock", r"^lock_version = ", load_lock, read_pdm),
+    Format("Pipfile.lock", r"Pipfile\.lock", r'^ *"pipfile-spec"', load_json, read_pipfile),
 )
 
 
@@ -1944,6 +3050,7 @@ def check_selection(bound: Bound, selection: Selection, files: str) -> None:
         ("extra", selection.extras, bound.extras),
         ("group", selection.groups | selection.no_groups, bound.groups),
         ("extra or group", selection.options, bound.extras | bound.groups),
+        ("workspace member", frozenset({selection.package} - {""}), bound.members),
     )
     for kind, names, known in asked:
         for name in sorted(names - known):
@@ -2431,7 +3538,7 @@ def mismatch(distribution: Distribution, requirement: BoundRequirement) -> str:
         return ""
     if recorded.kind != "archive":
         return f"it was installed from {_shown(recorded)}"
-    return "" if _hashes_meet(requirement.hashes, recorded.hashes) else "the hash of its archive is another"
+    return "" if _hashes_meet(locked_hashes(requirement), recorded.hashes) else "the hash of its archive is another"
 
 
 def _hashes_meet(asked: frozenset[str], recorded: frozenset[str]) -> bool:

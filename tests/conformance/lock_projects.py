@@ -1,0 +1,564 @@
+# ruff: noqa: E501 - the lines are those of the files
+"""The projects that locks.py makes: small real packages from the index, and local ones made here."""
+
+from __future__ import annotations
+
+from typing import Mapping, NamedTuple, Sequence, Tuple
+
+Run = Tuple[str, str]  # envlock's options, and the tool's own for the same selection
+PLAIN: Sequence[Run] = (("", ""),)
+NO_FILES: Mapping[str, str] = {}
+
+BACKEND = '''"""A build backend that needs nothing: one module a project."""
+import os
+import zipfile
+
+
+def metadata():
+    with open("PKG-INFO.in", encoding="utf-8") as stream:
+        text = stream.read()
+    fields = dict(line.split(": ", 1) for line in text.splitlines() if line.startswith(("Name: ", "Version: ")))
+    return fields["Name"].replace("-", "_").replace(".", "_"), fields["Version"], text
+
+
+def wheel(folder, files):
+    name, version, text = metadata()
+    info = name + "-" + version + ".dist-info/"
+    tags = "Wheel-Version: 1.0\\nGenerator: backend\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+    files = {**files, info + "METADATA": text, info + "WHEEL": tags}
+    record = "".join(path + ",,\\n" for path in [*files, info + "RECORD"])
+    filename = name + "-" + version + "-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, filename), "w") as archive:
+        for path, content in [*files.items(), (info + "RECORD", record)]:
+            archive.writestr(zipfile.ZipInfo(path), content)
+    return filename
+
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    return wheel(folder, {"mod_" + metadata()[0].lower() + ".py": "x = 1\\n"})
+
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    return wheel(folder, {"__editable__." + metadata()[0] + ".pth": os.getcwd() + "\\n"})
+
+
+def build_sdist(folder, config_settings=None):
+    import io
+    import tarfile
+
+    name, version, _ = metadata()
+    stem = name + "-" + version
+    with tarfile.open(os.path.join(folder, stem + ".tar.gz"), "w:gz") as archive:
+        for path in sorted(os.listdir(".")):
+            if os.path.isfile(path):
+                archive.add(path, stem + "/" + path)
+        data = metadata()[2].encode()
+        info = tarfile.TarInfo(stem + "/PKG-INFO")
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
+    return stem + ".tar.gz"
+'''
+
+BUILD = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+
+class Project(NamedTuple):
+    """A project, the tool that locks it, and the selections to sync."""
+
+    tool: str
+    name: str
+    files: dict[str, str]  # `DIR/` holds "NAME VERSION [REQUIREMENT; …]": a local package
+    runs: Sequence[Run] = PLAIN
+    lock: str = ""  # further options of the locking command
+
+
+def uv(name: str, text: str, files: Mapping[str, str] = NO_FILES, runs: Sequence[Run] = PLAIN) -> Project:
+    head = f'[project]\nname = "{name}"\nversion = "0.1"\nrequires-python = ">=3.9"\n'
+    return Project("uv", name, {"pyproject.toml": text if text.startswith("#") else head + text, **files}, runs)
+
+
+def same(*options: str) -> list[Run]:
+    """Runs whose options are spelled alike."""
+    return [(text, text) for text in options]
+
+
+LIB = {"lib_b/": "lib-b 2.0", "ed_lib/": "ed.lib 1.0"}
+GIT = "https://git.example/repo"
+
+UV = [
+    uv(
+        "root-built",
+        'dependencies = ["idna", "six"]\n' + BUILD,
+        {"PKG-INFO.in": "root-built 0.1", "backend.py": BACKEND},
+    ),
+    uv(
+        "forks",
+        """dependencies = ["click", "colorama; sys_platform == 'win32'",
+  "importlib-metadata<7; python_version < '3.11'", "importlib-metadata>=8; python_version >= '3.11'"]
+""",
+    ),
+    uv(
+        "extras",
+        """dependencies = ["idna"]
+[project.optional-dependencies]
+one = ["attrs"]
+two = ["extras[one]", "toolz"]
+nested = ["extras[two]", "six"]
+empty = []
+""",
+        runs=same("", "--extra one", "--extra nested", "--extra empty", "--all-extras"),
+    ),
+    uv(
+        "self-cycle",
+        """dependencies = ["self-cycle[a]"]
+[project.optional-dependencies]
+a = ["self-cycle[b]", "six"]
+b = ["self-cycle[a]", "idna"]
+""",
+        runs=same("", "--extra b"),
+    ),
+    uv(
+        "groups",
+        """dependencies = ["idna"]
+[dependency-groups]
+dev = ["pluggy", {include-group = "lint"}]
+lint = ["iniconfig"]
+docs = ["toolz"]
+empty = []
+""",
+        runs=same(
+            "",
+            "--group docs",
+            "--no-group dev",
+            "--no-group lint",
+            "--no-default-groups",
+            "--all-groups",
+            "--group empty",
+        ),
+    ),
+    uv(
+        "default-groups",
+        """dependencies = ["idna"]
+[dependency-groups]
+dev = ["pluggy"]
+lint = ["iniconfig"]
+docs = ["toolz"]
+[tool.uv]
+default-groups = ["lint", "docs"]
+""",
+        runs=same("", "--group dev", "--no-group docs", "--no-default-groups"),
+    ),
+    uv(
+        "default-all",
+        """dependencies = ["idna"]
+[dependency-groups]
+dev = ["pluggy"]
+lint = ["iniconfig"]
+[tool.uv]
+default-groups = "all"
+""",
+        runs=same("", "--no-group dev"),
+    ),
+    uv(
+        "not-a-package",
+        'dependencies = ["idna"]\n[tool.uv]\npackage = false\n' + BUILD,
+        {"PKG-INFO.in": "not-a-package 0.1", "backend.py": BACKEND},
+    ),
+    uv(
+        "local",
+        """dependencies = ["lib-b", "ed.lib"]
+[tool.uv.sources]
+lib-b = {path = "lib_b"}
+ed-lib = {path = "ed_lib", editable = true}
+""",
+        LIB,
+    ),
+    uv(
+        "dynamic",
+        'dependencies = ["dyn.pkg"]\n[tool.uv.sources]\n"dyn.pkg" = {path = "dyn"}\n',
+        {"dyn/": "dyn.pkg 3.0 dynamic"},
+    ),
+    uv(
+        "git",
+        f'''dependencies = ["gitpkg", "gitsub", "idna"]
+[tool.uv.sources]
+gitpkg = {{git = "{GIT}", tag = "v1"}}
+gitsub = {{git = "{GIT}", branch = "br", subdirectory = "sub dir"}}
+''',
+    ),
+    uv(
+        "archives",
+        """dependencies = ["whl-lib", "tgz-lib", "six"]
+[tool.uv.sources]
+whl-lib = {path = "dist/whl_lib-1.0-py3-none-any.whl"}
+tgz-lib = {path = "dist/tgz_lib-1.0.tar.gz"}
+six = {url = "SIX_URL"}
+""",
+        {"dist/whl": "whl-lib 1.0", "dist/tgz": "tgz-lib 1.0"},
+    ),
+    uv(
+        "odd-versions",
+        """dependencies = ["loc-ver", "post-ver", "pre-ver>=1rc1", "dev-ver>=1.dev0"]
+[[tool.uv.index]]
+name = "flat"
+url = "./links"
+format = "flat"
+""",
+        {
+            "links/loc": "loc-ver 1.0+cpu.1",
+            "links/post": "post-ver 1.0.post2",
+            "links/pre": "pre-ver 2.0rc1",
+            "links/dev": "dev-ver 1.0.dev3",
+        },
+    ),
+    uv("nested-extras", 'dependencies = ["markdown-it-py[linkify]<4"]\n'),
+    uv(
+        "cycle",
+        """dependencies = ["cyc-a"]
+[tool.uv.sources]
+cyc-a = {path = "cyc_a"}
+""",
+        {
+            "cyc_a/": "cyc-a 1.0 cyc-b",
+            "cyc_a/pyproject.toml+": '[tool.uv.sources]\ncyc-b = {path = "../cyc_b"}\n',
+            "cyc_b/": "cyc-b 1.0 cyc-a",
+            "cyc_b/pyproject.toml+": '[tool.uv.sources]\ncyc-a = {path = "../cyc_a"}\n',
+        },
+    ),
+    uv(
+        "conflict-extras",
+        """dependencies = ["click"]
+[project.optional-dependencies]
+one = ["idna<3"]
+two = ["idna>=3", "six"]
+[tool.uv]
+conflicts = [[{extra = "one"}, {extra = "two"}]]
+""",
+        runs=same("", "--extra one", "--extra two"),
+    ),
+    uv(
+        "conflict-groups",
+        """dependencies = ["idna"]
+[project.optional-dependencies]
+x = ["attrs<22"]
+[dependency-groups]
+g = ["attrs>=23"]
+h = ["attrs==22.2.0"]
+[tool.uv]
+conflicts = [[{extra = "x"}, {group = "g"}, {group = "h"}]]
+""",
+        runs=same("", "--extra x", "--group g", "--group h"),
+    ),
+    uv(
+        "workspace",
+        """dependencies = ["member-a"]
+[dependency-groups]
+dev = ["iniconfig"]
+rootgroup = ["toolz"]
+[tool.uv.workspace]
+members = ["a", "b", "c"]
+[tool.uv.sources]
+member-a = {workspace = true}
+""",
+        {
+            "a/": "member-a 1.0 member-b; six",
+            "a/pyproject.toml+": "[tool.uv.sources]\nmember-b = {workspace = true}\n[dependency-groups]\ndev = ['idna']\nown = ['zipp']\n",
+            "b/": "member-b 1.0",
+            "b/pyproject.toml+": "[project.optional-dependencies]\ne = ['click<8']\n[tool.uv]\ndefault-groups = ['h']\n[dependency-groups]\nh = ['attrs']\n",
+            "c/": "member-c 1.0 packaging",
+        },
+        runs=same(
+            "",
+            "--package member-a",
+            "--package member-b",
+            "--package member-b --extra e",
+            "--package member-c",
+            "--package member-c --group rootgroup",
+            "--package member-a --group own",
+            "--package member-c --group dev",
+            "--group rootgroup",
+        ),
+    ),
+    Project(
+        "uv",
+        "virtual-workspace",
+        {
+            "pyproject.toml": "[tool.uv.workspace]\nmembers = ['a', 'b']\n[dependency-groups]\ndev = ['iniconfig']\nws = ['toolz']\n",
+            "a/": "member-a 1.0 six",
+            "a/pyproject.toml+": "[dependency-groups]\ndev = ['idna']\nown = ['zipp']\n[project.optional-dependencies]\ne = ['click<8']\n",
+            "b/": "member-b 1.0",
+            "b/pyproject.toml+": "[tool.uv]\ndefault-groups = ['h']\n[dependency-groups]\nh = ['attrs']\n",
+        },
+        same(
+            "",
+            "--package member-a",
+            "--package member-b",
+            "--group ws",
+            "--group own",
+            "--extra e",
+            "--all-groups",
+            "--no-default-groups",
+            "--package member-b --group ws",
+            "--package member-a --all-groups",
+        ),
+    ),
+    uv(
+        "member-conflict",
+        """dependencies = ["member-d[x]"]
+[project.optional-dependencies]
+other = ["idna<3"]
+[tool.uv]
+conflicts = [[{package = "member-d", extra = "x"}, {extra = "other"}, {package = "member-d", extra = "y"}]]
+[tool.uv.workspace]
+members = ["d"]
+[tool.uv.sources]
+member-d = {workspace = true}
+""",
+        {
+            "d/": "member-d 1.0",
+            "d/pyproject.toml+": "[project.optional-dependencies]\nx = ['idna>=3', 'six']\ny = ['idna<2.9']\n",
+        },
+        runs=same("", "--package member-d --extra x", "--package member-d --extra y"),
+    ),
+    uv(
+        "platforms",
+        """dependencies = ["click", "pywin32; sys_platform == 'win32'", "colorama; platform_system == 'Darwin'",
+  "iniconfig; python_full_version >= '3.11' and implementation_name == 'cpython'"]
+""",
+    ),
+    uv(
+        "environments",
+        """dependencies = ["click", "attrs"]
+[tool.uv]
+environments = ["sys_platform == 'linux'"]
+""",
+    ),
+]
+
+SOURCES_POETRY = f'''lib-b = {{path = "lib_b"}}
+"ed.lib" = {{path = "ed_lib", develop = true}}
+gitpkg = {{git = "{GIT}", tag = "v1"}}
+gitsub = {{git = "{GIT}", branch = "br", subdirectory = "sub dir"}}
+whl-lib = {{path = "dist/whl_lib-1.0-py3-none-any.whl"}}
+six = {{url = "SIX_URL"}}
+'''
+SOURCE_FILES = {**LIB, "dist/whl": "whl-lib 1.0"}
+
+
+def poetry(
+    name: str, dependencies: str, rest: str = "", files: Mapping[str, str] = NO_FILES, runs: Sequence[Run] = PLAIN
+) -> list[Project]:
+    """The same project for Poetry 1.8 and for the newest."""
+    text = f'[tool.poetry]\nname = "{name}"\nversion = "0.1.0"\ndescription = ""\nauthors = ["a <a@example.org>"]\n'
+    text += '[tool.poetry.dependencies]\npython = ">=3.9,<4.0"\n' + dependencies + rest
+    if "package-mode" not in text:
+        text += '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
+    files = {"pyproject.toml": text, name.replace("-", "_") + "/__init__.py": "", **files}
+    return [Project(tool, name, files, runs) for tool in ("poetry18", "poetry2")]
+
+
+POETRY = [
+    *poetry(
+        "po-basic",
+        """idna = "^3.2"
+click = "*"
+colorama = {version = "*", markers = "sys_platform == 'win32'"}
+iniconfig = {version = "*", platform = "win32"}
+""",
+        '[tool.poetry.group.dev.dependencies]\npluggy = "1.*"\n[tool.poetry.group.docs]\noptional = true\n[tool.poetry.group.docs.dependencies]\ntoolz = "~0.12"\n',
+        runs=[
+            ("", ""),
+            ("--group docs", "--with docs"),
+            ("--no-group dev", "--without dev"),
+            ("--no-default-groups", "--only main"),
+        ],
+    ),
+    *poetry(
+        "po-extras",
+        """markdown-it-py = {version = "^3.0", extras = ["linkify"]}
+attrs = {version = ">=22", optional = true}
+toolz = {version = "0.12.*", optional = true}
+""",
+        '[tool.poetry.extras]\nOne_Extra = ["attrs"]\nboth = ["attrs", "toolz"]\n',
+        runs=[
+            ("", ""),
+            ("--extra one-extra", "--extras one-extra"),
+            ("--extra both", "--extras both"),
+            ("--all-extras", "--all-extras"),
+        ],
+    ),
+    *poetry(
+        "po-forks",
+        """six = [{version = "1.15.0", python = "<3.10"}, {version = "1.16.0", python = ">=3.10"}]
+importlib-metadata = [{version = "<7", python = "<3.11"}, {version = ">=8,<9", python = ">=3.11"}]
+""",
+    ),
+    *poetry("po-sources", SOURCES_POETRY, files=SOURCE_FILES),
+    *poetry(
+        "po-unions",
+        'idna = "<2.9 || >=3.4,!=3.5"\nattrs = "^22.1 || ^23.1"\n',
+        "[tool.poetry]\n".replace("[tool.poetry]\n", ""),
+    ),
+    Project(
+        "poetry2",
+        "po-standard",
+        {
+            "pyproject.toml": """[project]
+name = "po-standard"
+version = "0.1"
+requires-python = ">=3.9,<4.0"
+dependencies = ["idna>=3", "click; sys_platform == 'linux'", "pywin32; sys_platform == 'win32'"]
+[project.optional-dependencies]
+one = ["attrs"]
+[dependency-groups]
+test = ["pluggy"]
+[tool.poetry]
+package-mode = false
+[tool.poetry.group.docs]
+optional = true
+[tool.poetry.group.docs.dependencies]
+toolz = "*"
+"""
+        },
+        [
+            ("", ""),
+            ("--extra one", "--extras one"),
+            ("--group docs", "--with docs"),
+            ("--no-group test", "--without test"),
+        ],
+    ),
+]
+
+
+def pdm(
+    name: str, text: str, files: Mapping[str, str] = NO_FILES, runs: Sequence[Run] = PLAIN, lock: str = ""
+) -> Project:
+    head = f'[project]\nname = "{name}"\nversion = "0.1"\nrequires-python = ">=3.9"\n'
+    local = {"PKG-INFO.in": f"{name} 0.1", "backend.py": BACKEND}
+    return Project("pdm", name, {"pyproject.toml": head + text + BUILD, **local, **files}, runs, lock)
+
+
+PDM_GROUPS = """dependencies = ["idna", "click<8.2", "markdown-it-py[linkify]<4", "colorama; sys_platform == 'win32'"]
+[project.optional-dependencies]
+one = ["attrs"]
+two = ["toolz"]
+[dependency-groups]
+test = ["pluggy", {include-group = "lint"}]
+lint = ["iniconfig"]
+[tool.pdm.dev-dependencies]
+old = ["packaging"]
+"""
+PDM_RUNS = [
+    ("", ""),
+    ("--group test", "-G test"),
+    ("--extra one", "-G one"),
+    ("--extra two --group test", "-G two -G test"),
+    ("--no-default-groups", "--prod"),
+]
+PDM = [
+    pdm("pdm-groups", PDM_GROUPS, runs=PDM_RUNS, lock="-G:all"),
+    pdm("pdm-static", PDM_GROUPS, runs=PDM_RUNS, lock="-G:all -S no_inherit_metadata"),
+    pdm(
+        "pdm-sources",
+        f"""dependencies = ["gitpkg @ git+{GIT}@v1", "lib-b @ file:///${{PROJECT_ROOT}}/lib_b", "six @ SIX_URL",
+  "whl-lib @ file:///${{PROJECT_ROOT}}/dist/whl_lib-1.0-py3-none-any.whl"]
+[tool.pdm.dev-dependencies]
+ed = ["-e file:///${{PROJECT_ROOT}}/ed_lib#egg=ed.lib"]
+""",
+        SOURCE_FILES,
+    ),
+    pdm(
+        "pdm-markers",
+        """dependencies = ["importlib-metadata; python_version < '3.11'", "iniconfig; python_version >= '3.11'", "zipp"]
+""",
+    ),
+]
+
+PIPENV_HEAD = '[[source]]\nurl = "INDEX_URL"\nverify_ssl = true\nname = "index"\n'
+PIPENV = [
+    Project(
+        "pipenv",
+        "pe-basic",
+        {
+            "Pipfile": PIPENV_HEAD
+            + """[packages]
+idna = "*"
+colorama = {version = "*", markers = "sys_platform == 'win32'"}
+markdown-it-py = {extras = ["linkify"], version = "<4"}
+[dev-packages]
+pluggy = "*"
+[docs]
+toolz = "*"
+"""
+        },
+        [("", ""), ("--group develop", "--dev"), ("--group docs", "--categories 'packages docs'")],
+    ),
+    Project(
+        "pipenv",
+        "pe-sources",
+        {
+            "Pipfile": PIPENV_HEAD
+            + f'''[packages]
+gitpkg = {{git = "{GIT}", ref = "v1"}}
+lib-b = {{path = "./lib_b"}}
+ed-two = {{path = "./ed_two", editable = true}}
+whl-lib = {{file = "./dist/whl_lib-1.0-py3-none-any.whl"}}
+'''
+        },
+        [("", "")],
+    ),
+]
+
+PYLOCK_PROJECT = """dependencies = ["idna", "click", "lib-b", "ed.lib", "gitpkg", "six"]
+[project.optional-dependencies]
+one = ["attrs"]
+[dependency-groups]
+dev = ["iniconfig"]
+[tool.uv.sources]
+"""  # sources follow
+PYLOCK = [
+    Project(
+        "pip-lock",
+        "pl-pip",
+        {
+            "requirements.in": f"idna\nmarkdown-it-py[linkify]<4\n./lib_b\n-e ./ed_lib\ngitpkg @ git+{GIT}@v1\nsix @ SIX_URL\n",
+            **SOURCE_FILES,
+        },
+    ),
+    # pip itself refuses a pylock.toml of its own with a repository or a directory: nothing there can be hashed
+    Project(
+        "pip-lock-pip",
+        "pl-hashed",
+        {
+            "requirements.in": "idna\nmarkdown-it-py[linkify]<4\n./dist/whl_lib-1.0-py3-none-any.whl\nsix @ SIX_URL\n",
+            **SOURCE_FILES,
+        },
+    ),
+    uv(
+        "pl-uv",
+        PYLOCK_PROJECT
+        + SOURCES_POETRY.replace("develop = true", "editable = true")
+        .replace('"ed.lib"', "ed-lib")
+        .replace(SOURCES_POETRY.splitlines()[3] + "\n", "")
+        .replace(SOURCES_POETRY.splitlines()[4] + "\n", ""),
+        SOURCE_FILES,
+    )._replace(tool="uv-export"),
+    uv(
+        "pl-uv-all",
+        'dependencies = ["idna"]\n[project.optional-dependencies]\none = ["attrs"]\n[dependency-groups]\ndev = ["iniconfig"]\n'
+        + BUILD,
+        {"PKG-INFO.in": "pl-uv-all 0.1", "backend.py": BACKEND},
+    )._replace(tool="uv-export", lock="--all-extras --all-groups"),
+    pdm("pl-pdm", 'dependencies = ["idna", "click<8.2", "colorama; sys_platform == \'win32\'"]\n')._replace(
+        tool="pdm-export"
+    ),
+    Project("pip-tools", "pt-basic", {"requirements.in": "idna\nclick\nmarkdown-it-py[linkify]<4\n"}),
+    Project("pip-tools", "pt-sources", {"requirements.in": f"gitpkg @ git+{GIT}@v1\n-e ./ed_lib\nsix<1.17\n", **LIB}),
+]
+
+PROJECTS = [*UV, *POETRY, *PDM, *PIPENV, *PYLOCK]

@@ -1,0 +1,683 @@
+"""The room Bound files: tools' locks. The fixtures are what tests/conformance/locks.py made and the tools installed."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import os
+import random
+import tempfile
+import textwrap
+import unittest
+from pathlib import Path
+from typing import Any, Iterator
+
+import envlock
+from envlock import Bound, BoundError, BoundRequirement, EnvlockError, Lock, Selection, Target
+from tests.support import Environment
+from tests.support import envlock as run_envlock
+
+DATA = Path(__file__).parent / "data"
+LOCKS = [path for folder in ("uv", "poetry", "pdm", "pipfile", "pylock") for path in sorted((DATA / folder).glob("*"))]
+COMMIT = "31ec7eaf960d3c1f4ce6082279f8ee853aaea0bf"
+SHA256 = "0123456789abcdef" * 4
+
+try:
+    envlock.toml_parser()
+    NO_TOML = ""
+except BoundError as error:
+    NO_TOML = str(error)
+
+
+def environment(version: str = "3.11", platform: str = "linux") -> dict[str, str]:
+    """The marker variables of an interpreter."""
+    return {
+        "os_name": "nt" if platform == "win32" else "posix",
+        "sys_platform": platform,
+        "platform_machine": "x86_64",
+        "platform_system": "Windows" if platform == "win32" else "Linux",
+        "platform_release": "6.1",
+        "platform_version": "1",
+        "python_version": version,
+        "python_full_version": version + ".7",
+        "implementation_name": "cpython",
+        "implementation_version": version + ".7",
+        "platform_python_implementation": "CPython",
+    }
+
+
+def selected(options: str) -> Selection:
+    """A selection as the command line spells it."""
+    words = iter(options.split())
+    found: dict[str, Any] = {}
+    for word in words:
+        key = word[2:].replace("-", "_")
+        if key in ("all_extras", "all_groups", "no_default_groups"):
+            found[key] = True
+        elif key == "package":
+            found[key] = next(words)
+        else:
+            found.setdefault(key + "s", set()).add(next(words))
+    sets: Any = {key: frozenset(value) if isinstance(value, set) else value for key, value in found.items()}
+    return Selection(**sets)
+
+
+def lock_in(folder: Path) -> Path:
+    names = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml")
+    return next(folder / name for name in names if (folder / name).exists())
+
+
+def read(path: Path, options: str = "", version: str = "3.11") -> Bound:
+    return envlock.read_bounds([str(path)], Target(lambda: environment(version), selected(options)))
+
+
+class Scratch(unittest.TestCase):
+    """Locks written by a test."""
+
+    def setUp(self) -> None:
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(os.path.realpath(scratch.name))
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+        return path
+
+    def texts(self, name: str, text: str, options: str = "", version: str = "3.11") -> list[str]:
+        """What a lock demands, as the report shows it, with this folder's path left out."""
+        bound = read(self.write(name, text), options, version)
+        home = envlock.url_of_path(str(self.folder))
+        return [each.text.replace(home, "file:///here") for each in bound.requirements]
+
+    def error(self, name: str, text: str, options: str = "") -> str:
+        path = self.write(name, text)
+        with self.assertRaises(BoundError) as caught:
+            read(path, options)
+        return str(caught.exception).replace(str(self.folder) + os.sep, "")
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class WhatTheToolsInstalled(unittest.TestCase):
+    def test_a_lock_demands_what_its_tool_installs(self) -> None:
+        for folder in LOCKS:
+            answers: dict[str, dict[str, str]] = json.loads((folder / "installed.json").read_text(encoding="utf-8"))
+            for run, installed in answers.items():
+                with self.subTest(lock=folder.name, run=run):
+                    version, _, options = run.partition(" ")
+                    self.compare(read(lock_in(folder), options, version), installed)
+
+    def compare(self, bound: Bound, installed: dict[str, str]) -> None:
+        versions = {envlock.canonicalize_name(name): version for name, version in installed.items()}
+        demanded = {each.name: each for each in bound.requirements if each.name != "python"}
+        left_out = bound.permitted | {"pip"}
+        self.assertEqual(set(demanded) - {"pip"}, set(versions) - (left_out - set(demanded)))
+        for name, each in demanded.items():
+            if each.version is not None:
+                self.assertEqual(each.version, versions[name], name)
+            self.assertTrue(each.specifier is None or each.specifier.contains(versions[name]), name)
+
+    def test_the_tables_cut_out_of_a_lock_are_told_when_asked_for(self) -> None:
+        for folder in LOCKS:
+            path = lock_in(folder)
+            if path.suffix != ".lock" or path.name == "Pipfile.lock":
+                continue
+            with self.subTest(lock=folder.name):
+                text = path.read_text(encoding="utf-8")
+                form = envlock.format_of(str(path), text)
+                target = Target(environment)
+                quick = form.read(envlock.load_lock(text), str(path), target)
+                whole = form.read(Lock(envlock.load_toml(text)), str(path), target)
+                self.assertEqual(list(map(hashed, quick.requirements)), list(map(hashed, whole.requirements)))
+
+    def test_the_tables_of_archives_are_cut_out_of_real_locks(self) -> None:
+        for folder in LOCKS:
+            path = lock_in(folder)
+            text = path.read_text(encoding="utf-8")
+            if path.name != "Pipfile.lock" and "pip-lock" not in folder.name and "hash" in text:
+                with self.subTest(lock=folder.name):
+                    self.assertNotIn("hash = ", json.dumps(envlock.load_lock(text).data))
+                    self.assertNotIn("sha256:", json.dumps(envlock.load_lock(text).data.get("package")))
+
+    def test_the_format_is_known_by_the_content(self) -> None:
+        for folder in LOCKS:
+            with self.subTest(lock=folder.name):
+                text = lock_in(folder).read_text(encoding="utf-8")
+                self.assertEqual(envlock.format_of("prod.lock", text).title, lock_in(folder).name)
+
+
+def hashed(requirement: BoundRequirement) -> tuple[str, frozenset[str]]:
+    return requirement.text, envlock.locked_hashes(requirement)
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class MalformedLocks(Scratch):
+    def test_an_error_names_file_line_and_place(self) -> None:
+        for name, text, message in INVALID:
+            with self.subTest(message):
+                self.assertEqual(self.error(name, text), message)
+
+    def test_any_cut_is_read_or_refused_in_words(self) -> None:
+        dice = random.Random(4)
+        for folder in LOCKS:
+            path = lock_in(folder)
+            text = path.read_text(encoding="utf-8")
+            for _ in range(6):
+                self.refused_or_read(path, text[: dice.randrange(len(text))])
+
+    def test_any_value_of_another_type_is_read_or_refused_in_words(self) -> None:
+        dice = random.Random(5)
+        for folder in LOCKS:
+            path = lock_in(folder)
+            text = path.read_text(encoding="utf-8")
+            form = envlock.format_of(str(path), text)
+            loaded = form.load(text)
+            data = loaded.data if isinstance(loaded, Lock) else loaded
+            for _ in range(15):
+                twisted = copy.deepcopy(data)
+                table, key = dice.choice(list(members(twisted)))
+                table[key] = dice.choice([7, "", "x", [], {}, True, [7], ["x"], {"x": 1}, [{}], None])
+                with contextlib.suppress(EnvlockError):
+                    value = loaded._replace(data=twisted) if isinstance(loaded, Lock) else twisted
+                    bound = form.read(value, str(path), Target(environment))
+                    for each in bound.requirements:
+                        envlock.locked_hashes(each)
+
+    def refused_or_read(self, path: Path, text: str) -> None:
+        form = envlock.format_of(str(path), text)
+        with contextlib.suppress(EnvlockError):
+            form.read(form.load(text), str(path), Target(environment))
+
+
+def members(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every place in a document."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in pairs:
+        yield value, key
+        yield from members(member)
+
+
+UV = 'version = 1\nrequires-python = ">=3.9"\n'
+PYLOCK = 'lock-version = "1.0"\ncreated-by = "me"\n'
+INVALID = [
+    ("uv.lock", "version = 2\n", "uv.lock:1: version: envlock doesn't know version '2' of this format"),
+    ("uv.lock", 'version = "1"\n', "uv.lock:1: version: expected an integer, found '1'"),
+    ("uv.lock", "[[package]]\nname = 'x'\n", "uv.lock: version: missing, expected an integer"),
+    (
+        "uv.lock",
+        UV + '[[package]]\nname = "a"\nversion = 7\nsource = { registry = "i" }\n[manifest]\nmembers = ["a"]\n',
+        "uv.lock:5: package[0].version: expected a string, found 7",
+    ),
+    (
+        "uv.lock",
+        UV + '[[package]]\nname = "a"\nsource = { virtual = "." }\ndependencies = [{ name = "b" }]\n',
+        "uv.lock:6: package[0].dependencies[0]: there is no such package 'b'",
+    ),
+    (
+        "uv.lock",
+        UV + '[[package]]\nname = "a"\nsource = { }\n',
+        (
+            "uv.lock:5: package[0].source: expected one of registry, git, url, path, editable, virtual, directory, "
+            "found an empty table"
+        ),
+    ),
+    ("uv.lock", UV + "<<<<<<< HEAD\n", "uv.lock:3: invalid TOML: Invalid statement"),
+    ("uv.lock", UV + "[manifest]\n[manifest]\n", "uv.lock:4: invalid TOML: Cannot declare ('manifest',) twice"),
+    (
+        "poetry.lock",
+        '[metadata]\nlock-version = "3.0"\n',
+        "poetry.lock:2: metadata.lock-version: envlock doesn't know version '3.0' of this format",
+    ),
+    (
+        "pdm.lock",
+        '[metadata]\nlock_version = "5.0"\n',
+        "pdm.lock:2: metadata.lock_version: envlock doesn't know version '5.0' of this format",
+    ),
+    (
+        "pylock.toml",
+        'lock-version = "2.0"\n',
+        "pylock.toml:1: lock-version: envlock doesn't know version '2.0' of this format",
+    ),
+    (
+        "pylock.toml",
+        PYLOCK + '[[packages]]\nname = "a"\n',
+        "pylock.toml:3: packages[0]: expected one of vcs, directory, archive, or sdist and wheels, found none",
+    ),
+    (
+        "pylock.toml",
+        PYLOCK + '[[packages]]\nname = "a"\nversion = "x!"\nwheels = []\n',
+        "pylock.toml:5: packages[0].version: expected a version, found 'x!'",
+    ),
+    (
+        "Pipfile.lock",
+        '{"_meta": {"pipfile-spec": 7}}',
+        "Pipfile.lock:1: _meta.pipfile-spec: envlock doesn't know version '7' of this format",
+    ),
+    (
+        "Pipfile.lock",
+        '{"_meta": {"pipfile-spec": 6},\n"default": {"a": 7}}',
+        "Pipfile.lock:2: default.a: expected a table, found 7",
+    ),
+]
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class ArchiveTables(Scratch):
+    """What is cut out of a lock before it is parsed."""
+
+    PACKAGE = (
+        UV + '[manifest]\nmembers = ["a"]\n[[package]]\nname = "a"\nversion = "1"\nsource = {{ registry = "i" }}\n{}'
+    )
+
+    def hashes(self, artifacts: str) -> set[str]:
+        bound = read(self.write("uv.lock", self.PACKAGE.format(artifacts)))
+        return {text for each in bound.requirements for text in envlock.locked_hashes(each)}
+
+    def test_an_unusual_shape_is_parsed_whole(self) -> None:
+        wheel = f'{{ url = "https://files.example/a-1.whl", hash = "sha256:{SHA256}" }}'
+        for artifacts in (
+            f"wheels = [\n    {wheel},\n]\n",
+            f"wheels = [\n    {wheel},\n]\n".replace("\n", "\r\n"),
+            f"wheels = [{wheel}] # the only one\n",
+            f"'wheels' = [\n# one\n{wheel}\n]\n",
+            f"wheels = [\n    {wheel},\n]\n[package.metadata]\nnote = '''\nsdist = {{ hash = 'sha256:f' }}\n'''\n",
+            f'[[package.wheels]]\nhash = "sha256:{SHA256}"\n',
+        ):
+            with self.subTest(artifacts):
+                self.assertEqual(self.hashes(artifacts), {"sha256:" + SHA256})
+
+    def test_a_malformed_table_is_refused_with_its_line(self) -> None:
+        wheels = "wheels = [\n    { url = \"u\", hash = 'sha256:0' },\n<<<<<<< HEAD\n]\n"
+        self.assertEqual(self.error("uv.lock", self.PACKAGE.format(wheels)), "uv.lock:11: invalid TOML: Invalid value")
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class UvLocks(Scratch):
+    def test_a_newer_revision_is_read(self) -> None:
+        self.assertEqual(
+            self.texts("uv.lock", 'version = 1\nrevision = 99\nrequires-python = ">=3.9"\n'), ["python>=3.9"]
+        )
+
+    def test_a_script_lock_has_its_roots_in_the_manifest(self) -> None:
+        text = """\
+            version = 1
+            [manifest]
+            requirements = [{ name = "a", extras = ["x"] }, { name = "c", marker = "sys_platform == 'win32'" }]
+            [[package]]
+            name = "a"
+            version = "1"
+            source = { registry = "https://index.example/simple" }
+            [package.optional-dependencies]
+            x = [{ name = "b" }]
+            [[package]]
+            name = "b"
+            version = "2"
+            source = { registry = "https://index.example/simple" }
+            [[package]]
+            name = "c"
+            version = "3"
+            source = { registry = "https://index.example/simple" }
+            """
+        self.assertEqual(self.texts("tool.py.lock", text), ["a==1", "b==2"])
+
+    def test_an_unknown_member_is_an_error_that_lists_them(self) -> None:
+        text = UV + '[[package]]\nname = "Root.A"\nsource = { virtual = "." }\n'
+        self.assertEqual(
+            self.error("uv.lock", text, "--package nope"),
+            "uv.lock: there is no workspace member 'nope' (it has root-a)",
+        )
+
+    def test_a_format_without_members_has_none(self) -> None:
+        self.assertEqual(
+            self.error("pylock.toml", PYLOCK, "--package nope"),
+            "pylock.toml: there is no workspace member 'nope' (it has none)",
+        )
+
+    def test_an_extra_without_dependencies_is_known(self) -> None:
+        text = UV + '[[package]]\nname = "a"\nsource = { virtual = "." }\n[package.metadata]\nprovides-extras = ["e"]\n'
+        self.assertEqual(self.texts("uv.lock", text, "--extra e"), ["python>=3.9"])
+        self.assertEqual(
+            self.error("uv.lock", text, "--extra f"), "{}: there is no extra 'f' (it has e)".format("uv.lock")
+        )
+
+    def test_sources_are_told_in_full(self) -> None:
+        sources = {
+            "git": f"https://git.example/r?subdirectory=sub+dir&tag=v1#{COMMIT}",
+            "url": "https://files.example/url-1.whl",
+            "path": "../path-1.whl",
+            "directory": "lib",
+            "editable": "ed",
+            "virtual": "v",
+        }
+        members = ", ".join(f'"{name}"' for name in sources)
+        text = UV + f"[manifest]\nmembers = [{members}]\n"
+        for name, where in sources.items():
+            text += f'[[package]]\nname = "{name}"\nversion = "1"\nsource = {{ {name} = "{where}" }}\n'
+        parent = envlock.url_of_path(str(self.folder.parent))
+        self.assertEqual(
+            [text.replace(parent, "file:///parent") for text in self.texts("uv.lock", text)],
+            [
+                "python>=3.9",
+                f"git @ git+https://git.example/r@{COMMIT}#subdirectory=sub dir",
+                "url @ https://files.example/url-1.whl",
+                "path @ file:///parent/path-1.whl",
+                "directory @ file:///here/lib",
+                "-e editable @ file:///here/ed",
+            ],
+        )
+
+
+POETRY_OLD = """\
+    [[package]]
+    name = "a"
+    version = "1.0"
+    optional = false
+    python-versions = "*"
+
+    [package.dependencies]
+    b = {version = "*", markers = "sys_platform == \\"win32\\""}
+    c = [
+        {version = "<2", python = "<3.10"},
+        {version = ">=2", python = ">=3.10"},
+    ]
+    d = {version = ">=1", optional = true}
+
+    [package.extras]
+    deep = ["D (>=1)"]
+
+    [[package]]
+    name = "b"
+    version = "1.0"
+    optional = false
+    python-versions = "*"
+
+    [[package]]
+    name = "c"
+    version = "1.0"
+    optional = false
+    python-versions = "*"
+
+    [[package]]
+    name = "c"
+    version = "2.0"
+    optional = false
+    python-versions = ">=3.10"
+
+    [[package]]
+    name = "D"
+    version = "1.0"
+    optional = false
+    python-versions = "*"
+
+    [metadata]
+    lock-version = "1.1"
+    python-versions = "^3.8"
+    content-hash = "0"
+
+    [metadata.files]
+    a = [
+        {file = "a-1.0.tar.gz", hash = "sha256:0123"},
+    ]
+    """
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class PoetryLocks(Scratch):
+    def project(self, dependencies: str, rest: str = "") -> None:
+        self.write(
+            "pyproject.toml", f'[tool.poetry]\nname = "root"\n[tool.poetry.dependencies]\n{dependencies}\n{rest}'
+        )
+
+    def test_an_old_lock_is_walked_from_the_project(self) -> None:
+        self.project('python = "^3.8"\na = "*"')
+        self.assertEqual(self.texts("poetry.lock", POETRY_OLD), ["python ^3.8", "a==1.0", "c==2.0"])
+        self.assertEqual(self.texts("poetry.lock", POETRY_OLD, "", "3.9"), ["python ^3.8", "a==1.0", "c==1.0"])
+
+    def test_an_extra_of_a_dependency_brings_what_it_lists(self) -> None:
+        self.project('a = {version = "*", extras = ["deep"]}')
+        self.assertEqual(self.texts("poetry.lock", POETRY_OLD), ["python ^3.8", "a==1.0", "c==2.0", "d==1.0"])
+
+    def test_an_optional_dependency_counts_with_its_extra_alone(self) -> None:
+        self.project('b = {version = "*", optional = true}', '[tool.poetry.extras]\nBig_One = ["b"]\n')
+        self.assertEqual(self.texts("poetry.lock", POETRY_OLD), ["python ^3.8"])
+        self.assertEqual(self.texts("poetry.lock", POETRY_OLD, "--extra big-one"), ["python ^3.8", "b==1.0"])
+
+    def test_without_the_project_what_a_false_marker_reaches_is_allowed(self) -> None:
+        bound = read(self.write("poetry.lock", POETRY_OLD))
+        self.assertEqual([each.text for each in bound.requirements], ["python ^3.8", "a==1.0", "c==2.0"])
+        self.assertEqual(bound.permitted, {"b", "c", "d"})
+
+    def test_the_hashes_of_a_lock_1_stand_apart(self) -> None:
+        bound = read(self.write("poetry.lock", POETRY_OLD))
+        self.assertEqual(envlock.locked_hashes(bound.requirements[1]), {"sha256:0123"})
+
+    def test_groups_have_markers_of_their_own(self) -> None:
+        text = """\
+            [[package]]
+            name = "a"
+            version = "1.0"
+            groups = ["main", "dev"]
+            markers = {main = "sys_platform == \\"win32\\"", dev = "python_version < \\"3.10\\""}
+            [metadata]
+            lock-version = "2.1"
+            """
+        self.assertEqual(self.texts("poetry.lock", text), [])
+        self.assertEqual(self.texts("poetry.lock", text, "", "3.9"), ["a==1.0"])
+        self.assertEqual(self.texts("poetry.lock", text, "--no-group dev", "3.9"), [])
+
+    def test_the_files_read_are_told(self) -> None:
+        target = Target(environment)
+        path = self.write("poetry.lock", POETRY_OLD)
+        envlock.read_bounds([str(path)], target)
+        self.assertEqual(target.files, [str(path), str(self.folder / "pyproject.toml")])
+
+    def test_constraints_mean_what_poetry_means(self) -> None:
+        for constraint, admitted, refused in (
+            ("^1.2.3", "1.2.3 1.9", "1.2.2 2.0 2.0rc1"),
+            ("^0.2.3", "0.2.3 0.2.9", "0.3 0.2.2"),
+            ("^0.0.3", "0.0.3", "0.0.4"),
+            ("^0.0", "0.0.9", "0.1"),
+            ("^0", "0.9", "1.0"),
+            ("~1.2.3", "1.2.9", "1.3"),
+            ("~1.2", "1.2.9", "1.3"),
+            ("~1", "1.9", "2.0"),
+            ("1.*", "1.0 1.9", "2.0"),
+            ("*", "0.1 9", ""),
+            ("1.2.3", "1.2.3", "1.2.4"),
+            ("= 1.2", "1.2.0", "1.3"),
+            (">= 1.0 < 2.0, != 1.5", "1.0 1.6", "1.5 2.0"),
+            ("<1 || >= 2, !=2.5", "0.9 2.0 3", "1.0 2.5"),
+            ("~=1.4", "1.9", "2.0"),
+        ):
+            specifier = envlock.parse_constraint(constraint, "")
+            for version in admitted.split():
+                self.assertTrue(specifier.contains(version, prereleases=True), (constraint, version))
+            for version in refused.split():
+                self.assertFalse(specifier.contains(version, prereleases=True), (constraint, version))
+
+    def test_the_project_alone_is_a_bound(self) -> None:
+        path = self.write(
+            "pyproject.toml",
+            f"""\
+            [tool.poetry]
+            name = "Root_x"
+            [tool.poetry.dependencies]
+            python = "^3.8"
+            Six = "^1.16"
+            mark = {{version = "*", markers = "sys_platform == 'win32'"}}
+            lib = {{path = "lib", develop = true}}
+            repo = {{git = "https://git.example/r.git", rev = "{COMMIT}"}}
+            [tool.poetry.group.dev.dependencies]
+            either = "^1 || ^3"
+            [tool.poetry.group.docs]
+            optional = true
+            [tool.poetry.group.docs.dependencies]
+            sphinx = "*"
+            """,
+        )
+        bound = read(path)
+        home = envlock.url_of_path(str(self.folder))
+        self.assertEqual(
+            [each.text.replace(home, "file:///here") for each in bound.requirements],
+            [
+                "python ^3.8",
+                "six ^1.16",
+                "-e lib @ file:///here/lib",
+                f"repo @ git+https://git.example/r.git@{COMMIT}",
+                "either ^1 || ^3",
+            ],
+        )
+        self.assertEqual(str(bound.requirements[1].specifier), "<2,>=1.16")
+        self.assertEqual(bound.permitted, {"root-x"})
+        self.assertIn("sphinx *", [each.text for each in read(path, "--group docs").requirements])
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class PdmLocks(Scratch):
+    LOCK = """\
+        [metadata]
+        groups = ["default", "dev", "one", "two"]
+        strategy = ["inherit_metadata"]
+        lock_version = "4.5.0"
+        [[metadata.targets]]
+        requires_python = ">=3.9"
+        """ + "".join(
+        f'[[package]]\n        name = "{name}"\n        version = "1"\n        groups = ["{group}"]\n        '
+        for name, group in (("a", "default"), ("b", "dev"), ("c", "one"), ("d", "two"))
+    )
+
+    def test_all_groups_count_until_one_is_named(self) -> None:
+        self.write(
+            "pyproject.toml",
+            '[project]\nname = "p"\n[project.optional-dependencies]\none = []\ntwo = []\n'
+            "[dependency-groups]\ndev = []\n",
+        )
+        self.assertEqual(self.texts("pdm.lock", self.LOCK), ["python>=3.9", "a==1", "b==1", "c==1", "d==1"])
+        self.assertEqual(self.texts("pdm.lock", self.LOCK, "--extra one"), ["python>=3.9", "a==1", "b==1", "c==1"])
+        self.assertEqual(self.texts("pdm.lock", self.LOCK, "--group dev"), ["python>=3.9", "a==1", "b==1"])
+        self.assertEqual(self.texts("pdm.lock", self.LOCK, "--no-default-groups"), ["python>=3.9", "a==1"])
+
+
+class Pipfiles(Scratch):
+    LOCK = json.dumps(
+        {
+            "_meta": {"pipfile-spec": 6, "requires": {"python_version": "3.2"}},
+            "default": {
+                "any": {"version": "*"},
+                "six": {"version": "==1.16.0", "hashes": ["sha256:AB"]},
+                "win": {"version": "==1", "markers": "sys_platform == 'win32'"},
+                "repo": {"git": "https://git.example/r", "ref": COMMIT, "subdirectory": "s"},
+                "lib": {"path": "lib", "editable": True},
+            },
+            "develop": {"dev-only": {"version": "==2"}},
+            "Docs": {"six": {"version": "==1.16.0"}, "docs-only": {"version": "==3"}},
+        }
+    )
+
+    @unittest.skipIf(NO_TOML, NO_TOML)
+    def test_categories_are_groups(self) -> None:
+        expected = [
+            "any",
+            "six==1.16.0",
+            f"repo @ git+https://git.example/r@{COMMIT}#subdirectory=s",
+            "-e lib @ file:///here/lib",
+        ]
+        self.assertEqual(self.texts("Pipfile.lock", self.LOCK), expected)
+        self.assertEqual(self.texts("Pipfile.lock", self.LOCK, "--group develop"), [*expected, "dev-only==2"])
+        self.assertEqual(
+            self.error("Pipfile.lock", self.LOCK, "--group nope"),
+            "Pipfile.lock: there is no group 'nope' (it has default, develop, docs)",
+        )
+
+    def test_hashes_are_told(self) -> None:
+        bound = read(self.write("Pipfile.lock", self.LOCK))
+        self.assertEqual(envlock.locked_hashes(bound.requirements[1]), {"sha256:ab"})
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class Pylocks(Scratch):
+    LOCK = (
+        PYLOCK
+        + """\
+extras = ["e"]
+dependency-groups = ["g"]
+default-groups = ["d"]
+"""
+        + "".join(
+            f'[[packages]]\nname = "{name}"\nversion = "1"\nmarker = "{marker}"\nwheels = []\n'
+            for name, marker in (
+                ("always", "python_version > '3'"),
+                ("extra", "'e' in extras"),
+                ("group", "'g' in dependency_groups"),
+                ("default", "'d' in dependency_groups"),
+            )
+        )
+    )
+
+    def test_a_named_group_replaces_the_default_groups(self) -> None:
+        self.assertEqual(self.texts("pylock.toml", self.LOCK), ["always==1", "default==1"])
+        self.assertEqual(self.texts("pylock.toml", self.LOCK, "--group g"), ["always==1", "group==1"])
+        self.assertEqual(self.texts("pylock.toml", self.LOCK, "--no-default-groups"), ["always==1"])
+        self.assertEqual(self.texts("pylock.toml", self.LOCK, "--extra e"), ["always==1", "extra==1", "default==1"])
+
+    def test_an_environment_that_the_lock_does_not_have_is_told_of_python(self) -> None:
+        text = PYLOCK + "environments = [\"sys_platform == 'win32'\", \"python_version < '3.4'\"]\npackages = []\n"
+        bound = read(self.write("pylock.toml", text))
+        self.assertEqual(
+            [each.text for each in bound.requirements], ["python; sys_platform == 'win32' or python_version < '3.4'"]
+        )
+        self.assertFalse(bound.requirements[0].specifier is None or bound.requirements[0].specifier.contains("3.11.7"))
+
+    def test_a_package_that_counts_twice_is_an_error(self) -> None:
+        package = '[[packages]]\nname = "a"\nversion = "1"\nwheels = []\n'
+        self.assertEqual(
+            self.error("pylock.toml", PYLOCK + package + package),
+            "pylock.toml:7: packages[1]: 'a' counts twice for this interpreter",
+        )
+
+    def test_hashes_stand_in_tables(self) -> None:
+        text = (
+            PYLOCK
+            + f"""\
+[[packages]]
+name = "a"
+version = "1"
+wheels = [{{ url = "https://files.example/a-1.whl", hashes = {{ sha256 = "{SHA256}" }} }}]
+[[packages]]
+name = "b"
+[packages.archive]
+url = "https://files.example/b-1.whl"
+[packages.archive.hashes]
+sha256 = "{SHA256}"
+"""
+        )
+        bound = read(self.write("pylock.toml", text))
+        self.assertEqual(envlock.locked_hashes(bound.requirements[0]), {"sha256:" + SHA256})
+        reference = bound.requirements[1].reference
+        self.assertEqual(reference and reference.hashes, {"sha256:" + SHA256})
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class HashesOfArchives(Scratch):
+    """A record that tells its archive's hash, against a lock whose archives were cut out."""
+
+    def findings(self, digest: str) -> str:
+        place = Environment(self.folder / "env")
+        info = {"url": "file:///a-1.whl", "archive_info": {"hashes": {"sha256": digest}}}
+        place.add("a", "1", info)
+        lock = ArchiveTables.PACKAGE.format(f'wheels = [\n    {{ url = "u", hash = "sha256:{SHA256}" }},\n]\n')
+        path = self.write("uv.lock", lock)
+        result = run_envlock("-e", place.python, "validate", "--bound", path, "json")
+        return ", ".join(finding["detail"] for finding in json.loads(result.stdout))
+
+    def test_the_same_archive_is_aligned(self) -> None:
+        self.assertEqual(self.findings(SHA256), "")
+
+    def test_another_archive_is_told(self) -> None:
+        self.assertEqual(self.findings(SHA256[::-1]), "the hash of its archive is another")
+
+
+if __name__ == "__main__":
+    unittest.main()
