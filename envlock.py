@@ -3512,8 +3512,9 @@ def _record_findings(records: list[Distribution], asked: list[BoundRequirement],
         return [_finding("Duplicate", one, requirement, detail) for one in records]
     if not asked:
         return [] if permitted else [_finding("Unrequired", records[0], None, "not in the bound")]
+    sourced = any(one.reference for one in asked)
     for one in asked:
-        difference = mismatch(records[0], one)
+        difference = mismatch(records[0], one, sourced)
         if difference:
             return [_finding("Misdefined", records[0], one, difference)]
     return []
@@ -3524,8 +3525,11 @@ def _same_version(one: str, other: str) -> bool:
     return one == other or (is_version(one) and is_version(other) and Version(one) == Version(other))
 
 
-def mismatch(distribution: Distribution, requirement: BoundRequirement) -> str:
-    """What about a distribution isn't as the requirement says, in one sentence; empty if it satisfies it."""
+def mismatch(distribution: Distribution, requirement: BoundRequirement, sourced: bool = False) -> str:
+    """What about a distribution isn't as the requirement says, in one sentence; empty if it satisfies it.
+
+    `sourced`: another requirement tells where it comes from.
+    """
     version, specifier = distribution.version, requirement.specifier
     if requirement.version is not None and not _same_version(version, requirement.version):
         return f"version {version} is installed"
@@ -3537,8 +3541,14 @@ def mismatch(distribution: Distribution, requirement: BoundRequirement) -> str:
     if recorded is None:
         return ""
     if recorded.kind != "archive":
-        return f"it was installed from {_shown(recorded)}"
+        return f"it was installed from {_shown(recorded)}" if _is_pin(requirement) and not sourced else ""
     return "" if _hashes_meet(locked_hashes(requirement), recorded.hashes) else "the hash of its archive is another"
+
+
+def _is_pin(requirement: BoundRequirement) -> bool:
+    """Whether one version alone will do; what admits several is met by a source tree too, for pip as for uv."""
+    exact = (one.operator in ("==", "===") and one.version[-2:] != ".*" for one in requirement.specifier or ())
+    return requirement.version is not None or any(exact)
 
 
 def _hashes_meet(asked: frozenset[str], recorded: frozenset[str]) -> bool:

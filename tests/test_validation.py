@@ -214,9 +214,21 @@ class DirectReferenceTest(ValidationTest):
         directory = {"url": "file:///src/pkg", "dir_info": {}}
         editable = {"url": "file:///src/pkg", "dir_info": {"editable": True}}
         self.assertEqual(self.differs("pkg==1.0", directory), "it was installed from file:///src/pkg")
-        self.assertEqual(self.differs("pkg", editable), "it was installed from the editable file:///src/pkg")
+        self.assertEqual(self.differs("pkg==1.0", editable), "it was installed from the editable file:///src/pkg")
         source = f"it was installed from git+https://host.example/pkg.git@{COMMIT}"
         self.assertEqual(self.differs("pkg==1.0", self.git()), source)
+
+    def test_what_is_no_pin_takes_any_source(self) -> None:
+        editable = {"url": "file:///src/pkg", "dir_info": {"editable": True}}
+        for requirement in ("pkg", "pkg>=1", "pkg~=1.0", "pkg==1.*"):
+            self.assertEqual(self.differs(requirement, editable), "", requirement)
+
+    def test_a_constraint_leaves_the_source_to_the_requirement(self) -> None:
+        self.write("constraints.txt", "pkg==1.0\n")
+        add_record(self.site, "pkg", "1.0", {"url": f"file://{self.folder}", "dir_info": {}})
+        constraint = f"-c {self.folder}/constraints.txt"
+        self.assertEqual(self.check(constraint, f"pkg @ file://{self.folder}"), [])
+        self.assertEqual(self.check(constraint, "pkg"), [("pkg-1.0", "pkg==1.0", "Misdefined")])
 
     def test_hashes_must_meet_where_both_sides_tell_one(self) -> None:
         archive = {"url": "file:///w/pkg-1.0.tar.gz", "archive_info": {"hashes": {"sha256": "ab" * 32}}}
