@@ -900,11 +900,14 @@ class Target:
         selection: Selection = Selection(),
         directory: str = "",
         stdin: str | None = None,
+        texts: dict[str, str] | None = None,
     ) -> None:
         self.environment = environment  # called only if a marker or requires-python must be judged
         self.selection = selection
         self.directory = directory  # what relative paths mean; empty: the working directory
         self.stdin = stdin  # what the bound "-" holds; None where it can't be one
+        # By absolute path; targets that share it see the same bound, though a pipe can be read but once.
+        self.texts = {} if texts is None else texts
         self.files: list[str] = []  # absolute, in the order of reading; a file looked for and not found too
 
     def absolute(self, path: str) -> str:
@@ -938,12 +941,14 @@ class Target:
             return self.stdin
         path = self.absolute(path)
         self.is_file(path)
-        try:
-            with open(path, "rb") as file:
-                data = file.read(SIZE_LIMIT + 1)
-        except (OSError, ValueError) as error:
-            raise BoundError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
-        return decode(data)
+        if path not in self.texts:
+            try:
+                with open(path, "rb") as file:
+                    data = file.read(SIZE_LIMIT + 1)
+            except (OSError, ValueError) as error:
+                raise BoundError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
+            self.texts[path] = decode(data)
+        return self.texts[path]
 
 
 # -- text, TOML, JSON: what stands in a bound file, before it means anything
@@ -1474,6 +1479,8 @@ def split_options(line: str) -> tuple[str, dict[str, list[str]]]:
         return line, {}
     start = 0 if line[0] == "-" else line.index(" -")
     text, marker = line[start:], ""
+    if text[:4] == "-e /" and " " in text[3:] and os.path.isdir(text[3:]):  # `pip freeze` doesn't quote
+        return "", {"--editable": [text[3:]]}
     if re.match(r"-e|--e", text):  # `-e PATH ; MARKER` is written and read by uv; pip passes over the marker
         text, _, marker = text.partition(" ;")
     options = parse_options(split_words(text))
@@ -3004,7 +3011,9 @@ def read_standard_input(paths: Sequence[str]) -> str | None:
         return decode(sys.stdin.buffer.read(SIZE_LIMIT + 1))
     except BoundError as error:
         raise error.at("<stdin>") from None
-    except (OSError, ValueError, AttributeError) as error:
+    except AttributeError:
+        raise BoundError("standard input cannot be read (it is closed)") from None
+    except (OSError, ValueError) as error:
         raise BoundError(f"standard input cannot be read ({error})") from None
 
 
@@ -3075,11 +3084,12 @@ class InterpreterError(EnvlockError):
 
 
 # A foreign Python as old as 3.6 runs this function's source too: no later syntax, quoted annotations.
-def describe_interpreter(user_site: "bool | None" = None) -> "dict[str, Any]":  # noqa: UP037
+def describe_interpreter(user_site: "bool | None" = None, forced: "bool" = False) -> "dict[str, Any]":  # noqa: UP037
     """Tell, as JSON data, where this Python's packages lie, without running a start-up file.
 
     Works before, while and after `site` runs, and under -S. `user_site` says whether a usual start has the user site;
-    None: as this one. `sites` are directories in sys.path's order, existing or not; `user` is the user site or null.
+    None: as this one; `forced` adds it to any. `sites` are directories in sys.path's order, existing or not; `user` is
+    the user site or null.
     """
     import os
     import site
@@ -3101,7 +3111,7 @@ def describe_interpreter(user_site: "bool | None" = None) -> "dict[str, Any]":  
         user_site = not sys.flags.no_user_site
     if hasattr(os, "getuid"):
         user_site = user_site and os.getuid() == os.geteuid() and os.getgid() == os.getegid()
-    user = site.getusersitepackages() if user_site and system else None
+    user = site.getusersitepackages() if forced or (user_site and system) else None
     before = sys.prefix, sys.exec_prefix  # under -S they are the base's; Debian's site decides by them
     if private:
         sys.prefix = sys.exec_prefix = private
@@ -3142,7 +3152,7 @@ class Interpreter(NamedTuple):
 
 def this_interpreter(user_site: bool | None = None) -> Interpreter:
     """The interpreter that runs envlock; `user_site` True adds the user site where a start would leave it out."""
-    return _interpreter(describe_interpreter(user_site), None)
+    return _interpreter(describe_interpreter(user_site, bool(user_site)), None)
 
 
 def _interpreter(answer: dict[str, Any], variables: Mapping[str, str] | None) -> Interpreter:
@@ -3190,7 +3200,7 @@ def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list
 
     sources = [inspect.getsource(function) for function in (describe_interpreter, default_environment)]
     wanted = "True" if user_site else 'not os.environ.get("PYTHONNOUSERSITE")'
-    answer = f"json.dumps([describe_interpreter({wanted}), default_environment()])"
+    answer = f"json.dumps([describe_interpreter({wanted}, {bool(user_site)}), default_environment()])"
     code = "\n".join((*sources, "import json, os", f"print({_ANSWER!r} + {answer})"))
     children: list[subprocess.Popen[bytes]] = []
     try:
@@ -3225,7 +3235,7 @@ def _hear(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
     if line is None:
         last = errors.decode(errors="replace").strip().rpartition("\n")[2]
         raise InterpreterError(
-            f"{exe}: not a Python 3.6 or newer (exit status {child.returncode}{last and ', ' + repr(last)})"
+            f"{exe}: not a Python 3.6 or newer (exit status {child.returncode}{last and ', ' + shown(last)})"
         )
     return _interpreter(*json.loads(line[len(_ANSWER) :]))
 
@@ -3351,8 +3361,11 @@ def _recorded_name_and_version(record: str) -> tuple[str, str]:
 
 def _core_metadata(record: str) -> bytes:
     for inside in ("METADATA", "PKG-INFO", "EGG-INFO/PKG-INFO", ""):
+        path = f"{record}/{inside}" if inside else record
         try:
-            with open(f"{record}/{inside}" if inside else record, "rb") as file:
+            if not os.path.isfile(path):  # a named pipe would never end
+                continue
+            with open(path, "rb") as file:
                 data = file.read()
         except OSError:
             continue
@@ -3375,16 +3388,18 @@ def recorded_reference(distribution: Distribution) -> DirectReference | None:
     if distribution.develop:
         return DirectReference("directory", url_of_path(os.path.abspath(distribution.develop)), editable=True)
     path = f"{distribution.record}/direct_url.json"
-    if not os.path.exists(path):  # nearly always: cheaper than an exception
+    if not os.path.isfile(path):  # nearly always: cheaper than an exception
         return None
     import json
 
     try:
         with open(path, "rb") as file:
             data = json.loads(file.read())
-        return _recorded_reference(data) if isinstance(data.get("url"), str) else None
+        found = _recorded_reference(data)
     except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return None  # pip too takes such a record for an index install
+    texts = found.url, found.vcs, found.revision, found.commit, found.subdirectory
+    return found if all(isinstance(text, str) for text in texts) else None
 
 
 def _recorded_reference(data: dict[str, Any]) -> DirectReference:
@@ -4386,10 +4401,14 @@ def _named(words: Iterable[str], argv: Sequence[str]) -> list[str]:
 def _add_validate_options(command: argparse.ArgumentParser, argv: Sequence[str]) -> None:
     _add_general_options(command, "after")
     _add_comparison_options(command)
+    command.set_defaults(output=None)
+    names = _named(_OUTPUTS, argv) or (_named(("-h", "--help"), argv) and [*_OUTPUTS])
+    if not names:
+        return
     outputs = command.add_subparsers(
         dest="output", metavar="OUTPUT", title="output (default: display)", prog=command.prog
     )
-    for name in _named(_OUTPUTS, argv) or (_OUTPUTS if _named(("-h", "--help"), argv) else ()):
+    for name in names:
         output = outputs.add_parser(
             name, help=_OUTPUTS[name], allow_abbrev=False, formatter_class=command.formatter_class
         )
@@ -4547,8 +4566,9 @@ def _validate_command(options: argparse.Namespace) -> int:
     interpreters = _interpreters(options)
     selection, policy, stdin = _selection(options), _policy(options), read_standard_input(options.bound)
     reports = []
+    texts: dict[str, str] = {}
     for one in interpreters:
-        bound = read_bounds(options.bound, Target(one.environment, selection, stdin=stdin))
+        bound = read_bounds(options.bound, Target(one.environment, selection, stdin=stdin, texts=texts))
         reports.append((one, check(one, bound, policy)))
     findings = [finding for _, found in reports for finding in found]
     _report(options, reports, findings)
@@ -4564,7 +4584,8 @@ def _report(
     elif options.output == "write":
         data = format_delimited(findings, options.delimiter).encode("utf-8", "surrogateescape")
         try:
-            write_file(options.path, data)
+            # a link stays a link: /dev/stdout must not be replaced
+            write_file(os.path.realpath(options.path) if os.path.isfile(options.path) else options.path, data)
         except OSError as error:
             raise EnvlockError(f"{options.path}: {error.strerror}") from None
     elif options.output != "exit":
@@ -4575,7 +4596,7 @@ def _print_tables(options: argparse.Namespace, reports: list[tuple[Interpreter, 
     width, color = _terminal(options.color_after or options.color_before or "auto")
     for interpreter, found in reports:
         if found:
-            heading = f"{interpreter.executable}\n" if len(reports) > 1 else ""
+            heading = f"{_printable(interpreter.executable)}\n" if len(reports) > 1 else ""
             _say(heading + format_table(found, width, color), sys.stdout)
 
 
@@ -4622,9 +4643,11 @@ def _say(text: str, stream: TextIO | None) -> None:
             encoding = stream.encoding or "utf-8"
             stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
             stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # Python flushes once more at its end: give it a place to flush to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno() if stream else 1)
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            raise EnvlockError(f"standard output: {error.strerror}") from None
 
 
 def _install_command(options: argparse.Namespace) -> int:

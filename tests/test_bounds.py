@@ -195,6 +195,10 @@ class TestLocations(InFolder):
         self.assertEqual(("the-project", "-e ./proj[x]"), (found.name, found.text))
         self.assertEqual(DirectReference("directory", self.url("proj"), editable=True), found.reference)
 
+    def test_an_editable_directory_with_blanks_as_pip_freeze_writes_it(self) -> None:
+        self.write("a b/pyproject.toml", "[project]\nname = 'blank'\n")
+        self.assertEqual("blank", self.one(f"-e {self.folder}/a b").name)
+
     def test_hashes_of_an_editable_are_passed_over(self) -> None:
         self.assertEqual(frozenset(), self.one("-e ./proj --hash=sha256:ab").hashes)
 

@@ -136,6 +136,7 @@ class UsageTest(TestCase):
                 ("validate", "-b", "x", "write", "-o", "y", "-d", ""),
                 "argument -d/--delimiter: invalid single character value: '' (see: envlock validate write --help)",
             ),
+            (("validate", "-b", "x", "--code", "4"), "unrecognized arguments: --code 4 (see: envlock --help)"),
             (("validate", "-b", "x", "--colour"), "unrecognized arguments: --colour (see: envlock --help)"),
             (("-e", "no-such-python", "validate", "-b", "x"), "no-such-python: no such interpreter on PATH"),
         ):
@@ -148,6 +149,15 @@ class UsageTest(TestCase):
         self.assertRefused(
             self.environment.validate("-b", lock, "write", "-o", path), f"{path}: No such file or directory"
         )
+
+    @unittest.skipIf(os.name == "nt", "no symbolic links")
+    def test_a_report_is_written_through_a_link(self) -> None:
+        lock = self.write("requirements.lock", "six==1.16.0\n")
+        path, link = self.write("report.csv", ""), self.folder / "link.csv"
+        link.symlink_to(path)
+        self.assertEqual(self.environment.validate("-b", lock, "write", "-o", link).returncode, 3)
+        self.assertTrue(link.is_symlink())
+        self.assertIn("six==1.16.0", path.read_text(encoding="utf-8"))
 
     def test_version_and_help(self) -> None:
         self.assertEqual(run_envlock("--version").stdout, f"envlock {envlock.__version__}\n")
@@ -197,6 +207,32 @@ class StreamsTest(TestCase):
     def test_a_missing_standard_output_is_no_error(self) -> None:
         done = run(["sh", "-c", 'exec "$@" >&-', "sh", *self.command])
         self.assertEqual((done.returncode, done.stderr), (3, ""))
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_a_full_disk_is_said(self) -> None:
+        with open("/dev/full", "wb") as full:
+            done = run(self.command, stdout=full)
+        self.assertEqual(done.stderr, "envlock: error: standard output: No space left on device\n")
+        self.assertEqual(done.returncode, 2)
+
+    @unittest.skipIf(os.name == "nt", "no named pipes")
+    def test_a_bound_from_a_pipe_is_one_for_every_environment(self) -> None:
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        other = Environment(self.folder / "other")
+        command = [sys.executable, ENVLOCK, "-e", self.environment.python, "-e", other.python, "validate", "-b", pipe]
+        with subprocess.Popen([*map(str, command), "json"], stdout=subprocess.PIPE, env=CLEAN) as child:
+            pipe.write_text("six==1.16.0\n", encoding="utf-8")
+            assert child.stdout
+            self.assertEqual(child.stdout.read().count(b"Missing"), 2)
+
+    @unittest.skipIf(os.name == "nt", "no such names")
+    def test_a_heading_cannot_be_forged(self) -> None:
+        other = Environment(self.folder / "new\nline")
+        lock = self.write("requirements.lock", "six==1.16.0\n")
+        done = run_envlock("-e", other.path, "-e", self.environment.path, "validate", "-b", lock)
+        self.assertIn("new\\nline", done.stdout)
+        self.assertNotIn("new\nline", done.stdout)
 
     def test_text_that_the_stream_cannot_show_is_escaped(self) -> None:
         self.write("requirements.lock", "six @ file:///caf\u00e9/six-1.0.tar.gz\n")

@@ -154,6 +154,11 @@ class RecordTest(TestCase):
             self.record(f"package_{number}-1.{number}.dist-info")
         self.assertEqual(len(envlock.scan(looking_at(self.site))), 2000)
 
+    @unittest.skipIf(os.name == "nt", "no named pipes")
+    def test_a_named_pipe_for_a_record_is_unreadable(self) -> None:
+        os.mkfifo(self.site / "pipe.egg-info")
+        self.assertEqual([(one.name, one.label) for one in envlock.scan(looking_at(self.site))], [("", "pipe")])
+
 
 class DirectUrlTest(TestCase):
     def reference(self, text: str) -> envlock.DirectReference | None:
@@ -181,7 +186,11 @@ class DirectUrlTest(TestCase):
         )
 
     def test_a_file_that_is_no_use_tells_nothing(self) -> None:
-        for text in ("", "{", "[]", "7", '{"url": 7}', '{"url": "x", "vcs_info": 7}', "[" * 100_000):
+        for text in (
+            *("", "{", "[]", "7", '{"url": 7}', '{"url": "x", "vcs_info": 7}', "[" * 100_000),
+            '{"url": "x", "vcs_info": {"vcs": "git", "commit_id": 7}}',
+            '{"url": "x", "dir_info": {}, "subdirectory": 7}',
+        ):
             with self.subTest(text=text[:40]):
                 self.assertIsNone(self.reference(text))
                 self.setUp()
@@ -216,6 +225,11 @@ class SiteDirectoriesTest(TestCase):
         self.assertEqual([site for site in asked.sites if site != asked.library][:1], [str(self.environment.site)])
         self.assertIsNone(asked.user)
         self.assertEqual(Path(asked.prefix), self.environment.path)
+
+    def test_the_user_site_can_be_added_to_any(self) -> None:
+        (asked,) = envlock.ask_interpreters([str(self.environment.python)], True)
+        self.assertIsNotNone(asked.user)
+        self.assertEqual(asked.sites[-1], asked.user)
 
     def test_with_system_site_packages_user_and_base_follow(self) -> None:
         environment = Environment(self.folder / "venv", "--system-site-packages")
