@@ -3152,7 +3152,10 @@ class Interpreter(NamedTuple):
 
 def this_interpreter(user_site: bool | None = None) -> Interpreter:
     """The interpreter that runs envlock; `user_site` True adds the user site where a start would leave it out."""
-    return _interpreter(describe_interpreter(user_site, bool(user_site)), None)
+    try:
+        return _interpreter(describe_interpreter(user_site, bool(user_site)), None)
+    except OSError as error:  # pyvenv.cfg, under -S: a usual start would have failed by it
+        raise InterpreterError(f"{error.filename}: cannot be read ({error.strerror})") from None
 
 
 def _interpreter(answer: dict[str, Any], variables: Mapping[str, str] | None) -> Interpreter:
@@ -3201,7 +3204,7 @@ def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list
     sources = [inspect.getsource(function) for function in (describe_interpreter, default_environment)]
     wanted = "True" if user_site else 'not os.environ.get("PYTHONNOUSERSITE")'
     answer = f"json.dumps([describe_interpreter({wanted}, {bool(user_site)}), default_environment()])"
-    code = "\n".join((*sources, "import json, os", f"print({_ANSWER!r} + {answer})"))
+    code = "\n".join((*sources, "import json, os", f"print('\\n' {_ANSWER!r} + {answer})"))
     children: list[subprocess.Popen[bytes]] = []
     try:
         for exe in exes:
@@ -3231,13 +3234,14 @@ def _hear(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
     except subprocess.TimeoutExpired:
         raise InterpreterError(f"{exe}: no answer from this interpreter in {_ASK_SECONDS} seconds") from None
     lines = output.decode(errors="replace").splitlines()
-    line = next((line for line in reversed(lines) if line.startswith(_ANSWER)), None)
-    if line is None:
+    line = next((line for line in reversed(lines) if line.startswith(_ANSWER)), _ANSWER)
+    try:
+        return _interpreter(*json.loads(line[len(_ANSWER) :]))
+    except (ValueError, TypeError, LookupError):
         last = errors.decode(errors="replace").strip().rpartition("\n")[2]
         raise InterpreterError(
             f"{exe}: not a Python 3.6 or newer (exit status {child.returncode}{last and ', ' + shown(last)})"
-        )
-    return _interpreter(*json.loads(line[len(_ANSWER) :]))
+        ) from None
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -283,13 +283,17 @@ class AskTest(TestCase):
         self.assertUnusable(folder, f"{folder}: this folder holds no Python (expected {folder}/bin/python)")
 
     def test_noise_around_the_answer_is_passed_over(self) -> None:
-        wrapper = self.script("noisy", f'echo "Welcome"; echo careful >&2; "{sys.executable}" "$@"; echo Bye')
+        wrapper = self.script(
+            "noisy", f'echo "Welcome"; echo careful >&2; printf Hi; "{sys.executable}" "$@"; echo Bye'
+        )
         self.assertEqual(envlock.ask_interpreters([wrapper])[0].version, sys.version_info[:3])
 
     def test_what_is_no_python_is_refused(self) -> None:
         refusal = "not a Python 3.6 or newer"
         other = self.script("other", "echo what is this >&2; exit 5")
         self.assertUnusable(other, f"{other}: {refusal} (exit status 5, 'what is this')")
+        liar = self.script("liar", f"echo '{envlock._ANSWER}[1'")
+        self.assertUnusable(liar, f"{liar}: {refusal} (exit status 0)")
         plain = str(self.write("plain", "text"))
         self.assertUnusable(plain, f"{plain}: cannot be run: Permission denied")
 
