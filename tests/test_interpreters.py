@@ -283,9 +283,7 @@ class AskTest(TestCase):
         self.assertUnusable(folder, f"{folder}: this folder holds no Python (expected {folder}/bin/python)")
 
     def test_noise_around_the_answer_is_passed_over(self) -> None:
-        wrapper = self.script(
-            "noisy", f'echo "Welcome"; echo careful >&2; printf Hi; "{sys.executable}" "$@"; echo Bye'
-        )
+        wrapper = self.script("noisy", f'echo "Welcome"; echo oh >&2; printf Hi; "{sys.executable}" "$@"; echo Bye')
         self.assertEqual(envlock.ask_interpreters([wrapper])[0].version, sys.version_info[:3])
 
     def test_what_is_no_python_is_refused(self) -> None:
