@@ -3700,6 +3700,7 @@ try:e=io.FileIO(sitedir+"/_envlock/%x"%sys.implementation.hexversion);exec(marsh
 except:exec({recover})"""
 # Runs when that code is not there (an upgraded interpreter), is damaged, or has failed.
 _DAMAGED = """\
+for x in map(vars().get,'de'):x and x.close()
 try:
  m=sys.modules['_envlock']=type(sys)('_envlock')
  if not issubclass(sys.exc_info()[0],Exception):raise
@@ -3851,7 +3852,7 @@ def write_state(base: str, state: Any) -> None:
         pass  # read-only, a full disk, or another start's sweep
     try:
         for name in os.listdir(folder):
-            if name.endswith(".tmp"):
+            if ".state" in name and name.endswith(".tmp"):
                 os.unlink(f"{folder}/{name}")
     except OSError:
         pass
@@ -4159,29 +4160,51 @@ def guard_site(interpreter: Interpreter) -> str:
     raise GuardError(f"{interpreter.executable}: there is no site-packages directory that a guard could stand in")
 
 
-def install_guard(interpreter: Interpreter, configuration: GuardConfiguration) -> None:
-    """Make every start of an interpreter check its environment, prove that it does, or leave all as it was."""
+def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, command: str = "") -> None:
+    """Make every start of an interpreter check its environment, prove that it does, or leave all as it was.
+
+    `command` is what starts the interpreter, if that isn't its executable: a wrapper may silence start-up files.
+    """
+    import contextlib
+
     site = guard_site(interpreter)
-    before = _guard_files(site)
-    try:
-        _write_guard(interpreter, site, configuration)
-        _prove_guard(interpreter, site)
-    except BaseException as error:
-        _remove_guard(site)
-        if before:
-            _write_files(site, before)
-        if isinstance(error, OSError):
-            raise GuardError(f"{error.filename or site}: cannot be written ({error.strerror})") from None
-        raise
+    with _locked(site):
+        before = _guard_files(site)
+        try:
+            _write_guard(interpreter, site, configuration)
+            _prove_guard(command or interpreter.executable, interpreter, site)
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                _restore_guard(site, before)
+            if isinstance(error, OSError):
+                raise GuardError(f"{error.filename or site}: cannot be written ({error.strerror})") from None
+            raise
 
 
 def uninstall_guard(interpreter: Interpreter) -> bool:
     """Remove an interpreter's guard; tells whether there was one."""
     site = guard_site(interpreter)
     try:
-        return _remove_guard(site)
+        with _locked(site):
+            return _remove_guard(site)
     except OSError as error:
         raise GuardError(f"{error.filename or site}: cannot be removed ({error.strerror})") from None
+
+
+class _locked:  # noqa: N801
+    """One at a time changes a directory's guard; the lock is on the directory itself, so that no file is left over."""
+
+    def __init__(self, site: str) -> None:
+        self.site = site
+
+    def __enter__(self) -> None:
+        self.descriptor = os.open(self.site, os.O_RDONLY)
+        import fcntl
+
+        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
 
 
 def _start_up_files(configuration: GuardConfiguration, version: tuple[int, int, int]) -> dict[str, bytes]:
@@ -4189,7 +4212,7 @@ def _start_up_files(configuration: GuardConfiguration, version: tuple[int, int, 
     end = f"os._exit({configuration.code})" if configuration.code else "0"
     damaged = _DAMAGED.format(end=end)
     if version < (3, 18):
-        boot = _BOOT.format(recover='"exec(open(fullname).readlines()[1][1:])"')
+        boot = _BOOT.format(recover='"d=open(fullname);exec(d.readlines()[1][1:])"')
         return {f"{_START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode("ascii")}
     module = _MODULE.format(boot=_BOOT.format(recover=repr(damaged)))
     texts = {f"{_GUARD_FOLDER}/__init__.py": module, f"{_START_STEM}.start": "_envlock:start\n"}
@@ -4206,16 +4229,16 @@ def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfig
             os.unlink(os.path.join(folder, name))
     _write_files(site, {f"{_GUARD_FOLDER}/{_CONFIGURATION}": configuration.to_json().encode("ascii")})
     _run_target(
-        interpreter,
+        interpreter.executable,
         ["-I", "-S", "-B", "-c", f"{_LOAD_SOURCE.format(path='sys.argv[1]')}m.write_guard_code(sys.argv[1])", site],
     )
     _write_files(site, _start_up_files(configuration, interpreter.version))
 
 
-def _prove_guard(interpreter: Interpreter, site: str) -> None:
+def _prove_guard(command: str, interpreter: Interpreter, site: str) -> None:
     """Start the interpreter, and see that the guard has run."""
-    answer = _run_target(interpreter, ["-c", "import sys; print('_envlock' in sys.modules, sys.flags.no_site)"])
-    words = answer.split()[-2:]
+    probe = "import sys; print('\\n', '_envlock' in sys.modules, sys.flags.no_site)"
+    words = _run_target(command, ["-c", probe]).split()[-2:]
     if words[:1] == ["True"]:
         return
     reason = "its start-up files do not run"
@@ -4223,23 +4246,23 @@ def _prove_guard(interpreter: Interpreter, site: str) -> None:
         reason = "it is started with -S, so that no start-up file runs"
     elif interpreter.version >= (3, 15) and os.path.exists(os.path.join(site, f"{_START_STEM}.start")):
         reason = f"{os.path.join(site, _START_STEM)}.start suppresses the start-up file of the same name"
-    raise GuardError(f"{interpreter.executable}: the guard cannot work in this interpreter: {reason}")
+    raise GuardError(f"{command}: the guard cannot work in this interpreter: {reason}")
 
 
-def _run_target(interpreter: Interpreter, arguments: list[str]) -> str:
+def _run_target(executable: str, arguments: list[str]) -> str:
     import subprocess
 
     environment = {**os.environ, "ENVLOCK_DISABLE": "1"}
-    command = [interpreter.executable, *arguments]
+    command = [executable, *arguments]
     try:
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise GuardError(f"{interpreter.executable}: cannot be started to try the guard ({error})") from None
+        raise GuardError(f"{executable}: cannot be started to try the guard ({error})") from None
     if done.returncode:
         last = os.fsdecode(done.stderr).strip().rpartition("\n")[2]
-        raise GuardError(f"{interpreter.executable}: the guard cannot be tried: {last or done.returncode}")
+        raise GuardError(f"{executable}: the guard cannot be tried: {last or done.returncode}")
     return os.fsdecode(done.stdout)
 
 
@@ -4254,6 +4277,16 @@ def _guard_files(site: str) -> dict[str, bytes]:
             with open(path, "rb") as file:
                 files[name] = file.read()
     return files
+
+
+def _restore_guard(site: str, before: Mapping[str, bytes]) -> None:
+    if not before:
+        _remove_guard(site)
+        return
+    now = _guard_files(site)
+    for name in now.keys() - before.keys():
+        os.unlink(os.path.join(site, name))
+    _write_files(site, {name: data for name, data in before.items() if now.get(name) != data})
 
 
 def _write_files(site: str, files: Mapping[str, bytes]) -> None:
@@ -4527,10 +4560,12 @@ def _spread(argv: Sequence[str]) -> list[str]:
     return spread
 
 
+def _exes(options: argparse.Namespace) -> list[str]:
+    return [*options.exe_before, *options.exe_after]
+
+
 def _interpreters(options: argparse.Namespace) -> list[Interpreter]:
-    return ask_interpreters(
-        options.exe_before + options.exe_after, (options.user_site_before or options.user_site_after) or None
-    )
+    return ask_interpreters(_exes(options), (options.user_site_before or options.user_site_after) or None)
 
 
 def _validate_command(options: argparse.Namespace) -> int:
@@ -4622,13 +4657,14 @@ def _install_command(options: argparse.Namespace) -> int:
         if bound == "-" or "://" in bound:
             raise EnvlockError(f"--bound {bound}: a guard needs a file, which it reads at every start")
     interpreters = _interpreters(options)
-    guards = [GuardConfiguration.for_bounds(options.bound, _selection(options), _policy(options))]
+    guard = GuardConfiguration.for_bounds(options.bound, _selection(options), _policy(options))
     reports = []
     for one in interpreters:
-        target = Target(one.environment, guards[0].selection)
-        reports.append((one, check(one, read_bounds(guards[0].bounds, target), guards[0].policy)))
-    for one in interpreters:
-        install_guard(one, guards[0]._replace(code=getattr(options, "code", 0)))
+        target = Target(one.environment, guard.selection)
+        reports.append((one, check(one, read_bounds(guard.bounds, target), guard.policy)))
+    commands = [*map(find_executable, _exes(options))] or [""]
+    for one, command in zip(interpreters, commands):
+        install_guard(one, guard._replace(code=getattr(options, "code", 0)), command)
     _print_tables(options, reports)
     return 0
 
