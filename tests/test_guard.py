@@ -244,13 +244,13 @@ class VerdictTest(GuardTestCase):
 
     def test_killed_starts_leave_nothing_that_lasts(self) -> None:
         self.install("exit")
-        for number in range(12):
+        for number in range(8):
             self.environment.add(f"ham{number}", "2.0")
             child = subprocess.Popen([str(self.environment.python), "-c", ""], stderr=subprocess.DEVNULL)
-            time.sleep(0.01 * number)
+            time.sleep(0.012 * number)
             child.kill()
             child.wait()
-        stray = self.environment.site / "_envlock" / "x.tmp"
+        stray = self.environment.site / "_envlock" / "x.state0.1.tmp"
         stray.write_text("")
         time.sleep(0.2)
         self.assertEqual((self.start().returncode, stray.exists()), (3, False))
