@@ -3735,7 +3735,6 @@ def check_start() -> None:
     `os` and `sys` are those of `site`, too.
     """
     from _imp import source_hash
-    from io import FileIO
     from marshal import loads
 
     file: Any = sys._getframe(1).f_locals["e"]
@@ -3744,9 +3743,9 @@ def check_start() -> None:
     sys.modules.setdefault("_envlock", type(sys)("_envlock"))
     message = None
     try:
-        file = FileIO(f"{base}.state{sys.flags.no_user_site}")
-        data = file.read()
-        file.close()
+        file = os.open(f"{base}.state{sys.flags.no_user_site}", 0)
+        data = os.read(file, 65536)
+        os.close(file)
         if data[:8] == source_hash(0, data[8:]):  # else it is damaged, and `loads` might crash on it
             key, home, entries, verdict = loads(data[8:])[:4]
             environ: Any = os.environ.get if home else {}.get
@@ -3764,9 +3763,8 @@ def check_start() -> None:
     except Exception:  # noqa: S110 - no state yet, or another release's
         pass
     if message != "":
-        file = FileIO(base + ".lean")
-        codes = loads(file.read())
-        file.close()
+        with open(base + ".lean", "rb") as file:
+            codes = loads(file.read())
         exec(codes[0])  # noqa: S102
 
 
@@ -3943,7 +3941,10 @@ class GuardConfiguration(NamedTuple):
     def to_json(self) -> str:
         import json
 
-        plain = [self.bounds, self.directory, self.selection, self.policy, self.code]
+        # Paths as bytes: a start may have another file system encoding (PyPy 3.9 with LC_ALL=C).
+        bounds = [os.fsencode(bound).decode("latin-1") for bound in self.bounds]
+        directory = os.fsencode(self.directory).decode("latin-1")
+        plain = [bounds, directory, self.selection, self.policy, self.code]
         return json.dumps(plain, default=sorted, indent=1) + "\n"
 
     @classmethod
@@ -3959,6 +3960,10 @@ class GuardConfiguration(NamedTuple):
         fields: list[list[Any]] = [
             [frozenset(each) if isinstance(each, list) else each for each in one] for one in options
         ]
+        bounds, directory = (
+            [os.fsdecode(one.encode("latin-1")) for one in bounds],
+            os.fsdecode(directory.encode("latin-1")),
+        )
         return cls(tuple(bounds), directory, Selection(*fields[0]), Policy(*fields[1]), code)
 
 
