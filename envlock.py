@@ -3753,7 +3753,7 @@ def check_start() -> None:
                 for path, identity in entries:
                     try:
                         now = os.stat(path)
-                        found = now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino, now.st_dev
+                        found = now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]  # inode, device, size
                     except OSError:
                         found = None
                     if found != identity:
@@ -3873,12 +3873,12 @@ def file_identity(path: str) -> tuple[int, ...] | None:
         now = stat(path)
     except (OSError, ValueError):
         return None
-    return now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino, now.st_dev
+    return now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]  # inode, device, size, as `check_start` has it
 
 
 def is_old(identity: tuple[int, ...] | None, limit: int) -> bool:
     """Whether a file last changed before a time (ns): a younger one may change again without a trace."""
-    return identity is None or max(identity[1], identity[2]) < limit
+    return identity is None or max(identity[:2]) < limit
 
 
 def content_digest(sites: list[str], files: list[str]) -> bytes:
@@ -4036,7 +4036,7 @@ def save_verdict(base: str, interpreter: Interpreter, bound_files: list[str], me
     files += [f"{os.path.dirname(base)}/{_CONFIGURATION}", *bound_files]
     digest = content_digest(sites, files)
     entries = [(path, file_identity(path)) for path in (*sites, *files)]
-    if not all(identity is None or identity[2] < began - 100_000_000 for _, identity in entries):
+    if not all(identity is None or identity[1] < began - 100_000_000 for _, identity in entries):
         return
     # A time too young to trust is kept as one that never recurs, so that the next start compares the content.
     entries = [(path, identity if is_old(identity, began - 2_000_000_000) else ()) for path, identity in entries]
@@ -4153,7 +4153,14 @@ def write_guard_code(site: str) -> None:
         whole = compile(file.read(), source, "exec", dont_inherit=True, optimize=2)
     lean = [function.__code__ for function in _LEAN_FUNCTIONS]
     first: Any = check_start.__code__
-    for suffix, code in ((".full", whole), (".lean", lean), ("", first.replace(co_filename="", co_name=""))):
+    # Every name costs the start: letters are there already.
+    kept = ("base", "codes", "message")
+    names = [name if name in kept else chr(97 + index) for index, name in enumerate(first.co_varnames)]
+    for suffix, code in (
+        (".full", whole),
+        (".lean", lean),
+        ("", first.replace(co_filename="", co_name="", co_varnames=tuple(names))),
+    ):
         write_file(base + suffix, marshal.dumps(code))
 
 
