@@ -3729,6 +3729,7 @@ try:e=io.FileIO(sitedir+"/_envlock/%x"%sys.implementation.hexversion);exec(marsh
 except:exec({recover})"""
 # Runs when that code is not there (an upgraded interpreter), is damaged, or has failed.
 _DAMAGED = """\
+for x in map(vars().get,'de'):x and x.close()
 try:
  m=sys.modules['_envlock']=type(sys)('_envlock')
  if not issubclass(sys.exc_info()[0],Exception):raise
@@ -3763,7 +3764,6 @@ def check_start() -> None:
     `os` and `sys` are those of `site`, too.
     """
     from _imp import source_hash
-    from io import FileIO
     from marshal import loads
 
     file: Any = sys._getframe(1).f_locals["e"]
@@ -3772,9 +3772,9 @@ def check_start() -> None:
     sys.modules.setdefault("_envlock", type(sys)("_envlock"))
     message = None
     try:
-        file = FileIO(f"{base}.state{sys.flags.no_user_site}")
-        data = file.read()
-        file.close()
+        file = os.open(f"{base}.state{sys.flags.no_user_site}", 0)
+        data = os.read(file, 65536)
+        os.close(file)
         if data[:8] == source_hash(0, data[8:]):  # else it is damaged, and `loads` might crash on it
             key, home, entries, verdict = loads(data[8:])[:4]
             environ: Any = os.environ.get if home else {}.get
@@ -3782,7 +3782,7 @@ def check_start() -> None:
                 for path, identity in entries:
                     try:
                         now = os.stat(path)
-                        found = now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino, now.st_dev
+                        found = now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]  # inode, device, size
                     except OSError:
                         found = None
                     if found != identity:
@@ -3792,9 +3792,8 @@ def check_start() -> None:
     except Exception:  # noqa: S110 - no state yet, or another release's
         pass
     if message != "":
-        file = FileIO(base + ".lean")
-        codes = loads(file.read())
-        file.close()
+        with open(base + ".lean", "rb") as file:
+            codes = loads(file.read())
         exec(codes[0])  # noqa: S102
 
 
@@ -3880,7 +3879,7 @@ def write_state(base: str, state: Any) -> None:
         pass  # read-only, a full disk, or another start's sweep
     try:
         for name in os.listdir(folder):
-            if name.endswith(".tmp"):
+            if ".state" in name and name.endswith(".tmp"):
                 os.unlink(f"{folder}/{name}")
     except OSError:
         pass
@@ -3903,12 +3902,12 @@ def file_identity(path: str) -> tuple[int, ...] | None:
         now = stat(path)
     except (OSError, ValueError):
         return None
-    return now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino, now.st_dev
+    return now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]  # inode, device, size, as `check_start` has it
 
 
 def is_old(identity: tuple[int, ...] | None, limit: int) -> bool:
     """Whether a file last changed before a time (ns): a younger one may change again without a trace."""
-    return identity is None or max(identity[1], identity[2]) < limit
+    return identity is None or max(identity[:2]) < limit
 
 
 def content_digest(sites: list[str], files: list[str]) -> bytes:
@@ -3971,7 +3970,10 @@ class GuardConfiguration(NamedTuple):
     def to_json(self) -> str:
         import json
 
-        plain = [self.bounds, self.directory, self.selection, self.policy, self.code]
+        # Paths as bytes: a start may have another file system encoding (PyPy 3.9 with LC_ALL=C).
+        bounds = [os.fsencode(bound).decode("latin-1") for bound in self.bounds]
+        directory = os.fsencode(self.directory).decode("latin-1")
+        plain = [bounds, directory, self.selection, self.policy, self.code]
         return json.dumps(plain, default=sorted, indent=1) + "\n"
 
     @classmethod
@@ -3987,6 +3989,10 @@ class GuardConfiguration(NamedTuple):
         fields: list[list[Any]] = [
             [frozenset(each) if isinstance(each, list) else each for each in one] for one in options
         ]
+        bounds, directory = (
+            [os.fsdecode(one.encode("latin-1")) for one in bounds],
+            os.fsdecode(directory.encode("latin-1")),
+        )
         return cls(tuple(bounds), directory, Selection(*fields[0]), Policy(*fields[1]), code)
 
 
@@ -4059,7 +4065,7 @@ def save_verdict(base: str, interpreter: Interpreter, bound_files: list[str], me
     files += [f"{os.path.dirname(base)}/{_CONFIGURATION}", *bound_files]
     digest = content_digest(sites, files)
     entries = [(path, file_identity(path)) for path in (*sites, *files)]
-    if not all(identity is None or identity[2] < began - 100_000_000 for _, identity in entries):
+    if not all(identity is None or identity[1] < began - 100_000_000 for _, identity in entries):
         return
     # A time too young to trust is kept as one that never recurs, so that the next start compares the content.
     entries = [(path, identity if is_old(identity, began - 2_000_000_000) else ()) for path, identity in entries]
@@ -4176,7 +4182,14 @@ def write_guard_code(site: str) -> None:
         whole = compile(file.read(), source, "exec", dont_inherit=True, optimize=2)
     lean = [function.__code__ for function in _LEAN_FUNCTIONS]
     first: Any = check_start.__code__
-    for suffix, code in ((".full", whole), (".lean", lean), ("", first.replace(co_filename="", co_name=""))):
+    # Every name costs the start: letters are there already.
+    kept = ("base", "codes", "message")
+    names = [name if name in kept else chr(97 + index) for index, name in enumerate(first.co_varnames)]
+    for suffix, code in (
+        (".full", whole),
+        (".lean", lean),
+        ("", first.replace(co_filename="", co_name="", co_varnames=tuple(names))),
+    ):
         write_file(base + suffix, marshal.dumps(code))
 
 
@@ -4188,29 +4201,51 @@ def guard_site(interpreter: Interpreter) -> str:
     raise GuardError(f"{interpreter.executable}: there is no site-packages directory that a guard could stand in")
 
 
-def install_guard(interpreter: Interpreter, configuration: GuardConfiguration) -> None:
-    """Make every start of an interpreter check its environment, prove that it does, or leave all as it was."""
+def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, command: str = "") -> None:
+    """Make every start of an interpreter check its environment, prove that it does, or leave all as it was.
+
+    `command` is what starts the interpreter, if that isn't its executable: a wrapper may silence start-up files.
+    """
+    import contextlib
+
     site = guard_site(interpreter)
-    before = _guard_files(site)
-    try:
-        _write_guard(interpreter, site, configuration)
-        _prove_guard(interpreter, site)
-    except BaseException as error:
-        _remove_guard(site)
-        if before:
-            _write_files(site, before)
-        if isinstance(error, OSError):
-            raise GuardError(f"{error.filename or site}: cannot be written ({error.strerror})") from None
-        raise
+    with _locked(site):
+        before = _guard_files(site)
+        try:
+            _write_guard(interpreter, site, configuration)
+            _prove_guard(command or interpreter.executable, interpreter, site)
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                _restore_guard(site, before)
+            if isinstance(error, OSError):
+                raise GuardError(f"{error.filename or site}: cannot be written ({error.strerror})") from None
+            raise
 
 
 def uninstall_guard(interpreter: Interpreter) -> bool:
     """Remove an interpreter's guard; tells whether there was one."""
     site = guard_site(interpreter)
     try:
-        return _remove_guard(site)
+        with _locked(site):
+            return _remove_guard(site)
     except OSError as error:
         raise GuardError(f"{error.filename or site}: cannot be removed ({error.strerror})") from None
+
+
+class _locked:  # noqa: N801
+    """One at a time changes a directory's guard; the lock is on the directory itself, so that no file is left over."""
+
+    def __init__(self, site: str) -> None:
+        self.site = site
+
+    def __enter__(self) -> None:
+        self.descriptor = os.open(self.site, os.O_RDONLY)
+        import fcntl
+
+        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
 
 
 def _start_up_files(configuration: GuardConfiguration, version: tuple[int, int, int]) -> dict[str, bytes]:
@@ -4218,7 +4253,7 @@ def _start_up_files(configuration: GuardConfiguration, version: tuple[int, int, 
     end = f"os._exit({configuration.code})" if configuration.code else "0"
     damaged = _DAMAGED.format(end=end)
     if version < (3, 18):
-        boot = _BOOT.format(recover='"exec(open(fullname).readlines()[1][1:])"')
+        boot = _BOOT.format(recover='"d=open(fullname);exec(d.readlines()[1][1:])"')
         return {f"{_START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode("ascii")}
     module = _MODULE.format(boot=_BOOT.format(recover=repr(damaged)))
     texts = {f"{_GUARD_FOLDER}/__init__.py": module, f"{_START_STEM}.start": "_envlock:start\n"}
@@ -4235,16 +4270,16 @@ def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfig
             os.unlink(os.path.join(folder, name))
     _write_files(site, {f"{_GUARD_FOLDER}/{_CONFIGURATION}": configuration.to_json().encode("ascii")})
     _run_target(
-        interpreter,
+        interpreter.executable,
         ["-I", "-S", "-B", "-c", f"{_LOAD_SOURCE.format(path='sys.argv[1]')}m.write_guard_code(sys.argv[1])", site],
     )
     _write_files(site, _start_up_files(configuration, interpreter.version))
 
 
-def _prove_guard(interpreter: Interpreter, site: str) -> None:
+def _prove_guard(command: str, interpreter: Interpreter, site: str) -> None:
     """Start the interpreter, and see that the guard has run."""
-    answer = _run_target(interpreter, ["-c", "import sys; print('_envlock' in sys.modules, sys.flags.no_site)"])
-    words = answer.split()[-2:]
+    probe = "import sys; print('\\n', '_envlock' in sys.modules, sys.flags.no_site)"
+    words = _run_target(command, ["-c", probe]).split()[-2:]
     if words[:1] == ["True"]:
         return
     reason = "its start-up files do not run"
@@ -4252,23 +4287,23 @@ def _prove_guard(interpreter: Interpreter, site: str) -> None:
         reason = "it is started with -S, so that no start-up file runs"
     elif interpreter.version >= (3, 15) and os.path.exists(os.path.join(site, f"{_START_STEM}.start")):
         reason = f"{os.path.join(site, _START_STEM)}.start suppresses the start-up file of the same name"
-    raise GuardError(f"{interpreter.executable}: the guard cannot work in this interpreter: {reason}")
+    raise GuardError(f"{command}: the guard cannot work in this interpreter: {reason}")
 
 
-def _run_target(interpreter: Interpreter, arguments: list[str]) -> str:
+def _run_target(executable: str, arguments: list[str]) -> str:
     import subprocess
 
     environment = {**os.environ, "ENVLOCK_DISABLE": "1"}
-    command = [interpreter.executable, *arguments]
+    command = [executable, *arguments]
     try:
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise GuardError(f"{interpreter.executable}: cannot be started to try the guard ({error})") from None
+        raise GuardError(f"{executable}: cannot be started to try the guard ({error})") from None
     if done.returncode:
         last = os.fsdecode(done.stderr).strip().rpartition("\n")[2]
-        raise GuardError(f"{interpreter.executable}: the guard cannot be tried: {last or done.returncode}")
+        raise GuardError(f"{executable}: the guard cannot be tried: {last or done.returncode}")
     return os.fsdecode(done.stdout)
 
 
@@ -4283,6 +4318,16 @@ def _guard_files(site: str) -> dict[str, bytes]:
             with open(path, "rb") as file:
                 files[name] = file.read()
     return files
+
+
+def _restore_guard(site: str, before: Mapping[str, bytes]) -> None:
+    if not before:
+        _remove_guard(site)
+        return
+    now = _guard_files(site)
+    for name in now.keys() - before.keys():
+        os.unlink(os.path.join(site, name))
+    _write_files(site, {name: data for name, data in before.items() if now.get(name) != data})
 
 
 def _write_files(site: str, files: Mapping[str, bytes]) -> None:
@@ -4560,10 +4605,12 @@ def _spread(argv: Sequence[str]) -> list[str]:
     return spread
 
 
+def _exes(options: argparse.Namespace) -> list[str]:
+    return [*options.exe_before, *options.exe_after]
+
+
 def _interpreters(options: argparse.Namespace) -> list[Interpreter]:
-    return ask_interpreters(
-        options.exe_before + options.exe_after, (options.user_site_before or options.user_site_after) or None
-    )
+    return ask_interpreters(_exes(options), (options.user_site_before or options.user_site_after) or None)
 
 
 def _validate_command(options: argparse.Namespace) -> int:
@@ -4659,13 +4706,14 @@ def _install_command(options: argparse.Namespace) -> int:
         if bound == "-" or "://" in bound:
             raise EnvlockError(f"--bound {bound}: a guard needs a file, which it reads at every start")
     interpreters = _interpreters(options)
-    guards = [GuardConfiguration.for_bounds(options.bound, _selection(options), _policy(options))]
+    guard = GuardConfiguration.for_bounds(options.bound, _selection(options), _policy(options))
     reports = []
     for one in interpreters:
-        target = Target(one.environment, guards[0].selection)
-        reports.append((one, check(one, read_bounds(guards[0].bounds, target), guards[0].policy)))
-    for one in interpreters:
-        install_guard(one, guards[0]._replace(code=getattr(options, "code", 0)))
+        target = Target(one.environment, guard.selection)
+        reports.append((one, check(one, read_bounds(guard.bounds, target), guard.policy)))
+    commands = [*map(find_executable, _exes(options))] or [""]
+    for one, command in zip(interpreters, commands):
+        install_guard(one, guard._replace(code=getattr(options, "code", 0)), command)
     _print_tables(options, reports)
     return 0
 

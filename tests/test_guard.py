@@ -1,0 +1,478 @@
+"""The guard, in real environments and real starts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import unittest
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import envlock
+from tests import support
+
+YOUNG = 2.1  # seconds after which a time stamp is trusted
+LEAKS = """
+import os, signal, sys
+print(sorted(set(sys.modules) - {"_envlock"}))
+print([entry for entry in sys.path], sys.argv, sys.warnoptions)
+print(sorted(item for item in os.environ.items()))
+print([str(signal.getsignal(number)) for number in (1, 2, 13, 15)])
+print(sorted(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else "")
+import warnings
+print(warnings.filters)
+"""
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class GuardTestCase(support.TestCase):
+    """An environment with six 1.0, and a bound that asks for it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.environment.add("six", "1.0")
+        self.bound = self.write("requirements.txt", "six==1.0\n")
+        self.failure = self.message("ham-2.0              Unrequired")
+
+    def message(self, row: str, bound: Path | None = None) -> str:
+        site = envlock.format_table([envlock.Finding("", sites=(str(self.environment.site),))]).split()[-1]
+        return (
+            f"Failed: envlock {envlock.__version__}: validate --bound {bound or self.bound}\n"
+            f"Package  Dependency  Explain     Sites\n{row}  {site}\n"
+        )
+
+    def install(self, *arguments: object) -> None:
+        done = support.envlock("-e", self.environment.python, "site-install", "--bound", self.bound, *arguments)
+        self.assertEqual((done.stderr, done.returncode), ("", 0))
+
+    def start(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        return support.run([self.environment.python, *(arguments or ("-c", "print('ran')"))], **options)
+
+    def assertRuns(self, *arguments: object, **options: Any) -> None:
+        done = self.start(*arguments, **options)
+        self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "ran\n", 0))
+
+    def assertStopped(self, message: str, *arguments: object, code: int = 3, **options: Any) -> None:
+        done = self.start(*arguments, **options)
+        self.assertEqual((done.stderr, done.stdout, done.returncode), (message, "", code))
+
+
+class StartTest(GuardTestCase):
+    def test_an_aligned_start_is_silent(self) -> None:
+        self.install("exit")
+        for _ in range(3):
+            self.assertRuns()
+
+    def test_warn_prints_the_table_once_and_goes_on(self) -> None:
+        self.environment.add("ham", "2.0")
+        self.install("warn")
+        for _ in range(3):
+            done = self.start()
+            self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure, "ran\n", 0))
+
+    def test_exit_ends_the_process_with_the_code(self) -> None:
+        self.install("exit", "--code", "42")
+        self.environment.add("ham", "2.0")
+        for _ in range(3):
+            self.assertStopped(self.failure, code=42)
+
+    def test_site_install_prints_what_it_finds(self) -> None:
+        self.environment.add("ham", "2.0")
+        done = support.envlock("-e", self.environment.python, "site-install", "--bound", self.bound, "exit")
+        self.assertEqual((done.stdout, done.stderr, done.returncode), (self.failure.split("\n", 1)[1], "", 0))
+
+    def test_installing_again_replaces(self) -> None:
+        self.install("exit")
+        self.environment.add("ham", "2.0")
+        self.install("--superset", "exit")
+        self.assertRuns()
+        self.install("--ignore", "Ham", "exit")
+        self.assertRuns()
+
+    def test_a_relative_bound_holds_in_any_working_directory(self) -> None:
+        done = support.envlock(
+            "-e", self.environment.python, "site-install", "-b", "requirements.txt", "exit", cwd=self.folder
+        )
+        self.assertEqual((done.stderr, done.returncode), ("", 0))
+        self.assertRuns(cwd="/")
+
+    def test_stops_every_way_to_start(self) -> None:
+        self.install("exit")
+        self.environment.add("ham", "2.0")
+        script = self.write("pipeline.py", "print('ran')")
+        with zipfile.ZipFile(self.folder / "app.pyz", "w") as archive:
+            archive.writestr("__main__.py", "print('ran')")
+        ways: list[tuple[object, ...]] = [
+            (script,),
+            ("-m", "this"),
+            (self.folder / "app.pyz",),
+            *((option, "-c", "print('ran')") for option in ("-I", "-E", "-s", "-B", "-OO", "-u")),
+            ("-X", "dev", "-c", "print('ran')"),
+        ]
+        for way in ways:
+            with self.subTest(way=way):
+                self.assertStopped(self.failure, *way)
+        self.assertStopped(self.failure, "-", input="print('ran')\n")
+        self.assertStopped(self.failure, "-i", input="print('ran')\n")
+
+    def test_runs_before_other_start_up_files(self) -> None:
+        for name in ("00_a.pth", "A.pth"):
+            (self.environment.site / name).write_text("import os;os.write(1, b'payload')\n")
+        self.install("exit")
+        self.assertEqual(self.start("-c", "").stdout.count("payload") % 2, 0)
+        self.environment.add("ham", "2.0")
+        self.assertStopped(self.failure)
+
+    def test_closed_streams_do_not_matter(self) -> None:
+        self.install("exit")
+        self.environment.add("ham", "2.0")
+        for closed in ("2>&-", "2>&- >&-", "<&-"):
+            done = support.run(["sh", "-c", f'"{self.environment.python}" -c "print(1)" {closed}'])
+            self.assertEqual((done.stdout, done.returncode), ("", 3), closed)
+
+    def test_one_command_may_be_let_through(self) -> None:
+        self.install("exit")
+        self.bound.unlink()
+        self.assertRuns(env={"ENVLOCK_DISABLE": "1"})
+
+    def test_a_pool_of_processes_warns_once(self) -> None:
+        self.install("warn")
+        self.environment.add("ham", "2.0")
+        script = self.write(
+            "pool.py",
+            "import multiprocessing\n"
+            "if __name__ == '__main__':\n"
+            "    with multiprocessing.get_context('spawn').Pool(2) as pool: print(sum(pool.map(abs, [1, -2])))\n",
+        )
+        done = self.start(script)
+        self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure, "3\n", 0))
+
+
+class VerdictTest(GuardTestCase):
+    """A verdict is given again for exactly the state that it was found for."""
+
+    def test_follows_every_change_at_once(self) -> None:
+        self.install("exit")
+        self.assertRuns()
+        for _ in range(2):
+            self.environment.add("ham", "2.0")
+            self.assertStopped(self.failure)
+            self.environment.remove("ham")
+            self.assertRuns()
+
+    def test_a_bound_rewritten_in_the_same_size_with_its_time_forged(self) -> None:
+        self.install("exit")
+        self.assertRuns()
+        before = self.bound.stat()
+        self.bound.write_text("six==1.1\n")
+        os.utime(self.bound, ns=(before.st_atime_ns, before.st_mtime_ns))
+        self.assertStopped(self.message("six-1.0  six==1.1    Misdefined"))
+
+    def test_a_record_that_only_tells_another_origin(self) -> None:
+        self.install("exit")
+        self.assertRuns()
+        self.environment.remove("six")
+        self.environment.add("six", "1.0", {"url": "file:///src/six", "dir_info": {"editable": True}})
+        self.assertStopped(self.message("six-1.0  six==1.0    Misdefined"))
+
+    def test_nested_bound_files_are_watched(self) -> None:
+        nested = self.write("nested/more.txt", "")
+        self.bound.write_text("six==1.0\n-r nested/more.txt\n")
+        self.install("exit")
+        self.assertRuns()
+        nested.write_text("ham==2.0\n")
+        missing = (
+            self.message("").splitlines()[0] + "\nPackage  Dependency  Explain  Sites\n         ham==2.0    Missing\n"
+        )
+        self.assertStopped(missing)
+
+    def test_directories_that_path_lines_add_are_watched(self) -> None:
+        (self.environment.site / "more.pth").write_text(f"{self.folder / 'more'}\n")
+        self.install("exit")
+        quiet = self.start()
+        self.assertEqual((quiet.stdout, quiet.returncode), ("ran\n", 0))
+        support.add_record(self.folder / "more", "ham", "2.0")
+        self.assertEqual((self.start().returncode, self.start().returncode), (3, 3))
+        shutil.rmtree(self.folder / "more" / "ham-2.0.dist-info")
+        self.assertRuns()
+
+    def test_damaged_files_of_the_guard(self) -> None:
+        self.install("exit")
+        self.assertRuns()
+        folder = self.environment.site / "_envlock"
+        for name in [path.name for path in folder.iterdir() if path.suffix not in (".py", ".json")]:
+            for content in (b"", (folder / name).read_bytes()[:-9], os.urandom(200)):
+                (folder / name).write_bytes(b"\xff" + content if content else b"")
+                with self.subTest(name=name, size=len(content)):
+                    self.assertRuns()
+                    self.environment.add("ham", "2.0")
+                    self.assertStopped(self.failure)
+                    self.environment.remove("ham")
+        self.assertEqual([path.name for path in folder.iterdir() if path.suffix == ".tmp"], [])
+
+    def test_a_moved_and_a_copied_environment(self) -> None:
+        self.install("exit")
+        self.assertRuns()
+        copy = self.folder / "copy"
+        shutil.copytree(self.environment.path, copy, symlinks=True)
+        site = copy / self.environment.site.relative_to(self.environment.path)
+        python = copy / self.environment.python.relative_to(self.environment.path)
+        self.assertEqual(support.run([python, "-c", "print('ran')"]).stdout, "ran\n")
+        support.add_record(site, "ham", "2.0")
+        self.assertEqual(support.run([python, "-c", "print('ran')"]).returncode, 3)
+        self.assertRuns()
+        copy.rename(self.folder / "moved")
+        python = self.folder / "moved" / self.environment.python.relative_to(self.environment.path)
+        self.assertEqual(support.run([python, "-c", "print('ran')"]).returncode, 3)
+
+    def test_many_starts_at_once_after_a_change(self) -> None:
+        self.install("exit")
+        self.environment.add("ham", "2.0")
+        pipe, command = subprocess.PIPE, [str(self.environment.python), "-c", "print('ran')"]
+        starts = [subprocess.Popen(command, stdout=pipe, stderr=pipe, env=support.CLEAN) for _ in range(32)]
+        answers = {(*map(os.fsdecode, start.communicate()), start.returncode) for start in starts}
+        self.assertEqual(answers, {("", self.failure, 3)})
+        self.assertEqual(list((self.environment.site / "_envlock").glob("*.tmp")), [])
+
+    def test_killed_starts_leave_nothing_that_lasts(self) -> None:
+        self.install("exit")
+        for number in range(8):
+            self.environment.add(f"ham{number}", "2.0")
+            child = subprocess.Popen([str(self.environment.python), "-c", ""], stderr=subprocess.DEVNULL)
+            time.sleep(0.012 * number)
+            child.kill()
+            child.wait()
+        stray = self.environment.site / "_envlock" / "x.state0.1.tmp"
+        stray.write_text("")
+        time.sleep(0.2)
+        self.assertEqual((self.start().returncode, stray.exists()), (3, False))
+
+
+class FailureTest(GuardTestCase):
+    """A lock that fails open is no lock; a warning goes on."""
+
+    def spoil(self, how: str) -> str:
+        """Make the bound unusable; returns what the guard says."""
+        self.bound.unlink()
+        if how == "gone":
+            return "cannot be read (No such file or directory)"
+        if how == "directory":
+            self.bound.mkdir()
+            return "cannot be read (Is a directory)"
+        self.bound.write_text("six==1.0\n\n==\n")
+        return ""
+
+    def test_an_unusable_bound(self) -> None:
+        for how in ("gone", "directory", "garbage"):
+            for mode, code in (("exit", 3), ("warn", 0)):
+                with self.subTest(how=how, mode=mode):
+                    self.install(mode)
+                    said = self.spoil(how)
+                    done = self.start()
+                    self.assertEqual((done.returncode, done.stdout), (code, "" if code else "ran\n"))
+                    self.assertEqual(done.stderr.count("\n"), 1)
+                    self.assertTrue(done.stderr.startswith(f"envlock: error: {self.bound}:"), done.stderr)
+                    self.assertIn(said, done.stderr)
+                    if self.bound.is_dir():
+                        self.bound.rmdir()
+                    self.bound.write_text("six==1.0\n")
+
+    def test_a_guard_without_its_folder(self) -> None:
+        message = "envlock: error: the guard failed (site-install renews it, ENVLOCK_DISABLE=1 passes)\n"
+        folder = self.environment.site / "_envlock"
+        for spoil in (lambda: shutil.rmtree(folder), lambda: (folder / "guard.json").write_text("[")):
+            self.install("exit", "--code", "9")
+            spoil()
+            self.assertStopped(message, code=9)
+            self.assertRuns(env={"ENVLOCK_DISABLE": "1"})
+            self.install("warn")
+            spoil()
+            done = self.start()
+            self.assertEqual((done.stderr, done.stdout, done.returncode), (message, "ran\n", 0))
+
+
+class InstallTest(GuardTestCase):
+    def test_uninstall_leaves_the_tree_as_it_was(self) -> None:
+        before = tree(self.environment.path)
+        self.install("exit")
+        self.environment.add("ham", "2.0")
+        self.start()
+        self.environment.remove("ham")
+        for _ in range(2):
+            done = support.envlock("-e", self.environment.python, "site-uninstall")
+            self.assertEqual((done.stdout, done.returncode), ("", 0))
+            self.assertEqual(tree(self.environment.path), before)
+        self.assertEqual(done.stderr, f"envlock: {self.environment.python}: there is no guard to remove\n")
+
+    def test_refuses_a_bound_that_cannot_be_read_again(self) -> None:
+        for bound in ("-", "https://index.example/r.txt"):
+            done = support.envlock("-e", self.environment.python, "site-install", "--bound", bound)
+            self.assertRefused(done, f"--bound {bound}: a guard needs a file, which it reads at every start")
+
+    def test_an_unusable_bound_changes_nothing(self) -> None:
+        before = tree(self.environment.path)
+        done = support.envlock("-e", self.environment.python, "site-install", "--bound", self.folder / "none.txt")
+        self.assertRefused(done, f"{self.folder / 'none.txt'}: cannot be read (No such file or directory)")
+        self.assertEqual(tree(self.environment.path), before)
+
+    def test_an_interpreter_that_runs_no_start_up_file(self) -> None:
+        self.install("warn")
+        before = tree(self.environment.path)
+        wrapper = self.write("venv/bin/python", f'#!/bin/sh\nexec "{self.environment.python}" -S "$@"\n')
+        wrapper.chmod(0o755)
+        done = support.envlock("-e", wrapper, "site-install", "--bound", self.bound, "exit")
+        self.assertRefused(
+            done,
+            f"{wrapper}: the guard cannot work in this interpreter: it is started with -S, "
+            "so that no start-up file runs",
+        )
+        self.assertEqual(tree(self.environment.path), before)
+
+    @unittest.skipIf(sys.version_info < (3, 15), "before .start files")
+    def test_a_start_up_file_that_another_suppresses(self) -> None:
+        (self.environment.site / "0-envlock.start").write_text("")
+        before = tree(self.environment.path)
+        done = support.envlock("-e", self.environment.python, "site-install", "--bound", self.bound, "exit")
+        self.assertRefused(
+            done,
+            f"{self.environment.python}: the guard cannot work in this interpreter: "
+            f"{self.environment.site / '0-envlock.start'} suppresses the start-up file of the same name",
+        )
+        self.assertEqual(tree(self.environment.path), before)
+
+    @unittest.skipIf(sys.version_info < (3, 15), "before .start files")
+    def test_a_start_entry_where_import_lines_are_ignored(self) -> None:
+        interpreter = envlock.ask_interpreters([str(self.environment.python)])[0]._replace(version=(3, 18, 0))
+        guard = envlock.GuardConfiguration.for_bounds([str(self.bound)], envlock.Selection(), envlock.Policy())
+        before = tree(self.environment.path)
+        envlock.install_guard(interpreter, guard._replace(code=5))
+        self.assertFalse((self.environment.site / "0-envlock.pth").exists())
+        self.assertRuns()
+        self.environment.add("ham", "2.0")
+        self.assertStopped(self.failure, code=5)
+        shutil.rmtree(self.environment.site / "ham-2.0.dist-info")
+        envlock.uninstall_guard(interpreter)
+        self.assertEqual(tree(self.environment.path), before)
+
+    def test_several_installs_at_once(self) -> None:
+        command = [sys.executable, support.ENVLOCK, "-e", self.environment.python, "site-install", "-b", self.bound]
+        installs = [subprocess.Popen([*map(str, command), "exit"], env=support.CLEAN) for _ in range(3)]
+        self.assertEqual([install.wait() for install in installs], [0, 0, 0])
+        self.assertRuns()
+        names = {path.suffix for path in (self.environment.site / "_envlock").iterdir()}
+        self.assertNotIn(".tmp", names)
+
+    def test_odd_paths(self) -> None:
+        odd = support.Environment(self.folder / "a b'c\"d%s$HOME{x}é\\")
+        bound = self.write("é \"'.txt", "")
+        done = support.envlock("-e", odd.python, "site-install", "--bound", bound, "exit")
+        self.assertEqual((done.stderr, done.returncode), ("", 0))
+        for _ in range(2):
+            done = support.run([odd.python, "-c", "print('ran')"], env={"LC_ALL": "C"})
+            self.assertEqual((done.stdout, done.returncode), ("ran\n", 0), done.stderr)
+        odd.add("ham", "2.0")
+        self.assertEqual(support.run([odd.python, "-c", "print('ran')"], env={"LC_ALL": "C"}).returncode, 3)
+
+
+class UserSiteTest(GuardTestCase):
+    def test_counts_for_a_start_that_has_it(self) -> None:
+        venv = support.Environment(self.folder / "venv", "--system-site-packages")
+        bound = self.write("superset.txt", "six==1.0\n")
+        home = {"PYTHONUSERBASE": str(self.folder / "user"), "HOME": str(self.folder)}
+        done = support.envlock("-e", venv.python, "site-install", "-b", bound, "--superset", "exit", env=home)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        user = support.run([venv.python, "-m", "site", "--user-site"], env={**home, "ENVLOCK_DISABLE": "1"})
+        support.add_record(Path(user.stdout.strip()), "six", "1.0")
+        for _ in range(2):
+            for options, code in ((), 0), (("-s",), 3), (("-I",), 3):
+                done = support.run([venv.python, *options, "-c", "print('ran')"], env=home)
+                self.assertEqual(done.returncode, code, (options, done.stderr))
+        other = {**home, "PYTHONUSERBASE": str(self.folder / "other")}
+        self.assertEqual(support.run([venv.python, "-c", "print('ran')"], env=other).returncode, 3)
+
+
+class UnchangedTest(GuardTestCase):
+    def test_nothing_leaks(self) -> None:
+        (self.environment.site / "0-envlock.pth").write_text("import sys\n")
+        plain = self.start("-c", LEAKS)
+        self.install("exit")
+        time.sleep(YOUNG)
+        for _ in range(3):
+            guarded = self.start("-c", LEAKS)
+        self.assertEqual((guarded.stdout, guarded.stderr), (plain.stdout, plain.stderr))
+        folder = self.environment.site / "_envlock"
+        states = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+        self.environment.site.touch()
+        self.assertRuns()
+        shutil.rmtree(self.environment.site / "six-1.0.dist-info")
+        self.assertEqual(self.start().returncode, 3)
+        self.environment.add("six", "1.0")
+        self.assertRuns()
+        self.assertEqual(set(states), {path.name for path in folder.iterdir()})
+
+
+class RepairTest(unittest.TestCase):
+    """Which starts may go on in a drifted environment: judged by their command line and their parent's."""
+
+    def allowed(self, command: str, parent: str = "sh") -> bool:
+        return envlock.is_repair(envlock.python_command(["python", *command.split()]), parent.split())
+
+    def test_tools_pass(self) -> None:
+        for command in (
+            "-m pip install x",
+            "-mpip",
+            "-Im pip",
+            "-W ignore -m ensurepip",
+            "-X dev -mvenv x",
+            "-m piptools sync",
+            "/e/bin/pip install",
+            "/e/bin/pip3.13",
+            "/x/__pip-runner__.py",
+            "_in_process.py build_wheel",
+            "/l/pipenv/resolver/main.py",
+            "envlock.py site-install",
+            "-m envlock",
+        ):
+            self.assertTrue(self.allowed(command), command)
+
+    def test_look_alikes_do_not(self) -> None:
+        for command in ("pipeline.py", "uvicorn", "-m pipeline", "pip.py", "-c pip", "-m pip.x", "", "-", "pip3.x"):
+            self.assertFalse(self.allowed(command), command)
+
+    def test_code_passes_by_its_parent(self) -> None:
+        for parent in (
+            "/h/bin/poetry install",
+            "python /h/bin/poetry install",
+            "pipenv sync",
+            "pip-sync",
+            "uv sync",
+            "pdm sync",
+            "python -m pip install x",
+            "python -Im ensurepip",
+            "python -m venv x",
+        ):
+            self.assertTrue(self.allowed("-c pass", parent), parent)
+        for parent in ("uv run python", "python /h/pdm run python", "uvicorn", "bash", "python -m pipeline", ""):
+            self.assertFalse(self.allowed("-c pass", parent), parent)
+
+    def test_children_of_multiprocessing(self) -> None:
+        for code in (
+            "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5)",
+            "import sys; from multiprocessing.forkserver import main; main(1)",
+            "from multiprocessing.resource_tracker import main;main(4)",
+        ):
+            self.assertTrue(envlock.is_worker(envlock.python_command(["python", "-c", code])), code)
+        for code in ("from multiprocessing import Pool", "print(1) # from multiprocessing.spawn import spawn_main;"):
+            self.assertFalse(envlock.is_worker(envlock.python_command(["python", "-c", code])), code)
+
+
+if __name__ == "__main__":
+    unittest.main()
