@@ -1852,6 +1852,7 @@ class Lock(NamedTuple):
 
 def load_lock(text: str) -> Lock:
     """Parse a TOML lock, without its tables of archives where that is safe."""
+    # in a string of several lines, what looks like a table may be text
     if '"""' not in text and "'''" not in text:
         try:
             return Lock(load_toml(re.sub(ARCHIVE_TABLES, cut_out, text, flags=re.MULTILINE)), text)
@@ -2253,6 +2254,7 @@ def uv_default_groups(
     index = roots[0] if target.selection.package else uv.root
     project = {} if index is None else uv.packages[index]
     tool = load_beside(os.path.join(folder, uv.sources[index][1] if index is not None else ""), target)
+    # uv takes the project's word, even where the lock is frozen and says something else
     if tool:
         project, place = get_table(get_table(tool, "tool"), "uv", "tool"), "tool.uv"
     elif index is None:
@@ -2314,6 +2316,7 @@ def uv_requirement(uv: UvLock, index: int, folder: str, target: Target) -> Bound
     name, version = canonicalize_name(package["name"]), get_as(package, "version", str, place)
     if kind == "virtual":
         return None
+    # the version of a directory is what is in it now: a lock's may be older, and uv doesn't mind
     if kind in UV_DIRECTORIES:
         return locked_from(name, directory_reference(where, folder, kind == "editable"))
     archives = archives_of(uv.lock, package, place, "sdist", "wheels")
@@ -2341,6 +2344,7 @@ def read_pylock(lock: Lock, path: str, target: Target) -> Bound:
     extras = normalised(get_list(data, "extras", str))
     default = normalised(get_list(data, "default-groups", str))
     groups = normalised(get_list(data, "dependency-groups", str)) | default
+    # "default-groups … are the groups to install when the user does not specify any" (PEP 751)
     named = selection.all_groups or (selection.groups | selection.options) & groups
     chosen = chosen_groups(selection, groups, frozenset() if named else default)
     asked = chosen_extras(selection, extras)
@@ -2598,6 +2602,7 @@ def read_poetry(lock: Lock, path: str, target: Target) -> Bound:
     names, judge = by_name(packages, "package"), Judge(target)
     poetry = PoetryLock(lock, packages, names, project, judge, chosen_extras(target.selection, extras), selected)
     permitted: frozenset[int] = frozenset()
+    # since 2.1 Poetry writes down what its solver found out; before, the graph must be walked
     if version[0] == "2" and version != "2.0":
         reached = [index for index in range(len(packages)) if poetry_counts(poetry, index)]
     elif pyproject:

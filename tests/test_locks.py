@@ -275,7 +275,8 @@ class ArchiveTables(Scratch):
         self.assertLess(time.perf_counter() - begun, 2)
 
     PACKAGE = (
-        UV.replace("3.9", "3.8") + '[manifest]\nmembers = ["a"]\n[[package]]\nname = "a"\nversion = "1"\nsource = {{ registry = "i" }}\n{}'
+        UV.replace("3.9", "3.8")
+        + '[manifest]\nmembers = ["a"]\n[[package]]\nname = "a"\nversion = "1"\nsource = {{ registry = "i" }}\n{}'
     )
 
     def hashes(self, artifacts: str) -> set[str]:
