@@ -2344,7 +2344,7 @@ def read_pylock(lock: Lock, path: str, target: Target) -> Bound:
     extras = normalised(get_list(data, "extras", str))
     default = normalised(get_list(data, "default-groups", str))
     groups = normalised(get_list(data, "dependency-groups", str)) | default
-    # "default-groups … are the groups to install when the user does not specify any" (PEP 751)
+    # PEP 751: the default groups stand for a choice that the user doesn't make
     named = selection.all_groups or (selection.groups | selection.options) & groups
     chosen = chosen_groups(selection, groups, frozenset() if named else default)
     asked = chosen_extras(selection, extras)
