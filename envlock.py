@@ -1841,7 +1841,8 @@ def block_end(lines: list[str], start: int) -> int:
 
 # Tables of archives are most of a lock, and a comparison rarely needs them. They are cut out of the text before it is
 # parsed, if they look exactly as the tools write them.
-ARCHIVE_TABLE = r'\{ ?(?:[a-z-]+ = (?:"[^"\\\n]*"|\d[\d:TZ.+-]*|\{ ?[a-z0-9]+ = "[^"\\\n]*" ?\})(?:, )?)+ ?\}'
+ARCHIVE_FIELD = r'[a-z-]+ = (?:"[^"\\\n]*"|\d[\d:TZ.+-]*|\{ ?[a-z0-9]+ = "[^"\\\n]*" ?\})'
+ARCHIVE_TABLE = rf"\{{ ?{ARCHIVE_FIELD}(?:, {ARCHIVE_FIELD})* ?\}}"
 ARCHIVE_TABLES = (
     r"^(sdist|wheels|files|[\w.\"-]+(?= = \[\n +\{file))"  # the last in a poetry.lock 1.x, by package
     rf" = ({ARCHIVE_TABLE}|\[{ARCHIVE_TABLE}\]|\[\n(?: +{ARCHIVE_TABLE},\n)+\])$"
@@ -1858,6 +1859,7 @@ class Lock(NamedTuple):
 
 def load_lock(text: str) -> Lock:
     """Parse a TOML lock, without its tables of archives where that is safe."""
+    # in a string of several lines, what looks like a table may be text
     if '"""' not in text and "'''" not in text:
         try:
             return Lock(load_toml(re.sub(ARCHIVE_TABLES, cut_out, text, flags=re.MULTILINE)), text)
@@ -2007,6 +2009,14 @@ class Judge:
         return self.answers[key]
 
 
+def locked_environments(data: dict[str, Any], key: str, judge: Judge) -> list[BoundRequirement]:
+    """Where none of a lock's environments is the target, no interpreter of its kind will do."""
+    markers = get_list(data, key, str)
+    if not markers or any(judge.holds(text, place_of(key, number)) for number, text in enumerate(markers)):
+        return []
+    return [BoundRequirement("python", "python; " + " or ".join(markers), SpecifierSet("<0"))]
+
+
 class Edge(NamedTuple):
     """A dependency that counts: on one of the packages at these indexes of the lock, with these of its extras."""
 
@@ -2040,7 +2050,7 @@ def by_name(packages: list[dict[str, Any]], place: str) -> dict[str, list[int]]:
     return found
 
 
-ROUNDS = 20  # of a walk that chooses among versions; each takes a few at most
+ROUNDS = 20  # of a walk that may change its own answers; real locks take three at most
 
 
 class Choice:
@@ -2088,15 +2098,21 @@ def presumed(
 
     A link is (from, to any of, whether its marker holds). Two packages of one name can't be told apart.
     """
-    leading: dict[int, set[int]] = {}
+    leading: dict[int, set[int]] = {}  # to a package, those that lead there
+    following: dict[int, set[int]] = {}
     for source, found, holds in links:
         for index in found:
             leading.setdefault(index, set()).update({source} - {index} if holds else ())
+            following.setdefault(source, set()).add(index)
     dead = set(doubtful)
-    before = -1
-    while before != len(dead):
-        before = len(dead)
-        dead.update(index for index, sources in leading.items() if sources <= dead)
+    queue = [*dead, *(index for index, sources in leading.items() if not sources)]
+    for index in queue:
+        dead.add(index)
+        for other in following.get(index, set()) - dead:
+            leading[other].discard(index)
+            if not leading[other]:
+                dead.add(other)
+                queue.append(other)
     for found in names.values():
         living = [index for index in found if index not in dead]
         dead.update(living if len(living) > 1 else ())
@@ -2210,8 +2226,14 @@ def read_uv(lock: Lock, path: str, target: Target) -> Bound:
     extras = frozenset().union(*map(uv.extras, roots))
     starts = UvStarts(roots, chosen_extras(selection, extras), chosen & own, shared, table, place)
     requirements = (uv_requirement(uv, index, folder, target) for index in sorted(uv_reached(uv, starts)))
-    found = (*python_requirement(lock.data), *(each for each in requirements if each))
-    return Bound(found, own_name(load_beside(folder, target)), extras, known, uv.members)
+    python = [*python_requirement(lock.data), *locked_environments(lock.data, "supported-markers", uv.judge)]
+    return Bound(
+        (*python, *(each for each in requirements if each)),
+        own_name(load_beside(folder, target)),
+        extras,
+        known,
+        uv.members,
+    )
 
 
 def uv_roots(uv: UvLock, package: str) -> list[int]:
@@ -2239,6 +2261,7 @@ def uv_default_groups(
     index = roots[0] if target.selection.package else uv.root
     project = {} if index is None else uv.packages[index]
     tool = load_beside(os.path.join(folder, uv.sources[index][1] if index is not None else ""), target)
+    # uv takes the project's word, even where the lock is frozen and says something else
     if tool:
         project, place = get_table(get_table(tool, "tool"), "uv", "tool"), "tool.uv"
     elif index is None:
@@ -2285,11 +2308,13 @@ class UvStarts(NamedTuple):
 def uv_reached(uv: UvLock, starts: UvStarts) -> set[int]:
     """The packages that count. An extra that the walk turns on may change what a marker before it said: walk again."""
     uv.active = frozenset().union(*starts.turned_on(uv))
-    while True:
+    reached: set[int] = set()
+    for _ in range(ROUNDS):
         before = uv.active
         reached = walk(starts.edges(uv), uv.edges_of, first_candidate)
         if uv.active == before:
-            return reached
+            break
+    return reached
 
 
 def uv_requirement(uv: UvLock, index: int, folder: str, target: Target) -> BoundRequirement | None:
@@ -2298,6 +2323,7 @@ def uv_requirement(uv: UvLock, index: int, folder: str, target: Target) -> Bound
     name, version = canonicalize_name(package["name"]), get_as(package, "version", str, place)
     if kind == "virtual":
         return None
+    # the version of a directory is what is in it now: a lock's may be older, and uv doesn't mind
     if kind in UV_DIRECTORIES:
         return locked_from(name, directory_reference(where, folder, kind == "editable"))
     archives = archives_of(uv.lock, package, place, "sdist", "wheels")
@@ -2325,12 +2351,13 @@ def read_pylock(lock: Lock, path: str, target: Target) -> Bound:
     extras = normalised(get_list(data, "extras", str))
     default = normalised(get_list(data, "default-groups", str))
     groups = normalised(get_list(data, "dependency-groups", str)) | default
+    # PEP 751: the default groups stand for a choice that the user doesn't make
     named = selection.all_groups or (selection.groups | selection.options) & groups
     chosen = chosen_groups(selection, groups, frozenset() if named else default)
     asked = chosen_extras(selection, extras)
     packages = get_list(data, "packages", dict)
     names = by_name(packages, "packages")
-    found = [*python_requirement(data), *pylock_environments(data, judge)]
+    found = [*python_requirement(data), *locked_environments(data, "environments", judge)]
     folder = folder_of(path, target)
     for name, indexes in names.items():
         places = [f"packages[{index}]" for index in indexes]
@@ -2349,14 +2376,6 @@ def read_pylock(lock: Lock, path: str, target: Target) -> Bound:
 
 def normalised(names: Iterable[str]) -> frozenset[str]:
     return frozenset(map(canonicalize_name, names))
-
-
-def pylock_environments(data: dict[str, Any], judge: Judge) -> list[BoundRequirement]:
-    """Where none of a lock's environments is the target, no interpreter of its kind will do."""
-    markers = get_list(data, "environments", str)
-    if not markers or any(judge.holds(text, f"environments[{n}]") for n, text in enumerate(markers)):
-        return []
-    return [BoundRequirement("python", "python; " + " or ".join(markers), SpecifierSet("<0"))]
 
 
 def pylock_requirement(
@@ -2441,8 +2460,11 @@ def poetry_clause(operator: str, version: str) -> str:
     """One of Poetry's clauses in terms of PEP 440."""
     if version == "*":
         return ""
+    if operator in ("", "=", "==", "!="):
+        return f"{'!=' if operator == '!=' else '=='}{version}"
+    version = version[:-2] if version.endswith(".*") else version  # `>=3.6.*` stands in old locks
     if operator not in ("^", "~"):
-        return f"{operator if operator not in ('', '=') else '=='}{version}"
+        return operator + version
     release = Version(version).release
     # a caret holds the leftmost part that isn't zero, a tilde the minor version
     held = next((n for n, part in enumerate(release) if part), len(release) - 1) if operator == "^" else 1
@@ -2489,9 +2511,13 @@ def poetry_dependencies(
     table: dict[str, Any], place: str, extras: Mapping[str, frozenset[str]], group: str = "main"
 ) -> Iterator[PoetryDependency]:
     """`NAME = "CONSTRAINT"`, `NAME = { … }` or an array of these."""
+    listing: dict[str, set[str]] = {}
+    for extra, names in extras.items():
+        for name in names:
+            listing.setdefault(name, set()).add(extra)
     for key, value in table.items():
         name = canonicalize_name(key)
-        listed = frozenset(extra for extra, names in extras.items() if name in names)
+        listed = frozenset(listing.get(name, ()))
         at = place_of(place, key)
         for entry in value if isinstance(value, list) else [value]:
             entry_table = checked({"version": entry} if isinstance(entry, str) else entry, dict, at)
@@ -2543,7 +2569,8 @@ def poetry_project(data: dict[str, Any]) -> PoetryProject:
 
 def project_dependencies(project: dict[str, Any]) -> Iterator[PoetryDependency]:
     """PEP 621's dependencies, as Poetry writes them."""
-    entries = [(frozenset[str](), entry) for entry in entries_of(project, "dependencies", "project")]
+    nothing: frozenset[str] = frozenset()
+    entries = [(nothing, entry) for entry in entries_of(project, "dependencies", "project")]
     for extra, members in extra_entries(project).items():
         entries += [(frozenset({extra}), entry) for entry in members]
     for listed, (place, text) in entries:
@@ -2582,6 +2609,7 @@ def read_poetry(lock: Lock, path: str, target: Target) -> Bound:
     names, judge = by_name(packages, "package"), Judge(target)
     poetry = PoetryLock(lock, packages, names, project, judge, chosen_extras(target.selection, extras), selected)
     permitted: frozenset[int] = frozenset()
+    # since 2.1 Poetry writes down what its solver found out; before, the graph must be walked
     if version[0] == "2" and version != "2.0":
         reached = [index for index in range(len(packages)) if poetry_counts(poetry, index)]
     elif pyproject:

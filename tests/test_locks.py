@@ -9,6 +9,7 @@ import os
 import random
 import tempfile
 import textwrap
+import time
 import unittest
 from pathlib import Path
 from typing import Any, Iterator
@@ -267,8 +268,15 @@ INVALID = [
 class ArchiveTables(Scratch):
     """What is cut out of a lock before it is parsed."""
 
+    def test_a_table_that_is_almost_one_costs_no_time(self) -> None:
+        begun = time.perf_counter()
+        with self.assertRaises(BoundError):
+            envlock.load_lock("sdist = { " + "a = 1-" * 5000 + "\n")
+        self.assertLess(time.perf_counter() - begun, 2)
+
     PACKAGE = (
-        UV + '[manifest]\nmembers = ["a"]\n[[package]]\nname = "a"\nversion = "1"\nsource = {{ registry = "i" }}\n{}'
+        UV.replace("3.9", "3.8")
+        + '[manifest]\nmembers = ["a"]\n[[package]]\nname = "a"\nversion = "1"\nsource = {{ registry = "i" }}\n{}'
     )
 
     def hashes(self, artifacts: str) -> set[str]:
@@ -295,6 +303,10 @@ class ArchiveTables(Scratch):
 
 @unittest.skipIf(NO_TOML, NO_TOML)
 class UvLocks(Scratch):
+    def test_an_unsupported_platform_is_told_of_python(self) -> None:
+        text = UV + "supported-markers = [\"sys_platform == 'win32'\"]\n"
+        self.assertEqual(self.texts("uv.lock", text), ["python>=3.9", "python; sys_platform == 'win32'"])
+
     def test_a_newer_revision_is_read(self) -> None:
         self.assertEqual(
             self.texts("uv.lock", 'version = 1\nrevision = 99\nrequires-python = ">=3.9"\n'), ["python>=3.9"]
@@ -449,6 +461,17 @@ class PoetryLocks(Scratch):
         self.assertEqual([each.text for each in bound.requirements], ["python ^3.8", "a==1.0", "c==2.0"])
         self.assertEqual(bound.permitted, {"b", "c", "d"})
 
+    def test_a_long_chain_without_the_project_takes_no_time(self) -> None:
+        chain = "".join(
+            f'[[package]]\nname = "p{n}"\nversion = "1"\noptional = {"true" if n == 2999 else "false"}\n'
+            f'[package.dependencies]\np{n - 1} = "*"\n'
+            for n in range(3000)
+        )
+        begun = time.perf_counter()
+        bound = read(self.write("poetry.lock", chain + '[metadata]\nlock-version = "2.0"\n'))
+        self.assertLess(time.perf_counter() - begun, 10)
+        self.assertEqual((bound.requirements, len(bound.permitted)), ((), 3000))
+
     def test_the_hashes_of_a_lock_1_stand_apart(self) -> None:
         bound = read(self.write("poetry.lock", POETRY_OLD))
         self.assertEqual(envlock.locked_hashes(bound.requirements[1]), {"sha256:0123"})
@@ -490,6 +513,7 @@ class PoetryLocks(Scratch):
             (">= 1.0 < 2.0, != 1.5", "1.0 1.6", "1.5 2.0"),
             ("<1 || >= 2, !=2.5", "0.9 2.0 3", "1.0 2.5"),
             ("~=1.4", "1.9", "2.0"),
+            (">=3.6.*, !=3.7.*", "3.6 3.8", "3.5 3.7.1"),
         ):
             specifier = envlock.parse_constraint(constraint, "")
             for version in admitted.split():

@@ -351,7 +351,7 @@ def check_run(scratch: Scratch, version: str, title: str, options: tuple[str, st
         scratch.tool_run(scratch.tool.sync, theirs)
         rows = scratch.rows(ours)
     scratch.tally.judge(not rows, f"{title} {ours or 'as synced'}: {rows}")
-    if scratch.fine(theirs) is False:
+    if options == scratch.project.runs[0] and scratch.fine(theirs) is False:
         scratch.tally.note(f"{title} {theirs}: the tool itself isn't content after its sync")
     if SAVE and not rows and scratch.tool.bound in DATA:
         save(scratch, version, ours)
@@ -394,7 +394,7 @@ def check_changes(scratch: Scratch, title: str) -> None:
         run(change, scratch.folder)
         rows = scratch.rows()
         scratch.tally.judge(rows == [expected], f"{title} {expected}: {rows}")
-        if (scratch.project.tool == "uv" or number < 4) and scratch.fine() is True:
+        if (scratch.project.tool == "uv" or number < 3) and scratch.fine() is True:
             scratch.tally.note(f"{title}: the tool is content with {expected}")
         shutil.rmtree(site)
         shutil.copytree(kept, site, symlinks=True)
