@@ -77,10 +77,23 @@ def excerpt(text: object) -> str:
     return shown if len(str(text)) <= 80 else shown + "..."
 
 
-class Shown:
-    """What is shown in a debugger as `<Version('1.0')>`."""
+class Value:
+    """What compares and hashes by its `key`, and is shown in a debugger as `<Version('1.0')>`."""
 
     __slots__ = ()
+    key: Any
+    _spellings: tuple[type, ...] = ()  # what else it compares with: its text
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, self._spellings):
+            try:
+                other = type(self)(str(other))  # type: ignore[call-arg]
+            except InvalidSpecifier:
+                return NotImplemented
+        return bool(self.key == other.key) if isinstance(other, type(self)) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({str(self)!r})>"
@@ -88,9 +101,10 @@ class Shown:
 
 def canonicalize_name(name: str) -> str:
     """Normalise a project, extra or group name (PEP 503)."""
-    if name.replace("-", "").isalnum() and "--" not in name and name == name.lower():
-        return name
-    return re.sub("[-_.]+", "-", name).lower()
+    name = name.lower().replace("_", "-").replace(".", "-")
+    while "--" in name:
+        name = name.replace("--", "-")
+    return name
 
 
 class InvalidVersion(EnvlockError, ValueError):  # noqa: N818
@@ -132,10 +146,10 @@ def _key_comparison(method: str) -> Callable[[Version, object], Any]:
     return comparison
 
 
-class Version(Shown):
+class Version(Value):
     """A PEP 440 version."""
 
-    __slots__ = ("dev", "epoch", "key", "local", "post", "pre", "release")
+    __slots__ = ("_key", "dev", "epoch", "local", "post", "pre", "release")
     epoch: int
     release: tuple[int, ...]
     pre: tuple[str, int] | None
@@ -145,6 +159,7 @@ class Version(Shown):
 
     def __init__(self, text: str) -> None:
         self.epoch, self.pre, self.post, self.dev, self.local = 0, None, None, None, None
+        self._key: tuple[Any, ...] = ()
         try:
             if len(text) > _NUMBER_DIGITS < max(map(len, re.findall(r"\d+", text)), default=0):
                 raise InvalidVersion
@@ -154,7 +169,6 @@ class Version(Shown):
                 self.release = tuple(map(int, text.split(".")))
         except (ValueError, TypeError, AttributeError):
             raise InvalidVersion(f"invalid version {excerpt(text)}") from None
-        self.key = self._sort_key()
 
     def _parse(self, text: str) -> None:
         """[v][epoch!]release[pre][post][dev][+local], with all spellings that PEP 440 normalises."""
@@ -175,29 +189,28 @@ class Version(Shown):
             segments = re.split("[-_.]", part("local").lower())
             self.local = ".".join(str(int(segment)) if segment.isdigit() else segment for segment in segments)
 
-    def _sort_key(self) -> tuple[Any, ...]:
+    @property
+    def key(self) -> tuple[Any, ...]:
         """(epoch, release without trailing zeros, pre, post, dev, local); the first five are the public version's."""
-        length = len(self.release)
-        while length and not self.release[length - 1]:
-            length -= 1
-        only_dev = self.dev is not None and self.post is None
-        return (
-            self.epoch,
-            self.release[:length],
-            self.pre or (_BEFORE_PRE if only_dev else _AFTER_PRE),
-            -1 if self.post is None else self.post,
-            _NO_DEV if self.dev is None else self.dev,
-            _local_key(self.local),
-        )
+        if not self._key:  # made when it is first asked for: most versions of a lock are compared as text
+            length = len(self.release)
+            while length and not self.release[length - 1]:
+                length -= 1
+            only_dev = self.dev is not None and self.post is None
+            self._key = (
+                self.epoch,
+                self.release[:length],
+                self.pre or (_BEFORE_PRE if only_dev else _AFTER_PRE),
+                -1 if self.post is None else self.post,
+                _NO_DEV if self.dev is None else self.dev,
+                _local_key(self.local),
+            )
+        return self._key
 
     __lt__ = _key_comparison("__lt__")
     __le__ = _key_comparison("__le__")
-    __eq__ = _key_comparison("__eq__")
     __ge__ = _key_comparison("__ge__")
     __gt__ = _key_comparison("__gt__")
-
-    def __hash__(self) -> int:
-        return hash(self.key)
 
     def __str__(self) -> str:
         return f"{self.public}+{self.local}" if self.local else self.public
@@ -291,10 +304,36 @@ _COMPARISONS: dict[str, Callable[[Version, Version], bool]] = {
 }
 
 
-class Specifier(Shown):
+class Clauses(Value):
+    """What a version satisfies or doesn't: one specifier or a set of them."""
+
+    __slots__ = ("_configured",)
+    _configured: bool | None
+    _specifiers: Sequence[Specifier]
+
+    def contains(self, version: Version | str, prereleases: bool | None = None) -> bool:
+        """Whether the version satisfies every clause; pre-releases do too, unless they are excluded explicitly.
+
+        PEP 440: they count where nothing else is there to choose, and one version leaves no choice.
+        """
+        final = (self._configured if prereleases is None else prereleases) is False
+        clauses = self._specifiers
+        if len(clauses) == 1 and clauses[0].is_pin_of(version) and not final:
+            return True  # most comparisons with a lock end here, nothing parsed
+        parsed = _as_version(version)
+        if final and parsed is not None and parsed.is_prerelease:
+            return False
+        return all(clause.admits(version, parsed) for clause in clauses)
+
+    def __contains__(self, version: Any) -> bool:
+        return self.contains(version)
+
+
+class Specifier(Clauses):
     """One PEP 440 clause, such as `>=1.0`."""
 
-    __slots__ = ("_configured", "_wanted", "_wildcard", "operator", "version")
+    __slots__ = ("_wanted", "_wildcard", "operator", "version")
+    _spellings = (str,)
 
     def __init__(self, text: str, prereleases: bool | None = None) -> None:
         clause = text.strip()
@@ -343,12 +382,9 @@ class Specifier(Shown):
         wanted = _as_version(self.version) if self._wanted is None else self._wanted
         return wanted.is_prerelease if wanted else None
 
-    def contains(self, version: Version | str, prereleases: bool | None = None) -> bool:
-        """Whether the version satisfies this; pre-releases do too, unless they are excluded explicitly."""
-        return _contains((self,), version, self._configured if prereleases is None else prereleases)
-
-    def __contains__(self, version: object) -> bool:
-        return _contains((self,), version, self._configured)
+    @property
+    def _specifiers(self) -> tuple[Specifier]:  # type: ignore[override]
+        return (self,)
 
     def is_pin_of(self, item: object) -> bool:
         """Whether this is `==` and the very text."""
@@ -365,22 +401,11 @@ class Specifier(Shown):
         return _COMPARISONS[self.operator](version, self._wanted)
 
     @property
-    def _identity(self) -> tuple[Any, ...]:
+    def key(self) -> tuple[Any, ...]:
         """`==1.0` is `==1.0.0`, but `~=1.0` isn't `~=1.0.0`."""
         if self._wanted is None or self._wildcard:
             return (self.operator, self.version)
         return (self.operator, self._wanted.key, len(self._wanted.release) if self.operator == "~=" else 0)
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, str):
-            try:
-                other = Specifier(other)
-            except InvalidSpecifier:
-                return NotImplemented
-        return self._identity == other._identity if isinstance(other, Specifier) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._identity)
 
     def __str__(self) -> str:
         return self.operator + self.version
@@ -394,20 +419,12 @@ def _specifier_hint(text: str) -> str:
     return f" (did you mean '{match[1][::-1] if len(match[1]) == 2 else '=='}{match[2]}'?)"
 
 
-def _contains(specifiers: Sequence[Specifier], item: object, prereleases: bool | None) -> bool:
-    """PEP 440: pre-releases count where nothing else is there to choose, and one version leaves no choice."""
-    if prereleases is not False and len(specifiers) == 1 and specifiers[0].is_pin_of(item):
-        return True  # most comparisons with a lock end here, nothing parsed
-    version = _as_version(item)
-    if prereleases is False and version is not None and version.is_prerelease:
-        return False
-    return all(specifier.admits(item, version) for specifier in specifiers)
-
-
-class SpecifierSet(Shown):
+class SpecifierSet(Clauses):
     """PEP 440 clauses that a version must satisfy all, such as `>=1.0,<2`; none admit any version."""
 
-    __slots__ = ("_configured", "_specifiers")
+    __slots__ = ("_specifiers",)
+    _specifiers: tuple[Specifier, ...]
+    _spellings = (str, Specifier)
 
     def __init__(self, text: str = "", prereleases: bool | None = None) -> None:
         self._specifiers = tuple([Specifier(part) for part in text.split(",") if part and not part.isspace()])
@@ -420,36 +437,21 @@ class SpecifierSet(Shown):
             return self._configured
         return any(specifier.prereleases for specifier in self._specifiers) or None
 
-    def contains(self, version: Version | str, prereleases: bool | None = None) -> bool:
-        """Whether the version satisfies every clause; pre-releases do too, unless they are excluded explicitly."""
-        return _contains(self._specifiers, version, self._configured if prereleases is None else prereleases)
-
-    def __contains__(self, version: object) -> bool:
-        return _contains(self._specifiers, version, self._configured)
-
     def __iter__(self) -> Iterator[Specifier]:
         return iter(self._specifiers)
 
     def __len__(self) -> int:
         return len(self._specifiers)
 
-    def _canonical(self) -> tuple[Specifier, ...]:
+    @property
+    def key(self) -> tuple[Specifier, ...]:
         """Sorted, each clause once."""
+        if len(self._specifiers) < 2:
+            return self._specifiers
         return tuple(dict.fromkeys(sorted(self._specifiers, key=str)))
 
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, (str, Specifier)):
-            try:
-                other = SpecifierSet(str(other))
-            except InvalidSpecifier:
-                return NotImplemented
-        return self._canonical() == other._canonical() if isinstance(other, SpecifierSet) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._canonical())
-
     def __str__(self) -> str:
-        return ",".join(map(str, self._canonical()))
+        return ",".join(map(str, self.key))
 
 
 # ======================================================================================================================
@@ -688,7 +690,7 @@ def _variable(name: str, variables: dict[str, Any]) -> Any:
     return value + "local" if name == "python_full_version" and value.endswith("+") else value
 
 
-class Marker(Shown):
+class Marker(Value):
     """A PEP 508 marker, such as `python_version >= "3.8" and os_name == "posix"`."""
 
     __slots__ = ("_parts",)
@@ -704,11 +706,9 @@ class Marker(Shown):
         """Whether the marker holds; variables that are not given are those of the running interpreter."""
         return _marker_holds(self._parts, {"extra": "", **(environment or {})})
 
-    def __eq__(self, other: object) -> bool:
-        return str(self) == str(other) if isinstance(other, Marker) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(str(self))
+    @property
+    def key(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         return _format_marker(self._parts)
@@ -754,7 +754,7 @@ def _found(rest: str) -> str:
     return f", found {excerpt(rest.strip())}" if rest.strip() else ""
 
 
-class Requirement(Shown):
+class Requirement(Value):
     """A PEP 508 requirement: `name[extras] specifiers; marker` or `name[extras] @ url ; marker`."""
 
     __slots__ = ("extras", "marker", "name", "specifier", "url")
@@ -797,15 +797,10 @@ class Requirement(Shown):
         after = excerpt(f"{self.name}{specifiers}")
         raise InvalidRequirement(f"expected {what} after {after}{_found(rest)}{_specifier_hint(rest)}")
 
-    def _identity(self) -> tuple[object, ...]:
+    @property
+    def key(self) -> tuple[object, ...]:
         extras = frozenset(map(canonicalize_name, self.extras))
         return canonicalize_name(self.name), extras, self.specifier, self.url, self.marker
-
-    def __eq__(self, other: object) -> bool:
-        return self._identity() == other._identity() if isinstance(other, Requirement) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._identity())
 
     def __str__(self) -> str:
         extras = f"[{','.join(sorted(self.extras))}]" if self.extras else ""
@@ -970,15 +965,7 @@ BYTE_ORDER_MARKS = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-PEP_263_COMMENT = rb"#.*?coding[:=][ \t]*([-\w.]+)"
-UNFIT_ENCODINGS = {
-    "idna",
-    "punycode",
-    "undefined",
-    "unicode_escape",
-    "raw_unicode_escape",
-}  # slow, or no text encodings
-
+PEP_263_COMMENT = rb"(?:.*\n)?#.*?coding[:=][ \t]*([-\w.]+)"  # on one of the first two lines
 
 # the time that TOML parsers take grows with the square of a key's parts
 LONG_KEY = r"(?:\.[ \t]{0,3}[\"'\w-]{1,40}[ \t]{0,3}){100}"
@@ -988,12 +975,13 @@ def decode(data: bytes) -> str:
     """The text of a bound file: by its byte order mark, its PEP 263 comment, else UTF-8."""
     if len(data) > SIZE_LIMIT:
         raise BoundError(f"larger than {SIZE_LIMIT >> 20} MB: no bound file")
-    mark, encoding = next((pair for pair in BYTE_ORDER_MARKS if data.startswith(pair[0])), (b"", ""))
-    if not mark:
-        comments = (re.match(PEP_263_COMMENT, line) for line in data[:1000].split(b"\n")[:2])
-        encoding = next((match[1].decode("ascii") for match in comments if match), "utf-8")
+    head = data[:1000]
+    mark, encoding = next((pair for pair in BYTE_ORDER_MARKS if head.startswith(pair[0])), (b"", "utf-8"))
+    comment = re.match(PEP_263_COMMENT, head) if b"coding" in head and not mark else None
+    if comment:
+        encoding = comment[1].decode()
     try:
-        if encoding.lower().replace("-", "_") in UNFIT_ENCODINGS:
+        if encoding.lower() in ("idna", "punycode"):  # their time grows with the square of the length
             raise LookupError  # noqa: TRY301
         text = data[len(mark) :].decode(encoding)
     except LookupError:
@@ -1116,31 +1104,24 @@ def get_table(table: Mapping[str, Any], key: str, place: str = "") -> dict[str, 
 
 def parse_requirement(text: str, place: str = "") -> Requirement:
     """PEP 508."""
-    try:
-        return Requirement(text)
-    except InvalidRequirement as error:
-        raise invalid(error, place) from None
+    return parsed(Requirement, text, place)
 
 
 def parse_specifier(text: str, place: str = "") -> SpecifierSet:
     """PEP 440."""
-    try:
-        return SpecifierSet(text)
-    except InvalidSpecifier as error:
-        raise invalid(error, place) from None
+    return parsed(SpecifierSet, text, place)
 
 
 def parse_marker(text: str, place: str = "") -> Marker:
     """PEP 508."""
+    return parsed(Marker, text, place)
+
+
+def parsed(kind: Callable[[str], T], text: str, place: str) -> T:
     try:
-        return Marker(text)
-    except InvalidMarker as error:
-        raise invalid(error, place) from None
-
-
-def invalid(error: ValueError, place: str) -> BoundError:
-    message = str(error).partition("\n")[0]
-    return BoundError(f"{place}: {message}" if place else message, place=place)
+        return kind(text)
+    except ValueError as error:
+        raise BoundError(f"{place}: {error}" if place else str(error), place=place) from None
 
 
 # -- selection: which extras and groups of a file count
@@ -1165,7 +1146,10 @@ URL_SCHEMES = (
     r"|svn\+(?:ssh|https?|svn|file)|bzr\+(?:https?|ssh|sftp|ftp|lp|file)):"
 )
 URL_PARTS = r"([a-z][a-z0-9+.-]*:(?://[^/?]*)?)([^?]*)(.*)"
-ARCHIVE_NAMES = r".*\.(whl|zip|tar|tgz|tbz|txz|tlz|tar\.(gz|bz2|xz|lz|lzma))"
+ARCHIVE_SUFFIXES = (
+    *(".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz"),
+    *(".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma"),
+)
 PROJECT_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 WHEEL_NAME = (
     r"([A-Z0-9](?:[\w.]*[A-Z0-9])?)-([^-]+)(?:-\d[^-]*)?"
@@ -1197,7 +1181,7 @@ def reference_from_path(
     path: str, editable: bool = False, subdirectory: str = "", hashes: frozenset[str] = frozenset()
 ) -> DirectReference:
     """An absolute path of a project's directory, or of an archive."""
-    archive = re.fullmatch(ARCHIVE_NAMES, path, re.IGNORECASE | re.DOTALL) and not os.path.isdir(path)
+    archive = path.lower().endswith(ARCHIVE_SUFFIXES) and not os.path.isdir(path)
     kind = "archive" if archive and not editable else "directory"
     return DirectReference(kind, url_of_path(path), "", "", "", editable, subdirectory, hashes)
 
@@ -1330,11 +1314,8 @@ def setup_name(text: str) -> str:
         return ""
     for call in calls:
         if getattr(call.func, "id", getattr(call.func, "attr", "")) == "setup":
-            values = [word.value for word in call.keywords if word.arg == "name"]
-            return next(
-                (value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str)),
-                "",
-            )
+            names = [getattr(word.value, "value", "") for word in call.keywords if word.arg == "name"]
+            return names[0] if names and isinstance(names[0], str) else ""
     return ""
 
 
@@ -1387,8 +1368,8 @@ def file_requirements(
             nested = options.get("--requirement") or options.get("--constraint")
             if text or "--editable" in options:
                 found = line_requirement(text, options, file)
-                if found:
-                    yield found._replace(constraint=file.constraint, file=file.path, line=number)
+                if found:  # made anew: _replace takes ten times as long
+                    yield BoundRequirement(*found[:6], file.constraint, file.path, number)
             elif nested:
                 yield from nested_requirements(nested[0], file, "--requirement" not in options, finished)
         except BoundError as error:
@@ -1426,49 +1407,34 @@ def nested_path(name: str, parent: RequirementsFile) -> str:
 
 
 def logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Numbered lines, joined, without comments, with variables expanded."""
-    return expand_variables(strip_comments(join_lines(enumerate(lines, 1))))
+    """Numbered lines, joined, without comments and blank lines, with variables expanded.
 
-
-def join_lines(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Join what a backslash at the end continues, under the first line's number; a comment line ends it."""
+    A backslash at the end continues a line, under the first one's number; a comment line ends that.
+    """
     first, parts = 0, []
-    for number, line in lines:
+    for number, line in enumerate((*lines, ""), 1):
         comment = "#" in line and line.lstrip().startswith("#")
         if line.endswith("\\") and not comment:
             first = first or number
             parts.append(line.strip("\\"))
             continue
-        if not first:
-            yield number, line
-            continue
         # a blank, so that what was a comment is still one after the join
-        yield first, "".join(parts) + (" " + line if comment else line)
-        first, parts = 0, []
-    if first:
-        yield first, "".join(parts)
-
-
-def strip_comments(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Drop comments and blank lines: `#` begins a comment at the line's start or after white space."""
-    for number, line in lines:
-        text, mark = line, line.find("#")
-        while mark > 0 and not line[mark - 1].isspace():
-            mark = line.find("#", mark + 1)
-        if mark >= 0:
-            text = line[:mark]
-        text = text.strip()
+        text = without_comment("".join((*parts, " " * comment, line)) if first else line).strip()
         if text:
-            yield number, text
+            yield first or number, with_variables(text)
+        first, parts = 0, []
 
 
-def expand_variables(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Replace `${NAME}`; an unset or empty variable stays as it is written."""
-    for number, line in lines:
-        if "${" in line and len(line) <= LINE_LIMIT:
-            yield number, re.sub(r"\$\{([A-Z0-9_]+)\}", lambda match: os.environ.get(match[1]) or match[0], line)
-        else:
-            yield number, line
+def without_comment(line: str) -> str:
+    """`#` begins a comment at the line's start or after white space."""
+    return re.split(r"(?<!\S)#", line, maxsplit=1)[0] if "#" in line else line
+
+
+def with_variables(line: str) -> str:
+    """`${NAME}` replaced; an unset or empty variable stays as it is written."""
+    if "${" not in line or len(line) > LINE_LIMIT:
+        return line
+    return re.sub(r"\$\{([A-Z0-9_]+)\}", lambda match: os.environ.get(match[1]) or match[0], line)
 
 
 def split_options(line: str) -> tuple[str, dict[str, list[str]]]:
@@ -1478,10 +1444,10 @@ def split_options(line: str) -> tuple[str, dict[str, list[str]]]:
     if line[0] != "-" and " -" not in line:
         return line, {}
     start = 0 if line[0] == "-" else line.index(" -")
-    text, marker = line[start:], ""
+    text, marker = line[start:].lstrip(), ""
     if text[:4] == "-e /" and " " in text[3:] and os.path.isdir(text[3:]):  # `pip freeze` doesn't quote
         return "", {"--editable": [text[3:]]}
-    if re.match(r"-e|--e", text):  # `-e PATH ; MARKER` is written and read by uv; pip passes over the marker
+    if text.startswith(("-e", "--e")):  # `-e PATH ; MARKER` is written and read by uv; pip passes over the marker
         text, _, marker = text.partition(" ;")
     options = parse_options(split_words(text))
     if marker:
@@ -1492,7 +1458,7 @@ def split_options(line: str) -> tuple[str, dict[str, list[str]]]:
 def split_words(text: str) -> list[str]:
     """Words as a POSIX shell splits them."""
     if not re.search(r"[\"'\\]", text):
-        return [word for word in re.split(r"[ \t\r\n]+", text) if word]
+        return text.split()
     import shlex
 
     try:
@@ -1584,7 +1550,7 @@ def location_of(text: str, file: RequirementsFile) -> str:
         return text
     name = without_extras(text)
     pathlike = "/" in text or os.sep in text or text.startswith(".")
-    archive = re.fullmatch(ARCHIVE_NAMES, name, re.IGNORECASE)
+    archive = name.lower().endswith(ARCHIVE_SUFFIXES)
     if not pathlike and not archive:
         return ""
     parse_requirement("name" + text[len(name) :])  # the extras
@@ -2427,9 +2393,6 @@ class AnyOf(SpecifierSet):
         """Whether the version satisfies one of the sets."""
         return any(specifier.contains(version, prereleases) for specifier in self.alternatives)
 
-    def __contains__(self, version: object) -> bool:
-        return any(version in specifier for specifier in self.alternatives)
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AnyOf) and self.alternatives == other.alternatives
 
@@ -2445,7 +2408,7 @@ def parse_constraint(text: str, place: str) -> SpecifierSet:
     try:
         return AnyOf(text) if "|" in text else SpecifierSet(poetry_clauses(text))
     except (InvalidSpecifier, InvalidVersion) as error:
-        raise invalid(error, place) from None
+        raise BoundError(f"{place}: {error}", place=place) from None
 
 
 def poetry_clauses(text: str) -> str:
@@ -3010,7 +2973,7 @@ FORMATS = (
 def format_of(path: str, text: str) -> Format:
     """By the file's name, else by its content."""
     name = os.path.basename(path)
-    for form in FORMATS:
+    for form in FORMATS[::-1]:  # no two share a name, and the last is the most frequent
         if re.fullmatch(form.names, name, re.IGNORECASE | re.DOTALL):
             return form
     for form in FORMATS:
