@@ -3192,7 +3192,10 @@ def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list
         return [this_interpreter(user_site)]
     import inspect
 
-    sources = [inspect.getsource(function) for function in (describe_interpreter, default_environment)]
+    try:
+        sources = [inspect.getsource(function) for function in (describe_interpreter, default_environment)]
+    except OSError:  # python3 - < envlock.py
+        raise InterpreterError("-e needs envlock as a file") from None
     wanted = "True" if user_site else 'not os.environ.get("PYTHONNOUSERSITE")'
     answer = f"json.dumps([describe_interpreter({wanted}, {bool(user_site)}), default_environment()])"
     code = "\n".join((*sources, "import json, os", f"print('\\n' {_ANSWER!r} + {answer})"))

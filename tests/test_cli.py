@@ -208,6 +208,11 @@ class StreamsTest(TestCase):
         done = run(["sh", "-c", 'exec "$@" >&-', "sh", *self.command])
         self.assertEqual((done.returncode, done.stderr), (3, ""))
 
+    def test_from_standard_input_it_can_ask_no_other_interpreter(self) -> None:
+        arguments = ["-e", str(self.environment.python), "validate", "-b", str(self.lock)]
+        with open(ENVLOCK, "rb") as source:
+            self.assertRefused(run([sys.executable, "-", *arguments], stdin=source), "-e needs envlock as a file")
+
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
     def test_a_full_disk_is_said(self) -> None:
         with open("/dev/full", "wb") as full:
