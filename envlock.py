@@ -2156,17 +2156,17 @@ class UvLock:
         markers = get_list(self.packages[index], "resolution-markers", str, f"package[{index}]")
         return not markers or any(self.judge.holds(text, place, self.active) for text in markers)
 
-    def names(self, index: int, key: str, metadata_key: str) -> frozenset[str]:
-        """The extras or groups of a package; one without dependencies stands in the metadata only."""
-        place = f"package[{index}]"
-        metadata = get_table(self.packages[index], "metadata", place).get(metadata_key, ())
-        return frozenset(map(str, [*get_table(self.packages[index], key, place), *metadata]))
-
     def extras(self, index: int) -> frozenset[str]:
-        return self.names(index, "optional-dependencies", "provides-extras")
+        """A package's extras; one without dependencies stands in the metadata alone."""
+        package, place = self.packages[index], f"package[{index}]"
+        listed = get_list(get_table(package, "metadata", place), "provides-extras", str, place + ".metadata")
+        return frozenset([*get_table(package, "optional-dependencies", place), *listed])
 
     def groups(self, index: int) -> frozenset[str]:
-        return self.names(index, "dev-dependencies", "requires-dev")
+        """A package's groups; one without dependencies stands in the metadata alone."""
+        package, place = self.packages[index], f"package[{index}]"
+        listed = get_table(get_table(package, "metadata", place), "requires-dev", place + ".metadata")
+        return frozenset([*get_table(package, "dev-dependencies", place), *listed])
 
 
 def uv_names(kind: str, package: str, names: Iterable[str]) -> frozenset[str]:

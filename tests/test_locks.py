@@ -176,7 +176,7 @@ class MalformedLocks(Scratch):
             form = envlock.format_of(str(path), text)
             loaded = form.load(text)
             data = loaded.data if isinstance(loaded, Lock) else loaded
-            for _ in range(15):
+            for _ in range(30):
                 twisted = copy.deepcopy(data)
                 table, key = dice.choice(list(members(twisted)))
                 table[key] = dice.choice([7, "", "x", [], {}, True, [7], ["x"], {"x": 1}, [{}], None])
