@@ -1115,7 +1115,11 @@ def parsed(kind: Callable[[str], T], text: str, place: str) -> T:
     try:
         return kind(text)
     except ValueError as error:
-        raise BoundError(f"{place}: {error}" if place else str(error), place=place) from None
+        raise invalid(error, place) from None
+
+
+def invalid(error: ValueError, place: str) -> BoundError:
+    return BoundError(f"{place}: {error}" if place else str(error), place=place)
 
 
 # -- selection: which extras and groups of a file count
