@@ -3337,7 +3337,8 @@ def _distribution(site: str, entry: str, record: str, linked: set[str]) -> Distr
 
 
 def _is_name(text: str) -> bool:
-    return bool(re.fullmatch(PROJECT_NAME, text))
+    letters = text.replace("-", "").replace("_", "").replace(".", "")
+    return letters.isalnum() and letters.isascii() and text[0].isalnum() and text[-1].isalnum()
 
 
 def _recorded_name_and_version(record: str) -> tuple[str, str]:
