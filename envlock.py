@@ -187,7 +187,7 @@ class Version(Value):
             self.dev = int(part("dev_number") or 0)
         if part("local"):
             segments = re.split("[-_.]", part("local").lower())
-            self.local = ".".join(str(int(segment)) if segment.isdigit() else segment for segment in segments)
+            self.local = ".".join([str(int(segment)) if segment.isdigit() else segment for segment in segments])
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -493,16 +493,10 @@ def default_environment() -> "dict[str, str]":  # noqa: UP037
 
 _VERSION_VARIABLES = frozenset({"implementation_version", "platform_release", "python_full_version", "python_version"})
 _SET_VARIABLES = frozenset({"dependency_groups", "extras"})  # PEP 751
-_OTHER_VARIABLES = frozenset(
+_VARIABLES = frozenset(
     {
-        "extra",
-        "implementation_name",
-        "os_name",
-        "platform_machine",
-        "platform_python_implementation",
-        "platform_system",
-        "platform_version",
-        "sys_platform",
+        *(*_VERSION_VARIABLES, *_SET_VARIABLES, "extra", "implementation_name", "os_name", "sys_platform"),
+        *("platform_machine", "platform_python_implementation", "platform_system", "platform_version"),
     }
 )
 # PEP 345's spellings, and the one of setuptools.
@@ -624,7 +618,7 @@ def _parse_operand(token: str) -> tuple[str, bool]:
     if token[:1] in ("'", '"') and token:
         return _unquote(token), False
     name = _VARIABLE_ALIASES.get(token, token)
-    if name in _OTHER_VARIABLES or name in _VERSION_VARIABLES or name in _SET_VARIABLES:
+    if name in _VARIABLES:
         return name, True
     raise _expected("a marker variable or a quoted text", token)
 
@@ -1121,7 +1115,11 @@ def parsed(kind: Callable[[str], T], text: str, place: str) -> T:
     try:
         return kind(text)
     except ValueError as error:
-        raise BoundError(f"{place}: {error}" if place else str(error), place=place) from None
+        raise invalid(error, place) from None
+
+
+def invalid(error: ValueError, place: str) -> BoundError:
+    return BoundError(f"{place}: {error}" if place else str(error), place=place)
 
 
 # -- selection: which extras and groups of a file count
@@ -1333,12 +1331,18 @@ VALUED_OPTIONS = (
     *("--no-binary", "--only-binary", "--all-releases", "--only-final", "--config-settings", "--global-option"),
     *("--requirement", "--constraint", "--editable", "--hash"),
 )
-SHORT_OPTIONS = dict(
-    zip(
-        ("-i", "-f", "-C", "-r", "-c", "-e"),
-        ("--index-url", "--find-links", "--config-settings", "--requirement", "--constraint", "--editable"),
-    )
-)
+SHORT_OPTIONS = {
+    "-i": "--index-url",
+    "-f": "--find-links",
+    "-C": "--config-settings",
+    "-r": "--requirement",
+    "-c": "--constraint",
+    "-e": "--editable",
+}
+VALUE_FORMS = {
+    "--hash": ("sha256:…, sha384:… or sha512:…", "sha(256|384|512):"),
+    "--config-settings": ("KEY=VALUE", "(?s).*="),
+}
 
 
 class RequirementsFile(NamedTuple):
@@ -1474,29 +1478,19 @@ def parse_options(words: list[str]) -> dict[str, list[str]]:
     for word in remaining:
         if word == "--":
             break
-        if not word.startswith("-") or word == "-":
+        if word[:1] != "-" or word == "-":
             continue
         name, value = split_option(word)
-        if name in FLAGS:
-            if value is not None:
-                raise BoundError(f"expected no value after {name}, found {value!r}")
-        elif value is None:
-            value = next(remaining, None)
-            if value is None:
-                raise BoundError(f"expected a value after {name}")
-        options.setdefault(name, []).append(checked_value(name, value or ""))
+        if name in FLAGS and value is not None:
+            raise BoundError(f"expected no value after {name}, found {value!r}")
+        if name not in FLAGS:
+            value = next(remaining, None) if value is None else value
+            expected, pattern = VALUE_FORMS.get(name, ("a value", ""))
+            if value is None or not re.match(pattern, value):
+                found = "" if value is None else f", found {value!r}"
+                raise BoundError(f"expected {expected} after {name}{found}")
+        options.setdefault(name, []).append(value or "")
     return options
-
-
-def checked_value(name: str, value: str) -> str:
-    """An option's value, if it has the form that the option asks for."""
-    if name == "--hash":
-        if not re.match(r"sha(256|384|512):", value):
-            raise BoundError(f"expected sha256:…, sha384:… or sha512:… after --hash, found {value!r}")
-        return value.lower()
-    if name == "--config-settings" and "=" not in value:
-        raise BoundError(f"expected KEY=VALUE after --config-settings, found {value!r}")
-    return value
 
 
 def split_option(word: str) -> tuple[str, str | None]:
@@ -1528,7 +1522,7 @@ def line_requirement(text: str, options: dict[str, list[str]], file: Requirement
         return None
     found = found if found.name else with_name(found, file)
     hashed = "--hash" in options and "--editable" not in options
-    return found._replace(hashes=frozenset(options["--hash"])) if hashed else found
+    return found._replace(hashes=frozenset(map(str.lower, options["--hash"]))) if hashed else found
 
 
 def is_url(text: str) -> bool:
@@ -3339,13 +3333,15 @@ def _distribution(site: str, entry: str, record: str, linked: set[str]) -> Distr
     name, version = (parts[0], parts[1]) if plain else ("", "")
     if not is_version(version) or not _is_name(name):
         name, version = _recorded_name_and_version(record)
-    develop = site if canonicalize_name(name) in linked and stem == entry[:-9] and len(parts) == 1 else ""
+    normal = canonicalize_name(name)
+    develop = site if normal in linked and stem == entry[:-9] and len(parts) == 1 else ""
     label = f"{name}-{version}" if name and version else stem
-    return Distribution(canonicalize_name(name), version, label, site, record, develop)
+    return Distribution(normal, version, label, site, record, develop)
 
 
 def _is_name(text: str) -> bool:
-    return bool(re.fullmatch(PROJECT_NAME, text))
+    letters = text.replace("-", "").replace("_", "").replace(".", "")
+    return letters.isalnum() and letters.isascii() and text[0].isalnum() and text[-1].isalnum()
 
 
 def _recorded_name_and_version(record: str) -> tuple[str, str]:
@@ -3517,12 +3513,11 @@ def _python_findings(interpreter: Interpreter, asked: list[BoundRequirement]) ->
 
 def _record_findings(records: list[Distribution], asked: list[BoundRequirement], permitted: bool) -> list[Finding]:
     """The findings for all records of one name: of several in one site directory, or one."""
-    requirement = _first(asked)
     if not records[0].name:
         return [_finding("Unreadable", one, None, f"no name or version in {one.record}") for one in records]
-    if any(not _same_version(one.version, records[0].version) for one in records):
+    if any(not _same_version(one.version, records[0].version) for one in records[1:]):
         detail = "this site directory holds records of " + " and ".join(one.version for one in records)
-        return [_finding("Duplicate", one, requirement, detail) for one in records]
+        return [_finding("Duplicate", one, _first(asked), detail) for one in records]
     if not asked:
         return [] if permitted else [_finding("Unrequired", records[0], None, "not in the bound")]
     sourced = any(one.reference for one in asked)
