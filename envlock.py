@@ -3716,6 +3716,12 @@ _LINES = "import marshal;'_envlock'in sys.modules or exec({boot!r})\n#exec({dama
 _BOOT = """\
 try:e=io.FileIO(sitedir+"/_envlock/%x"%sys.implementation.hexversion);exec(marshal.loads(e.read()))
 except:exec({recover})"""
+_RECOVER = """\
+try:d=open(fullname);exec(d.readlines()[1][1:])
+except:
+ try:os.write(2,b'envlock: error: the guard is gone\\n')
+ except OSError:0
+ {end}"""
 # Runs when that code is not there (an upgraded interpreter), is damaged, or has failed.
 _DAMAGED = """\
 for x in map(vars().get,'de'):x and x.close()
@@ -3806,10 +3812,37 @@ def recheck_start(base: str, message: str | None) -> None:
         message = kept_verdict(base)
     if message == "":
         return
-    module = sys.modules["_envlock"]
-    module.__file__ = base.rpartition("/")[0] + "/envlock.py"
+    path, known = sys.path[:], set(sys.modules)
+    sys.path[:] = library_path(path)
+    try:
+        run_whole(base, message)
+    finally:
+        sys.path[:] = path
+        for name in set(sys.modules) - known:  # else they would come before modules of these names in a user's folder
+            del sys.modules[name]
+
+
+def library_path(path: list[str]) -> list[str]:
+    """A path for imports of the standard library: without PYTHONPATH, which is in front of that."""
+    import os
+
+    asked = set()
+    for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        try:
+            asked.add(os.path.abspath(entry))
+        except OSError:  # a relative one, and the working directory is gone
+            asked.add(entry)
+    library = os.path.dirname(os.__file__)
+    return [entry for entry in path if entry == library or entry not in asked]
+
+
+def run_whole(base: str, message: str | None) -> None:
+    """Run the code of the whole of envlock.py, and step 3."""
+    import sys
     from marshal import loads
 
+    module = sys.modules["_envlock"]
+    module.__file__ = base.rpartition("/")[0] + "/envlock.py"
     with open(base + ".full", "rb") as file:
         exec(loads(file.read()), module.__dict__)  # noqa: S102
     module.finish_start(base, message)
@@ -3855,6 +3888,7 @@ def write_state(base: str, state: Any) -> None:
     import sys
     from _imp import source_hash
     from marshal import dumps
+    from time import time
 
     data = dumps(state)
     path = f"{base}.state{sys.flags.no_user_site}"
@@ -3868,8 +3902,9 @@ def write_state(base: str, state: Any) -> None:
         pass  # read-only, a full disk, or another start's sweep
     try:
         for name in os.listdir(folder):
-            if ".state" in name and name.endswith(".tmp"):
-                os.unlink(f"{folder}/{name}")
+            stray = f"{folder}/{name}"  # or another file that a site-install or a start is writing just now
+            if name.endswith(".tmp") and (".state" in name or os.stat(stray).st_mtime < time() - 60):
+                os.unlink(stray)
     except OSError:
         pass
 
@@ -3925,7 +3960,7 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
     data = [os.fsencode("\0".join(parts))]
     for path in files:
         try:
-            with open(path, "rb") as file:
+            with open(path if os.path.isfile(path) else "", "rb") as file:  # a named pipe would never end
                 data.append(file.read())
         except (OSError, ValueError) as error:
             data.append(type(error).__name__.encode())
@@ -3937,6 +3972,8 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
 _LEAN_FUNCTIONS: tuple[Any, ...] = (
     load_lean,
     recheck_start,
+    library_path,
+    run_whole,
     kept_verdict,
     read_state,
     write_state,
@@ -4012,6 +4049,8 @@ def finish_start(base: str, message: str | None) -> None:
             message = judge_start(base, configuration)
     except EnvlockError as error:
         message = f"envlock: error: {_printable(str(error))}\n"
+    except KeyboardInterrupt:
+        os._exit(130)
     except BaseException as error:  # one line, whatever happens
         message = f"envlock: error: the guard failed: {type(error).__name__}: {_printable(str(error))}\n"
     if message and not is_repair(own_command(), process_words(str(os.getppid()))):
@@ -4035,6 +4074,7 @@ def judge_start(base: str, configuration: GuardConfiguration) -> str:
     from time import time_ns
 
     began = time_ns()
+    refuse_streams(configuration.bounds)
     interpreter = this_interpreter()
     if os.path.dirname(os.path.dirname(base)) not in interpreter.sites:
         return ""
@@ -4046,6 +4086,14 @@ def judge_start(base: str, configuration: GuardConfiguration) -> str:
         message = f"Failed: envlock {__version__}: validate {bounds}\n{format_table(findings)}"
     save_verdict(base, interpreter, target.files, message, began)
     return message
+
+
+def refuse_streams(bounds: Iterable[str]) -> None:
+    """Raise for a bound that can't be read at every start: a URL, or what is no file (a pipe would never end)."""
+    for bound in bounds:
+        other = os.path.exists(bound) and not os.path.isfile(bound) and not os.path.isdir(bound)
+        if bound == "-" or "://" in bound or other:
+            raise EnvlockError(f"--bound {bound}: a guard needs a file, which it reads at every start")
 
 
 def save_verdict(base: str, interpreter: Interpreter, bound_files: list[str], message: str, began: int) -> None:
@@ -4074,10 +4122,10 @@ def watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
 
 # -- which starts pass: the tools that repair an environment, and children of a start that was judged
 
-_REPAIR_MODULES = {"pip", "ensurepip", "venv", "virtualenv", "piptools", "envlock"}
+_REPAIR_MODULES = {"pip", "ensurepip", "venv", "virtualenv", "piptools", "uv", "poetry", "pdm", "pipenv", "envlock"}
 _REPAIR_SCRIPTS = (
     r"pip|pip3|pip3\.\d+|__pip-runner__\.py|_in_process\.py|pip_compileall\.py|sysconfig_get_paths\.py|pip-sync"
-    r"|_py_info_collect\.py|envlock|envlock\.py"
+    r"|pip-compile|_py_info_collect\.py|virtualenv|poetry|pdm|pipenv|envlock|envlock\.py"
 )
 _WORKER_CODE = r"(import sys; )?from multiprocessing\.(spawn|resource_tracker|forkserver) import (spawn_main|main); ?"
 
@@ -4145,13 +4193,12 @@ def is_repair(command: Command, parent: Sequence[str]) -> bool:
         return bool(re.fullmatch(_REPAIR_SCRIPTS, name)) or "/pipenv/resolver/" in command.what
     if command.kind != "-c":
         return False
-    names = {os.path.basename(word) for word in parent[:2]}
-    if names & {"poetry", "pipenv", "pip-sync"}:
-        return True
-    if names & {"uv", "pdm"}:
-        return bool(sys.flags.isolated) or "run" not in parent
     starter = python_command(parent)
-    return starter.kind == "-m" and starter.what in {"ensurepip", "pip", "venv"}
+    names = {os.path.basename(word) for word in parent[:2]}
+    module = starter.what if starter.kind == "-m" else ""
+    if (names | {module}) & {"uv", "pdm"}:
+        return bool(sys.flags.isolated) or "run" not in parent
+    return bool(names & {"poetry", "pipenv", "pip-sync"}) or module in _REPAIR_MODULES
 
 
 # -- installing and uninstalling
@@ -4228,13 +4275,17 @@ class _locked:  # noqa: N801
         self.site = site
 
     def __enter__(self) -> None:
+        self.descriptor = -1
+        try:
+            import fcntl
+        except ImportError:  # Windows, where a directory can't be opened either
+            return
         self.descriptor = os.open(self.site, os.O_RDONLY)
-        import fcntl
-
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:
-        os.close(self.descriptor)
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
 
 
 def _start_up_files(configuration: GuardConfiguration, version: tuple[int, int, int]) -> dict[str, bytes]:
@@ -4242,7 +4293,7 @@ def _start_up_files(configuration: GuardConfiguration, version: tuple[int, int, 
     end = f"os._exit({configuration.code})" if configuration.code else "0"
     damaged = _DAMAGED.format(end=end)
     if version < (3, 18):
-        boot = _BOOT.format(recover='"d=open(fullname);exec(d.readlines()[1][1:])"')
+        boot = _BOOT.format(recover=repr(_RECOVER.format(end=end)))
         return {f"{_START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode("ascii")}
     module = _MODULE.format(boot=_BOOT.format(recover=repr(damaged)))
     texts = {f"{_GUARD_FOLDER}/__init__.py": module, f"{_START_STEM}.start": "_envlock:start\n"}
@@ -4267,7 +4318,9 @@ def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfig
 
 def _prove_guard(command: str, interpreter: Interpreter, site: str) -> None:
     """Start the interpreter, and see that the guard has run."""
-    probe = "import sys; print('\\n', '_envlock' in sys.modules, sys.flags.no_site)"
+    # There is no state yet, so that the start has run the whole; or there is one, by a start meanwhile.
+    ran = "m and (hasattr(m, 'finish_start') or not hasattr(m, '__file__'))"
+    probe = f"import sys; m = sys.modules.get('_envlock'); print('\\n', bool({ran}), sys.flags.no_site)"
     words = _run_target(command, ["-c", probe]).split()[-2:]
     if words[:1] == ["True"]:
         return
@@ -4317,6 +4370,9 @@ def _restore_guard(site: str, before: Mapping[str, bytes]) -> None:
     for name in now.keys() - before.keys():
         os.unlink(os.path.join(site, name))
     _write_files(site, {name: data for name, data in before.items() if now.get(name) != data})
+    folder = os.path.join(site, _GUARD_FOLDER)
+    if os.path.isdir(folder) and not os.listdir(folder):
+        os.rmdir(folder)
 
 
 def _write_files(site: str, files: Mapping[str, bytes]) -> None:
@@ -4691,9 +4747,7 @@ def _say(text: str, stream: TextIO | None) -> None:
 
 
 def _install_command(options: argparse.Namespace) -> int:
-    for bound in options.bound:
-        if bound == "-" or "://" in bound:
-            raise EnvlockError(f"--bound {bound}: a guard needs a file, which it reads at every start")
+    refuse_streams(options.bound)
     interpreters = _interpreters(options)
     guard = GuardConfiguration.for_bounds(options.bound, _selection(options), _policy(options))
     reports = []
@@ -4703,15 +4757,23 @@ def _install_command(options: argparse.Namespace) -> int:
     commands = [*map(find_executable, _exes(options))] or [""]
     for one, command in zip(interpreters, commands):
         install_guard(one, guard._replace(code=getattr(options, "code", 0)), command)
+        bounds = ", ".join(options.bound)
+        what = f"exit {options.code}" if options.mode == "exit" else "warn"
+        _note(options, f"{one.executable}: every start is checked against {bounds} ({what})")
     _print_tables(options, reports)
     return 0
 
 
 def _uninstall_command(options: argparse.Namespace) -> int:
     for one in _interpreters(options):
-        if not uninstall_guard(one) and not (options.quiet_before or options.quiet_after):
-            _say(f"envlock: {one.executable}: there is no guard to remove\n", sys.stderr)
+        found = uninstall_guard(one)
+        _note(options, f"{one.executable}: {'the guard is removed' if found else 'there is no guard to remove'}")
     return 0
+
+
+def _note(options: argparse.Namespace, text: str) -> None:
+    if not (options.quiet_before or options.quiet_after):
+        _say(f"envlock: {_printable(text)}\n", sys.stderr)
 
 
 _RUN: dict[str, Callable[[argparse.Namespace], int]] = {

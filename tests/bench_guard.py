@@ -29,7 +29,7 @@ class Guarded:
     def __init__(self, folder: Path, packages: int) -> None:
         self.made = Fabricated(folder, packages)
         self.start = [self.made.python, "-c", "pass"]
-        install = [sys.executable, str(ROOT / "envlock.py"), "-e", self.made.python, "site-install"]
+        install = [sys.executable, str(ROOT / "envlock.py"), "-e", self.made.python, "site-install", "-q"]
         subprocess.run([*install, "-b", self.made.lock, "exit"], check=True)
         self.site = next((folder / "lib").glob("*/site-packages"))
         self.file = self.site / "0-envlock.pth"

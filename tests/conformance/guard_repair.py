@@ -3,13 +3,17 @@ next start must be silent, and user code under `uv run` and its likes must still
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
@@ -24,20 +28,53 @@ requires-python = ">=3.8"
 dependencies = ["six==1.16.0"]
 [tool.poetry]
 package-mode = false
+[[tool.poetry.source]]
+name = "index"
+url = "INDEX"
 [tool.pdm]
 distribution = false
+"""
+PIPFILE = """\
+[[source]]
+name = "index"
+url = "INDEX"
+verify_ssl = true
+[packages]
+six = "==1.16.0"
 """
 SETUP = "from setuptools import setup\nsetup(name='made', version='1', py_modules=[])\n"
 
 
-def tool(name: str, requirement: str = "") -> str:
+TOOLS = {
+    "uv": "uv",
+    "poetry": "poetry",
+    "pdm": "pdm[locked]",
+    "pipenv": "pipenv",
+    "pip-sync": "pip-tools",
+    "virtualenv": "virtualenv",
+}
+AT_ONCE = 2
+# What pip-tools brings into the environment itself.
+IGNORED = "setuptools,wheel,pip-tools,click,build,packaging,pyproject_hooks,tomli,importlib-metadata,zipp"
+
+
+def tool(name: str) -> str:
     """The path of a tool's command, installed below the cache in an environment of its own."""
-    requirement = requirement or name
-    folder = CACHE / "repair" / requirement
-    if not (folder / "bin" / name).exists():
+    folder = CACHE / "repair" / TOOLS[name].partition("[")[0]
+    if not (folder / "installed").exists():
         venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "-q", requirement], check=True)
+        command = [folder / "bin" / "python", "-m", "pip", "install", "-q", TOOLS[name]]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        (folder / "installed").touch()
     return str(folder / "bin" / name)
+
+
+def tools() -> dict[str, str]:
+    """Every tool's command, by name; two runs with one cache wait for each other."""
+    (CACHE / "repair").mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "repair" / "lock", "w") as file, ThreadPoolExecutor(AT_ONCE) as pool:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return dict(zip(TOOLS, pool.map(tool, TOOLS)))
 
 
 class Project:
@@ -48,10 +85,11 @@ class Project:
         self.python = str(folder / ".venv" / "bin" / "python")
         self.settings = {**CLEAN, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "POETRY_VIRTUALENVS_IN_PROJECT": "true"}
         self.settings.update(PIPENV_VENV_IN_PROJECT="1", PDM_CHECK_UPDATE="0", PIPENV_YES="1")
+        self.settings["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
         for name, text in (
-            ("pyproject.toml", PYPROJECT),
+            ("pyproject.toml", PYPROJECT.replace("INDEX", index())),
             ("requirements.txt", "six==1.16.0\n"),
-            ("Pipfile", sources() + '[packages]\nsix = "==1.16.0"\n'),
+            ("Pipfile", PIPFILE.replace("INDEX", index())),
         ):
             (folder / name).write_text(text, encoding="utf-8")
         (folder / "made").mkdir()
@@ -69,92 +107,139 @@ class Project:
             timeout=300,
         )
 
-    def prepare(self, *commands: list[str]) -> None:
+    def prepare(self, with_pip: bool, commands: Sequence[list[str]]) -> None:
         """Make the environment, lock, guard and drift."""
-        steps = [[sys.executable, "-m", "venv", str(self.folder / ".venv")], *commands]
+        make = [sys.executable, "-m", "venv", *["--without-pip"] * (not with_pip), str(self.folder / ".venv")]
         guard = [sys.executable, str(ENVLOCK), "-e", self.python, "site-install", "-b", "requirements.txt"]
-        ignored = [
-            "--ignore",
-            "setuptools,wheel,pip-tools,click,build,packaging,pyproject_hooks,tomli,importlib-metadata,zipp",
-        ]
-        for step in (*steps, [*guard, *ignored, "exit"]):
+        for step in (make, *commands, [*guard, "--ignore", IGNORED, "exit"]):
             done = self.run(*step)
             assert done.returncode == 0, (step, done.stdout[-1000:], done.stderr[-1000:])
         assert self.start().returncode == 3
+
+    def site(self) -> Path:
+        return next((self.folder / ".venv").glob("lib/python3*/site-packages"))
 
     def start(self) -> subprocess.CompletedProcess[str]:
         return self.run(self.python, "-c", "pass")
 
 
-def sources() -> str:
-    """The Pipfile's section for the index that pip is set up with; pipenv has a default."""
-    command = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
-    url = os.environ.get("PIP_INDEX_URL") or subprocess.run(command, capture_output=True).stdout.decode().strip()
-    return f'[[source]]\nname = "index"\nurl = "{url}"\nverify_ssl = true\n' if url else ""
+def index() -> str:
+    """The address of the index that pip takes."""
+    told = subprocess.run([sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True)
+    code = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+    default = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    return os.environ.get("PIP_INDEX_URL") or (told.stdout or default.stdout).decode().strip()
 
 
-def cases() -> dict[str, tuple[list[list[str]], list[str], list[str]]]:
-    """Title: commands that prepare, the command that repairs, the one that runs user code (or none)."""
-    uv, poetry, pdm, pipenv = tool("uv"), tool("poetry"), tool("pdm"), tool("pipenv")
-    sync, code = tool("pip-sync", "pip-tools"), ["python", "-c", "print('ran')"]
-    inside = ".venv/bin/"
+class Case(NamedTuple):
+    """An environment, and the commands that repair it, each after it has drifted anew."""
+
+    title: str
+    prepare: Sequence[list[str]]  # before the guard
+    repairs: Sequence[list[str]]
+    user: Sequence[str] = ()  # what runs user code by the tool
+    with_pip: bool = False
+    installs: bool = True  # what is missing
+
+
+def cases() -> list[Case]:
+    inside, path, code = ".venv/bin/", tools(), ["python", "-c", "print('ran')"]
+    uv, poetry, pdm, pipenv = path["uv"], path["poetry"], path["pdm"], path["pipenv"]
+    python, pip = [inside + "python"], [inside + "pip"]
     install = ["install", "-q", "-r", "requirements.txt"]
-    return {
-        "pip, console script": ([], [inside + "pip", *install], []),
-        "pip, -m": ([], [inside + "python", "-m", "pip", *install], []),
-        "pip, glued -Im": ([], [inside + "python", "-Impip", *install], []),
-        "ensurepip": ([], [inside + "python", "-m", "ensurepip"], []),
-        "venv": ([], [inside + "python", "-m", "venv", "other"], []),
-        "pip, an sdist": ([], [inside + "pip", "install", "-q", "--no-deps", "--target", "t", "./made"], []),
-        "uv pip install": ([], [uv, "pip", "install", "-q", "-p", ".venv", "-r", "requirements.txt"], []),
-        "uv sync, cold cache": (
+    into = ["--python-executable", *python, "-q", "requirements.txt"]
+    return [  # the slowest first
+        Case(
+            "pip",
+            [],
+            [[*pip, *install], [*python, "-m", "pip", *install], [*python, "-Impip", *install]],
+            with_pip=True,
+        ),
+        Case(
+            "pip-sync",
+            [[*pip, "install", "-q", "pip-tools"]],
+            [[path["pip-sync"], *into], [inside + "pip-sync", "-q", "requirements.txt"]],
+            with_pip=True,
+        ),
+        Case("pip, an sdist", [], [[*pip, "install", "-q", "--target", "t", "./made"]], with_pip=True, installs=False),
+        Case("pipenv", [[pipenv, "lock"]], [[pipenv, "sync"]], [pipenv, "run", *code]),
+        Case("poetry", [[poetry, "lock", "-q"]], [[poetry, "install", "-q"]], [poetry, "run", *code]),
+        Case("pdm", [[pdm, "lock", "-q"]], [[pdm, "sync", "-q"]], [pdm, "run", *code]),
+        Case(
+            "no packages",
+            [],
+            [
+                [*python, "-m", "ensurepip"],
+                [*python, "-m", "venv", "other"],
+                [path["virtualenv"], "-q", "-p", *python, "another"],
+            ],
+            installs=False,
+        ),
+        Case(
+            "uv",
             [[uv, "lock", "-q"]],
-            [uv, "sync", "-q", "--cache-dir", "cold"],
+            [
+                [uv, "pip", "install", "-q", "-p", ".venv", "-r", "requirements.txt"],
+                [uv, "sync", "-q", "--cache-dir", "cold"],
+            ],
             [uv, "run", "--no-sync", *code],
         ),
-        "poetry install": ([[poetry, "lock", "-q"]], [poetry, "install", "-q"], [poetry, "run", *code]),
-        "pdm sync": ([[pdm, "lock", "-q"]], [pdm, "sync", "-q"], [pdm, "run", *code]),
-        "pipenv sync": ([[pipenv, "lock"]], [pipenv, "sync"], [pipenv, "run", *code]),
-        "pip-sync": ([], [sync, "-q", "--python-executable", inside + "python", "requirements.txt"], []),
-    }
+    ]
 
 
-def judge(project: Project, repair: list[str], user: list[str]) -> str:
-    """What went wrong, or ""."""
-    inode = (project.folder / ".venv").stat().st_ino
-    if user:
-        stopped = project.run(*user)
-        if "ran" in stopped.stdout or stopped.returncode == 0:
-            return f"user code ran: {stopped.stdout} {stopped.stderr}"
-    if (project.folder / ".venv").stat().st_ino != inode or project.start().returncode != 3:
-        return "the environment was made anew"
-    done = project.run(*repair)
-    if done.returncode:
-        return f"exit status {done.returncode}: {done.stdout[-600:]} {done.stderr[-600:]}"
-    if (project.folder / ".venv").stat().st_ino != inode:
-        return "the environment was made anew"
-    if "six" not in project.run(project.python, "-m", "pip", "freeze").stdout:
-        return ""  # this command installs nothing
+def check_user_code(project: Project, command: Sequence[str]) -> None:
+    stopped = project.run(*command)
+    assert "ran" not in stopped.stdout.splitlines(), f"user code ran: {stopped.stderr}"
+    assert "Failed: envlock" in stopped.stderr, f"not stopped by the guard: {stopped.stdout} {stopped.stderr}"
+    assert stopped.returncode, "no exit status"
+
+
+def check_repair(project: Project, case: Case, command: list[str]) -> None:
+    for path in project.site().glob("six*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert project.start().returncode == 3, "no drift"
+    done = project.run(*command)
+    assert done.returncode == 0, f"exit status {done.returncode}: {done.stdout[-600:]} {done.stderr[-600:]}"
     after = project.start()
-    return "" if (after.returncode, after.stderr) == (0, "") else f"not repaired: {after.stderr}"
+    assert (project.site() / "six-1.16.0.dist-info").exists() == case.installs, "six 1.16.0 is not installed"
+    assert not case.installs or (after.returncode, after.stderr) == (0, ""), f"not silent: {after.stderr}"
+
+
+def attempt(case: Case) -> list[str]:
+    """What went wrong in each command of a case, or ""."""
+    folder = Path(tempfile.mkdtemp(prefix="envlock-repair-"))
+    project, wrong = Project(folder), []
+    try:
+        project.prepare(case.with_pip, case.prepare)
+        made = os.stat(folder / ".venv").st_ino
+        for number, command in enumerate([list(case.user), *case.repairs]):
+            began, error = time.monotonic(), ""
+            try:
+                if number:
+                    check_repair(project, case, command)
+                elif command:
+                    check_user_code(project, command)
+                assert os.stat(folder / ".venv").st_ino == made, "the environment was made anew"
+            except (AssertionError, subprocess.SubprocessError) as caught:
+                error = str(caught)
+            if command:
+                wrong.append(error)
+                words = [os.path.basename(word) if word.startswith("/") else word for word in command]
+                title = f"{case.title}: {' '.join(words)}: {error or 'as it should'}"
+                print(f"  {title} ({time.monotonic() - began:.0f} s)", flush=True)
+    except (AssertionError, subprocess.SubprocessError) as error:
+        print(f"  {case.title}: {error}", flush=True)
+        wrong.append(str(error))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return wrong
 
 
 def main() -> int:
-    failures = 0
-    table = cases()
-    for title, (prepare, repair, user) in table.items():
-        folder = Path(tempfile.mkdtemp(prefix="envlock-repair-"))
-        try:
-            project = Project(folder)
-            project.prepare(*prepare)
-            wrong = judge(project, repair, user)
-        except (AssertionError, subprocess.SubprocessError) as error:
-            wrong = str(error)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        failures += bool(wrong)
-        print(f"  {title}: {wrong or 'repaired'}", flush=True)
-    print(f"guard_repair: {len(table)} comparisons, {failures} failures")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        wrong = [each for one in pool.map(attempt, cases()) for each in one]
+    failures = sum(map(bool, wrong))
+    print(f"guard_repair: {len(wrong)} comparisons, {failures} failures")
     return 1 if failures else 0
 
 
