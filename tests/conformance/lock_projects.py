@@ -508,7 +508,9 @@ gitpkg = {{git = "{GIT}", ref = "v1"}}
 lib-b = {{path = "./lib_b"}}
 ed-two = {{path = "./ed_two", editable = true}}
 whl-lib = {{file = "./dist/whl_lib-1.0-py3-none-any.whl"}}
-'''
+''',
+            **SOURCE_FILES,
+            "ed_two/": "ed-two 1.0",
         },
         [("", "")],
     ),
