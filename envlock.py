@@ -3659,8 +3659,12 @@ _UNSIZED_LIMIT = 8 << 30  # a file whose size its record doesn't tell is not rea
 
 _MODULE_FILE = r"([^\W\d]\w*)(\.pyc?|(\.[\w-]+)*\.(so|pyd))"
 # easy_install's own lines, besides paths.
-_EASY_INSTALL_LINE = (
-    r"(?!import\s)|import sys; (sys\.__plen = len\(sys\.path\)|new=sys\.path\[sys\.__plen:\]; del .*)\s*"
+_EASY_INSTALL_LINES = (
+    "import sys; sys.__plen = len(sys.path)",
+    (
+        "import sys; new=sys.path[sys.__plen:]; del sys.path[sys.__plen:]; p=getattr(sys,'__egginsert',0); "
+        "sys.path[p:p]=new; sys.__egginsert = p+len(new)"
+    ),
 )
 # A console script as pip, uv or conda write it: its imports, and a call of what it imports.
 _LAUNCHER = rb"""(?x)
@@ -3746,17 +3750,16 @@ def _file_finding(explain: str, distribution: Distribution | None, path: str, re
 def read_records(interpreter: Interpreter) -> Recorded:
     """Read what each distribution's record lists; shadowed distributions count, too."""
     recorded = Recorded([], {}, {}, {}, set(), set(), [], [])
-    roots = _roots(interpreter)
+    roots, seen = _roots(interpreter), set()
     for site, entries in site_directories(interpreter):
         for distribution in _distributions(site, entries, set()):
             rows = _record_rows(distribution)
-            before = len(recorded.claims)
             if rows is None:
                 _add_unlisted(recorded, distribution)
-            else:
-                _add_rows(recorded, distribution, rows, roots)
-            if rows is None or not any(len(row) > 1 and row[1] for row in rows) or before == len(recorded.claims):
+            hashes = _add_rows(recorded, distribution, rows or [], roots)
+            if not hashes and distribution.name not in seen:
                 recorded.unhashed.append(distribution.label)
+            seen.add(distribution.name)
     return recorded
 
 
@@ -3789,12 +3792,13 @@ def _read(path: str, limit: int) -> bytes | None:
 def _record_rows(distribution: Distribution) -> list[list[str]] | None:
     """The rows of RECORD (path, hash, size), or the paths of a legacy installed-files.txt; None if there is neither."""
     import csv
+    from io import StringIO
 
     data = _read(os.path.join(distribution.record, "RECORD"), _RECORD_LIMIT)
     if data is not None:
-        lines = data.replace(b"\0", b"").decode("utf-8-sig", "surrogateescape").splitlines(keepends=True)
+        text = data.replace(b"\0", b"").decode("utf-8-sig", "surrogateescape")
         try:
-            return [row for row in csv.reader(lines) if row and row[0]]
+            return [row for row in csv.reader(StringIO(text, newline="")) if row and row[0]]
         except csv.Error:
             return None
     data = _read(os.path.join(distribution.record, "installed-files.txt"), _RECORD_LIMIT)
@@ -3814,25 +3818,29 @@ def _add_unlisted(recorded: Recorded, distribution: Distribution) -> None:
     recorded.modules.update(os.path.join(site, module) for module in os.fsdecode(modules or b"").split())
 
 
-def _add_rows(recorded: Recorded, distribution: Distribution, rows: list[list[str]], roots: tuple[str, ...]) -> None:
+def _add_rows(recorded: Recorded, distribution: Distribution, rows: list[list[str]], roots: tuple[str, ...]) -> bool:
+    """Add what a record lists; returns whether it tells hashes that can be compared."""
     parent, folder = os.path.split(distribution.record)
-    site = os.path.realpath(parent)
+    site, hashes = os.path.realpath(parent), False
     recorded.records.append(os.path.join(site, folder, "RECORD"))
     uncertain = _repacked(distribution, site)
     for listed, *told in rows:
+        digest, size = (*told, "", "")[:2]
+        hashes = hashes or bool(digest and uncertain)
+        entry = path = f"{site}{os.sep}{listed}"
         if listed[0] in "./\\" or ".." in listed or "\\" in listed or ":" in listed:
-            path = _resolved(site, listed)
+            entry = path = _resolved(site, listed)
             if not path.startswith((*roots, site + os.sep)):
                 recorded.outside.append(path)
                 continue
-        else:
-            path = f"{site}{os.sep}{listed}"
-        recorded.owners.setdefault(_entry_of(path, site), distribution.name)
-        if listed.endswith("/"):
-            continue
-        digest, size = (*told, "", "")[:2]
-        if (digest or size) and not _may_change(listed, folder) and not re.search(uncertain, listed):
+            base = next((root for root in roots if root.endswith("-packages" + os.sep) and path.startswith(root)), "")
+            entry = base + path[len(base) :].partition(os.sep)[0] if base else path
+        elif "/" in listed:
+            entry = f"{site}{os.sep}{listed.partition('/')[0]}"
+        recorded.owners.setdefault(entry, distribution.name)
+        if not _may_change(listed, folder) and not re.search(uncertain, listed):
             recorded.claims.setdefault(path, []).append(Claim(distribution, digest, size))
+    return hashes
 
 
 def _resolved(site: str, listed: str) -> str:
@@ -3846,28 +3854,21 @@ def _resolved(site: str, listed: str) -> str:
         return os.path.join(folder, name)
 
 
-def _entry_of(path: str, site: str) -> str:
-    """The entry of a site directory that a file is or lies in; a file elsewhere is its own."""
-    if not path.startswith(site + os.sep):
-        return path
-    end = path.find(os.sep, len(site) + 1)
-    return path[:end] if end > 0 else path
-
-
 def _may_change(listed: str, folder: str) -> bool:
     """Whether a file may differ from its record without anybody's doing: bytecode, what installers write anew."""
-    if listed.endswith((".pyc", ".pyo")):
-        return "__pycache__" in listed
+    if listed.endswith((".pyc", ".pyo", "/")):
+        return listed[-1] == "/" or "__pycache__" in listed
     return listed.startswith(folder) and listed[len(folder) + 1 :] in _INSTALLER_FILES
 
 
 def _repacked(distribution: Distribution, site: str) -> str:
     """A pattern of the files that a packager changes after an installer has recorded them.
 
-    conda writes its prefix into any file, Debian moves scripts, others strip shared objects.
+    Debian strips shared objects and moves scripts (dpkg and debsums know better), conda writes its prefix into any
+    file, other systems strip.
     """
     installer = _read(os.path.join(distribution.record, "INSTALLER"), _CHUNK) or b""
-    if installer.strip() in (b"conda", b"debian", b"rpm"):
+    if re.match("/usr/lib/[^/]+/dist-packages$", site) or installer.strip() in (b"conda", b"rpm"):
         return ""
     return r"\.so\b" if os.path.isfile(os.path.join(os.path.dirname(site), "EXTERNALLY-MANAGED")) else r"(?!)"
 
@@ -3922,6 +3923,8 @@ def _examine(path: str, claims: list[Claim], interpreter: Interpreter, stop: Eve
     from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
     from stat import S_ISREG
 
+    if not any(claim.digest or claim.size for claim in claims):
+        return "Right", ""
     try:
         status = os.stat(path)
         if not S_ISREG(status.st_mode):
@@ -4055,14 +4058,14 @@ def _is_foreign_start(site: str, entry: str, interpreter: Interpreter, recorded:
     path = os.path.join(site, entry)
     if entry.endswith(".start"):
         return entry[0] != "."
-    if path not in start_up_files(site, [entry], interpreter):
+    if path not in start_up_files(site, [entry], interpreter) or os.path.isdir(path) or not os.path.exists(path):
         return False
     data = _read(path, _RECORD_LIMIT)
     if entry == "_virtualenv.pth":
-        return not _made_by_virtualenv(interpreter) or data != b"import _virtualenv"
+        return not _made_by_virtualenv(interpreter) or (data or b"").strip() != b"import _virtualenv"
     if entry in ("easy-install.pth", "setuptools.pth"):
-        lines = (data or b"import").decode("utf-8", "replace").splitlines()
-        return not all(re.match(_EASY_INSTALL_LINE, line) for line in lines)
+        lines = (b"import " if data is None else data).decode("utf-8", "replace").splitlines()
+        return any(re.match(r"import\s", line) and line.strip() not in _EASY_INSTALL_LINES for line in lines)
     names = recorded.unlisted.get(site, set()) | {"setuptools"}
     stem = re.sub(r"(-\d[^-]*)?(-py[\d.]+)?-nspkg\Z", "", entry[:-4])
     linked = os.path.isfile(os.path.join(site, stem + ".egg-link"))
@@ -4092,8 +4095,9 @@ def _is_foreign_module(site: str, entry: str, recorded: Recorded) -> bool:
 
 def _holds_module(folder: str) -> bool:
     """Whether a folder has a module somewhere: what has none can be imported, but to no effect."""
-    for _, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if name.isidentifier() and name != "__pycache__"]
+    for path, folders, files in os.walk(folder):
+        deep = path.count(os.sep) > 100  # some versions walk recursively
+        folders[:] = [name for name in folders if not deep and name.isidentifier() and name != "__pycache__"]
         if any(re.fullmatch(_MODULE_FILE, name) for name in files):
             return True
     return False
