@@ -3757,7 +3757,7 @@ def read_records(interpreter: Interpreter) -> Recorded:
             if rows is None:
                 _add_unlisted(recorded, distribution)
             hashes = _add_rows(recorded, distribution, rows or [], roots)
-            if not hashes and distribution.name not in seen:
+            if not hashes and distribution.name not in seen and site != interpreter.library:
                 recorded.unhashed.append(distribution.label)
             seen.add(distribution.name)
     return recorded
