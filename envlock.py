@@ -3655,6 +3655,7 @@ _GUARD_ENTRIES = ("_envlock", "0-envlock.pth", "0-envlock.start")
 _START_MODULES = ("sitecustomize", "usercustomize")
 _RECORD_LIMIT = 64 << 20  # bytes
 _CHUNK = 1 << 20
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _UNSIZED_LIMIT = 8 << 30  # a file whose size its record doesn't tell is not read beyond
 
 _MODULE_FILE = r"([^\W\d]\w*)(\.pyc?|(\.[\w-]+)*\.(so|pyd))"
@@ -3821,37 +3822,48 @@ def _add_unlisted(recorded: Recorded, distribution: Distribution) -> None:
 def _add_rows(recorded: Recorded, distribution: Distribution, rows: list[list[str]], roots: tuple[str, ...]) -> bool:
     """Add what a record lists; returns whether it tells hashes that can be compared."""
     parent, folder = os.path.split(distribution.record)
-    site, hashes = os.path.realpath(parent), False
+    site = os.path.realpath(parent)
     recorded.records.append(os.path.join(site, folder, "RECORD"))
     uncertain = _repacked(distribution, site)
-    for listed, *told in rows:
-        digest, size = (*told, "", "")[:2]
-        hashes = hashes or bool(digest and uncertain)
-        entry = path = f"{site}{os.sep}{listed}"
+    roots, hashes = (*roots, site + os.sep), False
+    places: dict[str, str] = {}
+    for row in rows:
+        listed, digest, size = row if len(row) == 3 else (*row, "", "")[:3]
+        hashes = hashes or bool(digest and uncertain != "")
+        path = f"{site}{os.sep}{listed}"
+        entry = path[: path.find("/", len(site) + 1)] if "/" in listed else path
         if listed[0] in "./\\" or ".." in listed or "\\" in listed or ":" in listed:
-            entry = path = _resolved(site, listed)
-            if not path.startswith((*roots, site + os.sep)):
+            path = _resolved(site, listed, places)
+            entry = _entry_of(path, roots)
+            if not entry:
                 recorded.outside.append(path)
                 continue
-            base = next((root for root in roots if root.endswith("-packages" + os.sep) and path.startswith(root)), "")
-            entry = base + path[len(base) :].partition(os.sep)[0] if base else path
-        elif "/" in listed:
-            entry = f"{site}{os.sep}{listed.partition('/')[0]}"
         recorded.owners.setdefault(entry, distribution.name)
-        if not _may_change(listed, folder) and not re.search(uncertain, listed):
+        if not _may_change(listed, folder) and (uncertain is None or not re.search(uncertain, listed)):
             recorded.claims.setdefault(path, []).append(Claim(distribution, digest, size))
     return hashes
 
 
-def _resolved(site: str, listed: str) -> str:
-    """The path that a record means, with the symbolic links of its folder resolved."""
+def _resolved(site: str, listed: str, places: dict[str, str]) -> str:
+    """The path that a record means, with the symbolic links of its folder resolved; `places` keeps the folders."""
     if "\\" in listed and os.sep == "/" and not os.path.lexists(os.path.join(site, listed)):
         listed = listed.replace("\\", "/")  # a wheel made on Windows
     folder, name = os.path.split(os.path.normpath(os.path.join(site, listed)))
-    try:
-        return os.path.join(os.path.realpath(folder), name)
-    except (OSError, ValueError):  # a NUL, on some versions a loop
-        return os.path.join(folder, name)
+    if folder not in places:
+        try:
+            places[folder] = os.path.realpath(folder)
+        except (OSError, ValueError):  # a NUL, on some versions a loop
+            places[folder] = folder
+    return os.path.join(places[folder], name)
+
+
+def _entry_of(path: str, roots: tuple[str, ...]) -> str:
+    """The entry of a site directory that a file lies in; itself if it lies elsewhere below the roots, else ""."""
+    for root in reversed(roots):  # site directories are last
+        if path.startswith(root):
+            inside = re.match(r".*[/\\](site|dist)-packages[/\\]\Z", root)
+            return root + path[len(root) :].partition(os.sep)[0] if inside else path
+    return ""
 
 
 def _may_change(listed: str, folder: str) -> bool:
@@ -3861,8 +3873,8 @@ def _may_change(listed: str, folder: str) -> bool:
     return listed.startswith(folder) and listed[len(folder) + 1 :] in _INSTALLER_FILES
 
 
-def _repacked(distribution: Distribution, site: str) -> str:
-    """A pattern of the files that a packager changes after an installer has recorded them.
+def _repacked(distribution: Distribution, site: str) -> str | None:
+    """A pattern of the files that a packager changes after an installer has recorded them; "" for all.
 
     Debian strips shared objects and moves scripts (dpkg and debsums know better), conda writes its prefix into any
     file, other systems strip.
@@ -3870,7 +3882,7 @@ def _repacked(distribution: Distribution, site: str) -> str:
     installer = _read(os.path.join(distribution.record, "INSTALLER"), _CHUNK) or b""
     if re.match("/usr/lib/[^/]+/dist-packages$", site) or installer.strip() in (b"conda", b"rpm"):
         return ""
-    return r"\.so\b" if os.path.isfile(os.path.join(os.path.dirname(site), "EXTERNALLY-MANAGED")) else r"(?!)"
+    return r"\.so\b" if os.path.isfile(os.path.join(os.path.dirname(site), "EXTERNALLY-MANAGED")) else None
 
 
 # -- files against what is recorded of them
@@ -3920,24 +3932,29 @@ def _number(size: str) -> int:
 
 def _examine(path: str, claims: list[Claim], interpreter: Interpreter, stop: Event) -> tuple[str, str]:
     """The verdict on one file, and a remark: "Right" where a record meets it, none where it can't be read."""
-    from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
-    from stat import S_ISREG
-
-    if not any(claim.digest or claim.size for claim in claims):
-        return "Right", ""
     try:
         status = os.stat(path)
-        if not S_ISREG(status.st_mode):
-            return "Modified", _link(path) or "not a regular file"
-        if any(_meets(path, status.st_size, claim, stop) for claim in claims):
-            return "Right", ""
+        if status.st_mode & 0o170000 != 0o100000:
+            vague = not any(claim.digest or claim.size for claim in claims)
+            return ("Right", "") if vague else ("Modified", _link(path) or "not a regular file")
+        for claim in claims:
+            if _meets(path, status.st_size, claim, stop):
+                return "Right", ""
         if any(_is_rewritten_script(path, claim, interpreter) for claim in claims):
             return "Right", ""
     except OSError as error:
-        return ("Deleted" if error.errno in (ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG) else ""), _link(path)
+        return _verdict_on_error(error, claims), _link(path)
     except UnicodeEncodeError:  # a locale that can't name the file
         return "", ""
     return "Modified", _link(path)
+
+
+def _verdict_on_error(error: OSError, claims: list[Claim]) -> str:
+    from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
+
+    if not any(claim.digest or claim.size for claim in claims):
+        return "Right"
+    return "Deleted" if error.errno in (ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG) else ""
 
 
 def _link(path: str) -> str:
@@ -3946,14 +3963,13 @@ def _link(path: str) -> str:
 
 def _meets(path: str, size: int, claim: Claim, stop: Event) -> bool:
     """Whether a file is as one record says; by its size where the record tells no hash that is known."""
-    recorded_size = _number(claim.size)
     digest = _hasher(claim)
     if digest is None:
-        return recorded_size in (-1, size)
+        return _number(claim.size) in (-1, size)
     # A wrong size beside a right hash does happen, but not in what is too large to be read for nothing.
-    if size > _CHUNK << 4 and size != recorded_size and (recorded_size >= 0 or size > _UNSIZED_LIMIT):
+    if size > _CHUNK << 4 and size != _number(claim.size) and (claim.size or size > _UNSIZED_LIMIT):
         return False
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    descriptor = os.open(path, _READ_FLAGS)
     try:
         while size > 0 and not stop.is_set():
             data = os.read(descriptor, min(size, _CHUNK))
@@ -3969,6 +3985,8 @@ def _hasher(claim: Claim) -> Any:
     import hashlib
 
     algorithm, _, told = claim.digest.partition("=")
+    if algorithm == "sha256" and told:
+        return hashlib.sha256()
     try:
         return hashlib.new(algorithm.lower()) if told and not algorithm.lower().startswith("shake") else None
     except ValueError:
@@ -3977,11 +3995,10 @@ def _hasher(claim: Claim) -> Any:
 
 def _is_digest(claim: Claim, digest: Any) -> bool:
     """Whether a hash is the recorded one: "urlsafe-base64-nopad" (PEP 376); some tools write other base64 or hex."""
-    from base64 import urlsafe_b64encode
+    from binascii import b2a_base64
 
-    told = claim.digest.partition("=")[2].rstrip("=")
-    encoded = urlsafe_b64encode(digest.digest()).decode().rstrip("=")
-    return told == encoded or told.replace("+", "-").replace("/", "_") == encoded or told.lower() == digest.hexdigest()
+    told = claim.digest.partition("=")[2].rstrip("=").replace("-", "+").replace("_", "/")
+    return told == b2a_base64(digest.digest()).decode().rstrip("=\n") or told.lower() == digest.hexdigest()
 
 
 def _is_rewritten_script(path: str, claim: Claim, interpreter: Interpreter) -> bool:
