@@ -32,6 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     import subprocess
+    from concurrent.futures import Future
     from threading import Event
     from typing import (
         Any,
@@ -3709,14 +3710,14 @@ def integrity_findings(
 
     Files in `unchanged` (paths as `recorded_files` gives them) are known to be right and aren't read.
     """
-    recorded = read_records(interpreter)
+    recorded = Recorded([], {}, {}, {}, set(), set(), [], [])
+    results = _examine_all(recorded, interpreter, unchanged, tell)
     findings: dict[str, list[Finding]] = {}
     for path, remark in sorted(_unrecorded(interpreter, recorded)):
         findings.setdefault("", []).append(_file_finding("Unrecorded", None, path, remark))
-    claims = {path: claims for path, claims in recorded.claims.items() if path not in unchanged}
-    results = _examine_all(claims, interpreter, tell)
     for path, explain, remark in sorted(results):
-        counted = [claim.distribution for claim in claims[path] if claim.distribution.name not in policy.ignore]
+        claimed = recorded.claims[path]
+        counted = [claim.distribution for claim in claimed if claim.distribution.name not in policy.ignore]
         if explain and counted:
             findings.setdefault(counted[0].name, []).append(_file_finding(explain, counted[0], path, remark))
     if tell:
@@ -3734,7 +3735,9 @@ def integrity_findings(
 
 def recorded_files(interpreter: Interpreter) -> list[str]:
     """Every file that `integrity_findings` rests on: the records, what they list, and start-up files."""
-    recorded = read_records(interpreter)
+    recorded = Recorded([], {}, {}, {}, set(), set(), [], [])
+    for _ in read_records(interpreter, recorded):
+        pass
     started = [path for path in recorded.owners if path.endswith((".pth", ".start"))]
     return list(dict.fromkeys((*recorded.records, *recorded.claims, *started)))
 
@@ -3748,20 +3751,20 @@ def _file_finding(explain: str, distribution: Distribution | None, path: str, re
 # -- what records list
 
 
-def read_records(interpreter: Interpreter) -> Recorded:
-    """Read what each distribution's record lists; shadowed distributions count, too."""
-    recorded = Recorded([], {}, {}, {}, set(), set(), [], [])
+def read_records(interpreter: Interpreter, recorded: Recorded) -> Iterator[list[str]]:
+    """Read what each distribution's record lists, and yield the paths first listed there; shadowed ones count, too."""
     roots, seen = _roots(interpreter), set()
     for site, entries in site_directories(interpreter):
         for distribution in _distributions(site, entries, set()):
             rows = _record_rows(distribution)
             if rows is None:
                 _add_unlisted(recorded, distribution)
-            hashes = _add_rows(recorded, distribution, rows or [], roots)
+            uncertain = _repacked(distribution)
+            yield _add_rows(recorded, distribution, rows or [], roots, uncertain)
+            hashes = uncertain != "" and any(len(row) > 1 and row[1] for row in rows or [])
             if not hashes and distribution.name not in seen and site != interpreter.library:
                 recorded.unhashed.append(distribution.label)
             seen.add(distribution.name)
-    return recorded
 
 
 def _roots(interpreter: Interpreter) -> tuple[str, ...]:
@@ -3819,17 +3822,17 @@ def _add_unlisted(recorded: Recorded, distribution: Distribution) -> None:
     recorded.modules.update(os.path.join(site, module) for module in os.fsdecode(modules or b"").split())
 
 
-def _add_rows(recorded: Recorded, distribution: Distribution, rows: list[list[str]], roots: tuple[str, ...]) -> bool:
-    """Add what a record lists; returns whether it tells hashes that can be compared."""
+def _add_rows(
+    recorded: Recorded, distribution: Distribution, rows: list[list[str]], roots: tuple[str, ...], uncertain: str | None
+) -> list[str]:
+    """Add what a record lists; returns the paths that no other record has listed before."""
     parent, folder = os.path.split(distribution.record)
     site = os.path.realpath(parent)
     recorded.records.append(os.path.join(site, folder, "RECORD"))
-    uncertain = _repacked(distribution, site)
-    roots, hashes = (*roots, site + os.sep), False
+    roots, fresh = (*roots, site + os.sep), []
     places: dict[str, str] = {}
     for row in rows:
         listed, digest, size = row if len(row) == 3 else (*row, "", "")[:3]
-        hashes = hashes or bool(digest and uncertain != "")
         path = f"{site}{os.sep}{listed}"
         entry = path[: path.find("/", len(site) + 1)] if "/" in listed else path
         if listed[0] in "./\\" or ".." in listed or "\\" in listed or ":" in listed:
@@ -3840,8 +3843,11 @@ def _add_rows(recorded: Recorded, distribution: Distribution, rows: list[list[st
                 continue
         recorded.owners.setdefault(entry, distribution.name)
         if not _may_change(listed, folder) and (uncertain is None or not re.search(uncertain, listed)):
-            recorded.claims.setdefault(path, []).append(Claim(distribution, digest, size))
-    return hashes
+            if path not in recorded.claims:
+                recorded.claims[path] = []
+                fresh.append(path)
+            recorded.claims[path].append(Claim(distribution, digest, size))
+    return fresh
 
 
 def _resolved(site: str, listed: str, places: dict[str, str]) -> str:
@@ -3873,12 +3879,13 @@ def _may_change(listed: str, folder: str) -> bool:
     return listed.startswith(folder) and listed[len(folder) + 1 :] in _INSTALLER_FILES
 
 
-def _repacked(distribution: Distribution, site: str) -> str | None:
+def _repacked(distribution: Distribution) -> str | None:
     """A pattern of the files that a packager changes after an installer has recorded them; "" for all.
 
     Debian strips shared objects and moves scripts (dpkg and debsums know better), conda writes its prefix into any
     file, other systems strip.
     """
+    site = os.path.realpath(os.path.dirname(distribution.record))
     installer = _read(os.path.join(distribution.record, "INSTALLER"), _CHUNK) or b""
     if re.match("/usr/lib/[^/]+/dist-packages$", site) or installer.strip() in (b"conda", b"rpm"):
         return ""
@@ -3889,41 +3896,64 @@ def _repacked(distribution: Distribution, site: str) -> str | None:
 
 
 def _examine_all(
-    claims: dict[str, list[Claim]], interpreter: Interpreter, tell: Tell | None
+    recorded: Recorded, interpreter: Interpreter, unchanged: Container[str], tell: Tell | None
 ) -> list[tuple[str, str, str]]:
-    """(path, verdict, remark) of each file that isn't as recorded, in no order; without a verdict: it can't be read."""
-    from concurrent.futures import ThreadPoolExecutor, wait
-    from threading import Event
-    from time import monotonic
+    """Read the records, and compare the files that they list meanwhile, in threads.
 
-    stop, began, shown = Event(), monotonic(), False
+    (path, verdict, remark) of each file that isn't as recorded, in no order; without a verdict: it can't be read.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Event
+
+    stop = Event()
     results: list[tuple[str, str, str]] = []
-    done: list[int] = []
-    paths = sorted(claims, key=lambda path: _number(claims[path][0].size), reverse=True)
-    count = len(paths) // 64 + 1
 
     def examine(batch: list[str]) -> None:
         for path in batch:
-            explain, remark = ("Right", "") if stop.is_set() else _examine(path, claims[path], interpreter, stop)
+            explain, remark = (
+                ("Right", "") if stop.is_set() else _examine(path, recorded.claims[path], interpreter, stop)
+            )
             if explain != "Right":
                 results.append((path, explain, remark))
-        done.append(len(batch))
 
+    interval, batches = sys.getswitchinterval(), []
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
-        # Each batch takes its share of the large files.
-        futures = [pool.submit(examine, paths[index::count]) for index in range(count)]
         try:
-            for future in futures:
-                while wait((future,), 0.2).not_done:
-                    if tell and monotonic() - began > 1:
-                        shown = True
-                        tell(f"{sum(done)} of {len(paths)} files compared", True)
-                future.result()
+            sys.setswitchinterval(interval / 20)  # or reading records would keep the threads waiting
+            for paths in read_records(interpreter, recorded):
+                fresh = [path for path in paths if path not in unchanged]
+                count = len(fresh) // 64 + 1
+                batches += [(pool.submit(examine, fresh[at::count]), len(fresh[at::count])) for at in range(count)]
+            sys.setswitchinterval(interval)
+            _await(batches, tell)
         finally:
+            sys.setswitchinterval(interval)
             stop.set()
-            if tell and shown:
-                tell("", True)
+    # A record read later may list the same file.
+    again = [path for path, _, _ in results if len(recorded.claims[path]) > 1]
+    results = [result for result in results if len(recorded.claims[result[0]]) == 1]
+    stop.clear()
+    examine(again)
     return results
+
+
+def _await(batches: list[tuple[Future[None], int]], tell: Tell | None) -> None:
+    """Wait for batches of files; after a second, tell how far they are."""
+    from concurrent.futures import wait
+    from time import monotonic
+
+    began, shown = monotonic(), False
+    try:
+        for future, _ in batches:
+            while wait((future,), 0.2).not_done:
+                if tell and monotonic() - began > 1:
+                    done, total = sum(size for one, size in batches if one.done()), sum(size for _, size in batches)
+                    tell(f"{done} of {total} files compared", True)
+                    shown = True
+            future.result()
+    finally:
+        if tell and shown:
+            tell("", True)
 
 
 def _number(size: str) -> int:

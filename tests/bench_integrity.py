@@ -68,7 +68,7 @@ def run(command: list[str]) -> tuple[float, float]:
 def main() -> int:
     python = environment()
     interpreter = envlock.ask_interpreters([python])[0]
-    files = [path for path in envlock.read_records(interpreter).claims if os.path.isfile(path)]
+    files = list(filter(os.path.isfile, envlock.recorded_files(interpreter)))
     size = sum(map(os.path.getsize, files)) / 1e6
     with tempfile.TemporaryDirectory() as folder:
         names, bound = Path(folder, "names"), Path(folder, "requirements.txt")
