@@ -202,7 +202,7 @@ def tools_folder() -> Path:
     if not (folder / "bin" / "pdm").exists():
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        tools = ["uv", "virtualenv", "poetry", "pdm"]
+        tools = ["uv", "virtualenv", "poetry", "pdm", "hishel<2"]  # pdm 2.29 fails with hishel 2
         subprocess.run([str(folder / "bin" / "python"), "-m", "pip", "install", "-q", *tools], check=True)
     return folder / "bin"
 
