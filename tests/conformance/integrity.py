@@ -177,32 +177,29 @@ def with_virtualenv(title: str, python: str, folder: Path, tools: Path) -> Envir
     return made
 
 
-def with_poetry_and_pdm(folder: Path, tools: Path) -> list[Environment]:
-    made = []
-    for tool, table in (("poetry", '[tool.poetry]\npackages = [{ include = "app" }]\n'), ("pdm", "")):
-        project = folder / tool
-        (project / "app").mkdir(parents=True)
-        (project / "app" / "__init__.py").write_text("def main():\n    pass\n")
-        backend = ("poetry.core.masonry.api", "poetry-core") if tool == "poetry" else ("pdm.backend", "pdm-backend")
-        text = PROJECT.format("app", *backend).replace(">=3.8", ">=3.9") + table
-        (project / "pyproject.toml").write_text(text)
-        environment = Environment(tool, project / ".venv")
-        environment.run(sys.executable, "-m", "venv", environment.folder)
-        environment.run(tools / tool, "install", "-q", cwd=project)
-        environment.expect("installed", [])
-        environment.pip("idna")
-        environment.damage()
-        made.append(environment)
+def with_poetry(folder: Path, tools: Path) -> Environment:
+    """Poetry installs the project itself by its own means."""
+    project = folder / "poetry"
+    (project / "app").mkdir(parents=True)
+    (project / "app" / "__init__.py").write_text("def main():\n    pass\n")
+    text = PROJECT.format("app", "poetry.core.masonry.api", "poetry-core").replace(">=3.8", ">=3.9")
+    (project / "pyproject.toml").write_text(f'{text}[tool.poetry]\npackages = [{{ include = "app" }}]\n')
+    made = Environment("poetry", project / ".venv")
+    made.run(sys.executable, "-m", "venv", made.folder)
+    made.run(tools / "poetry", "install", "-q", cwd=project)
+    made.expect("installed", [])
+    made.pip("idna")
+    made.damage()
     return made
 
 
 def tools_folder() -> Path:
-    """uv, virtualenv, poetry and pdm, installed below the cache."""
+    """uv, virtualenv and poetry, installed below the cache."""
     folder = CACHE / "integrity-tools"
-    if not (folder / "bin" / "pdm").exists():
+    if not (folder / "bin" / "poetry").exists():
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        tools = ["uv", "virtualenv", "poetry", "pdm", "hishel<2"]  # pdm 2.29 fails with hishel 2
+        tools = ["uv", "virtualenv", "poetry"]
         subprocess.run([str(folder / "bin" / "python"), "-m", "pip", "install", "-q", *tools], check=True)
     return folder / "bin"
 
@@ -225,11 +222,10 @@ def main() -> int:
             for (title, python), mode in zip(found[1:], ("copy", "hardlink", "symlink")):
                 place = folder / title.replace(" ", "-")
                 jobs.append(pool.submit(with_uv, title, python, place, str(tools / "uv"), mode))
-            jobs.append(pool.submit(with_poetry_and_pdm, folder, tools))
+            jobs.append(pool.submit(with_poetry, folder, tools))
         for job in jobs:
             try:
-                result = job.result()
-                done += result if isinstance(result, list) else [result]
+                done.append(job.result())
             except Exception as error:  # a tool that fails is a failure, not an end
                 failures.append(f"{type(error).__name__}: {error}")
     finally:
