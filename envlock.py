@@ -12,12 +12,13 @@ The rooms, in the order in which the data flows; each has its file in tests/:
     Bound files                  from the text of a bound file to the requirements that stand in it
     Interpreters                 an interpreter, its site directories and the distributions in them
     Validation                   (distributions, requirements, policy) to findings
+    Integrity                    installed files against what the records say of them
     Reports                      findings to text
     Guard                        what every start of a guarded interpreter runs, and how it gets there
     Command line                 arguments, exit status
 
-Between rooms, a name is defined above its use; `main` is last. Only Interpreters, Guard and Command line touch the
-world, and Bound files where one file names another. What not every run needs is imported where it is used.
+Between rooms, a name is defined above its use; `main` is last. Only Interpreters, Integrity, Guard and Command line
+touch the world, and Bound files where one file names another. What not every run needs is imported where it is used.
 """
 
 from __future__ import annotations
@@ -31,10 +32,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     import subprocess
-    from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, NoReturn, Sequence, TextIO, TypeVar
+    from concurrent.futures import Future
+    from threading import Event
+    from typing import (
+        Any,
+        Callable,
+        Container,
+        Iterable,
+        Iterator,
+        Mapping,
+        NamedTuple,
+        NoReturn,
+        Sequence,
+        TextIO,
+        TypeVar,
+    )
 
     T = TypeVar("T")
     Named = TypeVar("Named", "BoundRequirement", "Distribution")
+    Tell = Callable[[str, bool], object]  # takes a note, and whether it is only progress, which the next overwrites
     Entry = tuple[str, str]  # where a requirement stands (`project.dependencies[0]`), and its text
 else:
 
@@ -3428,17 +3444,18 @@ class Policy(NamedTuple):
     subset: bool = False  # locked packages may be absent
     superset: bool = False  # further packages may be present
     ignore: frozenset[str] = frozenset()  # normalised names
+    integrity: bool = False  # installed files are compared with what is recorded of them
 
 
 class Finding(NamedTuple):
     """One difference between an environment and its bound."""
 
-    explain: str  # Unrequired, Missing, Misdefined, Duplicate, Unreadable
+    explain: str  # Unrequired, Missing, Misdefined, Duplicate, Unreadable; Modified, Deleted, Unrecorded
     package: str = ""  # NAME-VERSION as recorded; empty if it isn't installed
     dependency: str = ""  # the bound's requirement; empty if there is none
     sites: tuple[str, ...] = ()
     executable: str = ""
-    detail: str = ""  # one sentence that says what differs
+    detail: str = ""  # one sentence that says what differs; the path of a file that does
     file: str = ""  # where the bound's requirement stands
     line: int = 0
 
@@ -3460,18 +3477,19 @@ def validate(
     return check(interpreter, read_bounds(paths, target), policy)
 
 
-def check(interpreter: Interpreter, bound: Bound, policy: Policy) -> list[Finding]:
+def check(interpreter: Interpreter, bound: Bound, policy: Policy, tell: Tell | None = None) -> list[Finding]:
     """The findings for one interpreter: installed distributions by name, then what is missing by name."""
+    files = integrity_findings(interpreter, policy, tell) if policy.integrity else {}
     required = _by_name(bound.requirements, policy)
     # Constraints "only control which version of a requirement is installed, not whether it is installed" (pip).
     required = {name: asked for name, asked in required.items() if not all(one.constraint for one in asked)}
     exempt = _NEVER_UNREQUIRED if interpreter.version >= (3, 12) else _NEVER_UNREQUIRED_BEFORE_3_12
-    findings = _python_findings(interpreter, required.pop("python", []))
+    findings = _python_findings(interpreter, required.pop("python", [])) + files.pop("", [])
     for name, records in _by_name(scan(interpreter), policy).items():
         asked = required.pop(name, [])
         bundled = records[0].site == interpreter.library
         permitted = bundled or policy.superset or name in exempt or name in bound.permitted
-        findings += _record_findings(records, asked, permitted)
+        findings += _record_findings(records, asked, permitted) + files.get(name, [])
     if not policy.subset:
         findings += [_finding("Missing", None, _first(required[name]), "not installed") for name in sorted(required)]
     return [finding._replace(executable=interpreter.executable) for finding in findings]
@@ -3620,11 +3638,537 @@ def _comparable_url(url: str) -> str:
 
 
 # ======================================================================================================================
+# Integrity
+# ======================================================================================================================
+
+# Which files an installer may write anew after it has recorded them, in a record's own folder.
+_INSTALLER_FILES = (
+    "INSTALLER",
+    "REQUESTED",
+    "direct_url.json",
+    "uv_cache.json",
+    "uv_build.json",
+    "RECORD",
+    "RECORD.jws",
+)
+# The guard's own, and the folder that no import looks into.
+_GUARD_ENTRIES = ("_envlock", "0-envlock.pth", "0-envlock.start")
+_START_MODULES = ("sitecustomize", "usercustomize")
+_RECORD_LIMIT = 64 << 20  # bytes
+_CHUNK = 1 << 20
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+_UNSIZED_LIMIT = 8 << 30  # a file whose size its record doesn't tell is not read beyond
+
+_MODULE_FILE = r"([^\W\d]\w*)(\.pyc?|(\.[\w-]+)*\.(so|pyd))"
+# easy_install's own lines, besides paths.
+_EASY_INSTALL_LINES = (
+    "import sys; sys.__plen = len(sys.path)",
+    (
+        "import sys; new=sys.path[sys.__plen:]; del sys.path[sys.__plen:]; p=getattr(sys,'__egginsert',0); "
+        "sys.path[p:p]=new; sys.__egginsert = p+len(new)"
+    ),
+)
+# A console script as pip, uv or conda write it: its imports, and a call of what it imports.
+_LAUNCHER = rb"""(?x)
+    (?: \#.*\n | \s | import\ (?:re|sys)\n )* from\ ([\w.]+)\ import\ (\w+)\s+
+    (?: if\ __name__\ ==\ ['"]__main__['"]:\s+ )?
+    (?: (?:el)?if\ sys\.argv\[0\]\.endswith\(['"][\w.-]+['"]\):\s+ | sys\.argv\[0\]\ =\ (?: sys\.argv\[0\]\[:-\d+\]
+      | sys\.argv\[0\]\.removesuffix\(['"]\.exe['"]\) | re\.sub\(r?['"][^'"\n]*['"],\ ?['"]{2},\ ?sys\.argv\[0\]\)
+      )\s+ )*
+    (?:sys\.exit|raise\ SystemExit)\( ([\w.]+) \(\)\)\s*"""
+# A script's first line, and what stands for one too long or with blanks. Group: it finds its Python by itself.
+_SHEBANG = rb"#!(?:/bin/sh\n'''exec' (\"\$\(dirname)?.*\n' '''\n|((?:/usr/bin/env )?python)?.*\n)"
+
+FILE_VERDICTS = ("Modified", "Deleted", "Unrecorded")
+
+
+class Claim(NamedTuple):
+    """What a record says of one file."""
+
+    distribution: Distribution
+    digest: str  # "sha256=…"; empty if the record doesn't tell it
+    size: str
+
+
+class Recorded(NamedTuple):
+    """What the records of an environment say of files. Paths are absolute, their folders resolved."""
+
+    records: list[str]
+    claims: dict[str, list[Claim]]  # what can be compared; several records may list one file
+    owners: dict[str, str]  # the entries of site directories that records list, and a name of a package that does
+    unlisted: dict[str, set[str]]  # by site directory: names of packages that don't list their files
+    modules: set[str]  # the modules of those, as paths without a suffix
+    opaque: set[str]  # the site directories where one of those doesn't tell its modules either
+    unhashed: list[str]  # labels
+    outside: list[str]  # recorded paths that no installation of the package could have written
+
+
+def integrity_findings(
+    interpreter: Interpreter, policy: Policy, tell: Tell | None = None, unchanged: Container[str] = ()
+) -> dict[str, list[Finding]]:
+    """What about installed files isn't as recorded, by normalised name; "" has the files of no package.
+
+    Files in `unchanged` (paths as `recorded_files` gives them) are known to be right and aren't read.
+    """
+    recorded = Recorded([], {}, {}, {}, set(), set(), [], [])
+    results = _examine_all(recorded, interpreter, unchanged, tell)
+    findings: dict[str, list[Finding]] = {}
+    for path, remark in sorted(_unrecorded(interpreter, recorded)):
+        findings.setdefault("", []).append(_file_finding("Unrecorded", None, path, remark))
+    for path, explain, remark in sorted(results):
+        claimed = recorded.claims[path]
+        counted = [claim.distribution for claim in claimed if claim.distribution.name not in policy.ignore]
+        if explain and counted:
+            findings.setdefault(counted[0].name, []).append(_file_finding(explain, counted[0], path, remark))
+    if tell:
+        unread = [path for path, explain, _ in results if not explain]
+        for what, names in (
+            ("packages without hashes in their records, not compared", recorded.unhashed),
+            ("recorded files outside of the environment, not read", recorded.outside),
+            ("recorded files that cannot be read", unread),
+        ):
+            shown = ", ".join(names[:5]) + ", ..." * (len(names) > 5)
+            if names:
+                tell(f"{len(names)} {what}: {shown}", False)
+    return findings
+
+
+def recorded_files(interpreter: Interpreter) -> list[str]:
+    """Every file that `integrity_findings` rests on: the records, what they list, and start-up files."""
+    recorded = Recorded([], {}, {}, {}, set(), set(), [], [])
+    for _ in read_records(interpreter, recorded):
+        pass
+    started = [path for path in recorded.owners if path.endswith((".pth", ".start"))]
+    return list(dict.fromkeys((*recorded.records, *recorded.claims, *started)))
+
+
+def _file_finding(explain: str, distribution: Distribution | None, path: str, remark: str) -> Finding:
+    site = distribution.site if distribution else os.path.dirname(path)
+    detail = f"{path} ({remark})" if remark else path
+    return Finding(explain, distribution.label if distribution else "", sites=(site,), detail=detail)
+
+
+# -- what records list
+
+
+def read_records(interpreter: Interpreter, recorded: Recorded) -> Iterator[list[str]]:
+    """Read what each distribution's record lists, and yield the paths first listed there; shadowed ones count, too."""
+    roots, seen = _roots(interpreter), set()
+    for site, entries in site_directories(interpreter):
+        for distribution in _distributions(site, entries, set()):
+            rows = _record_rows(distribution)
+            if rows is None:
+                _add_unlisted(recorded, distribution)
+            uncertain = _repacked(distribution)
+            yield _add_rows(recorded, distribution, rows or [], roots, uncertain)
+            hashes = uncertain != "" and any(len(row) > 1 and row[1] for row in rows or [])
+            if not hashes and distribution.name not in seen and site != interpreter.library:
+                recorded.unhashed.append(distribution.label)
+            seen.add(distribution.name)
+
+
+def _roots(interpreter: Interpreter) -> tuple[str, ...]:
+    """The folders that packages are installed below: scripts and data go to the one that site-packages is part of."""
+    sites = [os.path.realpath(site) for site in interpreter.sites]
+    folders = [os.path.realpath(interpreter.prefix), *map(_installation, sites), *sites]
+    return tuple(dict.fromkeys(folder.rstrip(os.sep) + os.sep for folder in folders))
+
+
+def _installation(site: str) -> str:
+    """The folder that holds lib/python3.13/site-packages and bin, or their like."""
+    return re.sub(r"(?i)[/\\](lib(64)?[/\\]((python|pypy)[\w.]*[/\\])?)?(site|dist)-packages\Z", "", site)
+
+
+def _read(path: str, limit: int) -> bytes | None:
+    """The bytes of a regular file; None for anything else, and for what is larger."""
+    from stat import S_ISREG
+
+    try:
+        status = os.stat(path)
+        if not S_ISREG(status.st_mode) or status.st_size > limit:
+            return None
+        with open(path, "rb") as file:
+            return file.read(limit)
+    except (OSError, ValueError):
+        return None
+
+
+def _record_rows(distribution: Distribution) -> list[list[str]] | None:
+    """The rows of RECORD (path, hash, size), or the paths of a legacy installed-files.txt; None if there is neither."""
+    import csv
+    from io import StringIO
+
+    data = _read(os.path.join(distribution.record, "RECORD"), _RECORD_LIMIT)
+    if data is not None:
+        text = data.replace(b"\0", b"").decode("utf-8-sig", "surrogateescape")
+        try:
+            return [row for row in csv.reader(StringIO(text, newline="")) if row and row[0]]
+        except csv.Error:
+            return None
+    data = _read(os.path.join(distribution.record, "installed-files.txt"), _RECORD_LIMIT)
+    if data is None:
+        return None
+    inside = os.path.basename(distribution.record)
+    return [[f"{inside}/{line}"] for line in data.decode("utf-8", "surrogateescape").splitlines() if line]
+
+
+def _add_unlisted(recorded: Recorded, distribution: Distribution) -> None:
+    """A distribution that doesn't list its files may tell the modules it has."""
+    site = os.path.realpath(os.path.dirname(distribution.record))
+    recorded.unlisted.setdefault(site, set()).add(distribution.name)
+    modules = _read(os.path.join(distribution.record, "top_level.txt"), _RECORD_LIMIT)
+    if modules is None:
+        recorded.opaque.add(site)
+    recorded.modules.update(os.path.join(site, module) for module in os.fsdecode(modules or b"").split())
+
+
+def _add_rows(
+    recorded: Recorded, distribution: Distribution, rows: list[list[str]], roots: tuple[str, ...], uncertain: str | None
+) -> list[str]:
+    """Add what a record lists; returns the paths that no other record has listed before."""
+    parent, folder = os.path.split(distribution.record)
+    site = os.path.realpath(parent)
+    recorded.records.append(os.path.join(site, folder, "RECORD"))
+    roots, fresh = (*roots, site + os.sep), []
+    places: dict[str, str] = {}
+    for row in rows:
+        listed, digest, size = row if len(row) == 3 else (*row, "", "")[:3]
+        path = f"{site}{os.sep}{listed}"
+        entry = path[: path.find("/", len(site) + 1)] if "/" in listed else path
+        if listed[0] in "./\\" or ".." in listed or "\\" in listed or ":" in listed:
+            path = _resolved(site, listed, places)
+            entry = _entry_of(path, roots)
+            if not entry:
+                recorded.outside.append(path)
+                continue
+        recorded.owners.setdefault(entry, distribution.name)
+        if not _may_change(listed, folder) and (uncertain is None or not re.search(uncertain, listed)):
+            if path not in recorded.claims:
+                recorded.claims[path] = []
+                fresh.append(path)
+            recorded.claims[path].append(Claim(distribution, digest, size))
+    return fresh
+
+
+def _resolved(site: str, listed: str, places: dict[str, str]) -> str:
+    """The path that a record means, with the symbolic links of its folder resolved; `places` keeps the folders."""
+    if "\\" in listed and os.sep == "/" and not os.path.lexists(os.path.join(site, listed)):
+        listed = listed.replace("\\", "/")  # a wheel made on Windows
+    folder, name = os.path.split(os.path.normpath(os.path.join(site, listed)))
+    if folder not in places:
+        try:
+            places[folder] = os.path.realpath(folder)
+        except (OSError, ValueError):  # a NUL, on some versions a loop
+            places[folder] = folder
+    return os.path.join(places[folder], name)
+
+
+def _entry_of(path: str, roots: tuple[str, ...]) -> str:
+    """The entry of a site directory that a file lies in; itself if it lies elsewhere below the roots, else ""."""
+    for root in reversed(roots):  # site directories are last
+        if path.startswith(root):
+            inside = re.match(r".*[/\\](site|dist)-packages[/\\]\Z", root)
+            return root + path[len(root) :].partition(os.sep)[0] if inside else path
+    return ""
+
+
+def _may_change(listed: str, folder: str) -> bool:
+    """Whether a file may differ from its record without anybody's doing: bytecode, what installers write anew."""
+    if listed.endswith((".pyc", ".pyo", "/")):
+        return listed[-1] == "/" or "__pycache__" in listed
+    return listed.startswith(folder) and listed[len(folder) + 1 :] in _INSTALLER_FILES
+
+
+def _repacked(distribution: Distribution) -> str | None:
+    """A pattern of the files that a packager changes after an installer has recorded them; "" for all.
+
+    Debian strips shared objects and moves scripts (dpkg and debsums know better), conda writes its prefix into any
+    file, other systems strip.
+    """
+    site = os.path.realpath(os.path.dirname(distribution.record))
+    installer = _read(os.path.join(distribution.record, "INSTALLER"), _CHUNK) or b""
+    if re.match("/usr/lib/[^/]+/dist-packages$", site) or installer.strip() in (b"conda", b"rpm"):
+        return ""
+    return r"\.so\b" if os.path.isfile(os.path.join(os.path.dirname(site), "EXTERNALLY-MANAGED")) else None
+
+
+# -- files against what is recorded of them
+
+
+def _examine_all(
+    recorded: Recorded, interpreter: Interpreter, unchanged: Container[str], tell: Tell | None
+) -> list[tuple[str, str, str]]:
+    """Read the records, and compare the files that they list meanwhile, in threads.
+
+    (path, verdict, remark) of each file that isn't as recorded, in no order; without a verdict: it can't be read.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Event
+
+    stop = Event()
+    results: list[tuple[str, str, str]] = []
+
+    def examine(batch: list[str]) -> None:
+        for path in batch:
+            explain, remark = (
+                ("Right", "") if stop.is_set() else _examine(path, recorded.claims[path], interpreter, stop)
+            )
+            if explain != "Right":
+                results.append((path, explain, remark))
+
+    interval, batches = sys.getswitchinterval(), []
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
+        try:
+            sys.setswitchinterval(interval / 20)  # or reading records would keep the threads waiting
+            for paths in read_records(interpreter, recorded):
+                fresh = [path for path in paths if path not in unchanged]
+                count = len(fresh) // 64 + 1
+                batches += [(pool.submit(examine, fresh[at::count]), len(fresh[at::count])) for at in range(count)]
+            sys.setswitchinterval(interval)
+            _await(batches, tell)
+        finally:
+            sys.setswitchinterval(interval)
+            stop.set()
+    # A record read later may list the same file.
+    again = [path for path, _, _ in results if len(recorded.claims[path]) > 1]
+    results = [result for result in results if len(recorded.claims[result[0]]) == 1]
+    stop.clear()
+    examine(again)
+    return results
+
+
+def _await(batches: list[tuple[Future[None], int]], tell: Tell | None) -> None:
+    """Wait for batches of files; after a second, tell how far they are."""
+    from concurrent.futures import wait
+    from time import monotonic
+
+    began, shown = monotonic(), False
+    try:
+        for future, _ in batches:
+            while wait((future,), 0.2).not_done:
+                if tell and monotonic() - began > 1:
+                    done, total = sum(size for one, size in batches if one.done()), sum(size for _, size in batches)
+                    tell(f"{done} of {total} files compared", True)
+                    shown = True
+            future.result()
+    finally:
+        if tell and shown:
+            tell("", True)
+
+
+def _number(size: str) -> int:
+    return int(size) if size.isdecimal() and len(size) < 20 else -1
+
+
+def _examine(path: str, claims: list[Claim], interpreter: Interpreter, stop: Event) -> tuple[str, str]:
+    """The verdict on one file, and a remark: "Right" where a record meets it, none where it can't be read."""
+    try:
+        status = os.stat(path)
+        if status.st_mode & 0o170000 != 0o100000:
+            vague = not any(claim.digest or claim.size for claim in claims)
+            return ("Right", "") if vague else ("Modified", _link(path) or "not a regular file")
+        for claim in claims:
+            if _meets(path, status.st_size, claim, stop):
+                return "Right", ""
+        if any(_is_rewritten_script(path, claim, interpreter) for claim in claims):
+            return "Right", ""
+    except OSError as error:
+        return _verdict_on_error(error, claims), _link(path)
+    except UnicodeEncodeError:  # a locale that can't name the file
+        return "", ""
+    return "Modified", _link(path)
+
+
+def _verdict_on_error(error: OSError, claims: list[Claim]) -> str:
+    from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
+
+    if not any(claim.digest or claim.size for claim in claims):
+        return "Right"
+    return "Deleted" if error.errno in (ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG) else ""
+
+
+def _link(path: str) -> str:
+    return f"a link to {os.readlink(path)}" if os.path.islink(path) else ""
+
+
+def _meets(path: str, size: int, claim: Claim, stop: Event) -> bool:
+    """Whether a file is as one record says; by its size where the record tells no hash that is known."""
+    digest = _hasher(claim)
+    if digest is None:
+        return _number(claim.size) in (-1, size)
+    # A wrong size beside a right hash does happen, but not in what is too large to be read for nothing.
+    if size > _CHUNK << 4 and size != _number(claim.size) and (claim.size or size > _UNSIZED_LIMIT):
+        return False
+    descriptor = os.open(path, _READ_FLAGS)
+    try:
+        while size > 0 and not stop.is_set():
+            data = os.read(descriptor, min(size, _CHUNK))
+            digest.update(data)
+            size = size - len(data) if data else 0
+    finally:
+        os.close(descriptor)
+    return _is_digest(claim, digest)
+
+
+def _hasher(claim: Claim) -> Any:
+    """The hash object for a record's hash; None if it tells none, or one that this Python doesn't know."""
+    import hashlib
+
+    algorithm, _, told = claim.digest.partition("=")
+    if algorithm == "sha256" and told:
+        return hashlib.sha256()
+    try:
+        return hashlib.new(algorithm.lower()) if told and not algorithm.lower().startswith("shake") else None
+    except ValueError:
+        return None
+
+
+def _is_digest(claim: Claim, digest: Any) -> bool:
+    """Whether a hash is the recorded one: "urlsafe-base64-nopad" (PEP 376); some tools write other base64 or hex."""
+    from binascii import b2a_base64
+
+    told = claim.digest.partition("=")[2].rstrip("=").replace("-", "+").replace("_", "/")
+    return told == b2a_base64(digest.digest()).decode().rstrip("=\n") or told.lower() == digest.hexdigest()
+
+
+def _is_rewritten_script(path: str, claim: Claim, interpreter: Interpreter) -> bool:
+    """Whether a script is as recorded but for the first line, which names this environment, or a new launcher."""
+    data = _read(path, _CHUNK) or b""
+    shebang = re.match(_SHEBANG, data)
+    prefixes = {os.fsencode(interpreter.prefix), os.path.realpath(os.fsencode(interpreter.prefix))}
+    if not shebang or not (shebang.lastindex or any(prefix in shebang[0] for prefix in prefixes)):
+        return False
+    rest = data[shebang.end() :]
+    launcher = re.fullmatch(_LAUNCHER, rest)
+    if launcher:
+        entry_points = _read(os.path.join(claim.distribution.record, "entry_points.txt"), _RECORD_LIMIT) or b""
+        called = rb"\s*:\s*".join(re.escape(name) for name in launcher.group(1, 3))
+        return bool(re.search(rb"(?m)^[^\n=]+=\s*" + called + rb"\s*(\[|$)", entry_points))
+    major, minor = interpreter.version[:2]
+    for folder in ("", "/usr/bin/env ", f"{interpreter.prefix}/bin/"):
+        for name in ("python", "pythonw", f"python{major}", f"python{major}.{minor}"):
+            digest = _hasher(claim)
+            if digest is None:
+                return False
+            digest.update(os.fsencode(f"#!{folder}{name}\n") + rest)
+            if _is_digest(claim, digest):
+                return True
+    return False
+
+
+# -- files that no record lists
+
+
+def _unrecorded(interpreter: Interpreter, recorded: Recorded) -> list[tuple[str, str]]:
+    """(path, remark) of start-up files and importable modules in site directories that no record lists."""
+    found: list[tuple[str, str]] = []
+    for site in dict.fromkeys(os.path.realpath(site) for site in interpreter.sites):
+        entries = _entries(site)
+        silenced = _silenced(site, entries, interpreter, recorded)
+        suspects = {
+            entry
+            for entry in entries
+            if f"{site}{os.sep}{entry}" not in recorded.owners
+            and (_is_foreign_start(site, entry, interpreter, recorded) or _is_foreign_module(site, entry, recorded))
+        }
+        packaged = _packaged_entries(site) if suspects else set()
+        if (site in recorded.opaque and not packaged) or site == os.path.realpath(interpreter.library or os.devnull):
+            suspects = {entry for entry in suspects if entry.endswith((".pth", ".start")) or _is_start_module(entry)}
+        if _made_by_virtualenv(interpreter):
+            packaged.add("_virtualenv.py")
+        found += [(f"{site}{os.sep}{entry}", silenced.get(entry, "")) for entry in {*(suspects - packaged), *silenced}]
+    return found
+
+
+def _silenced(site: str, entries: list[str], interpreter: Interpreter, recorded: Recorded) -> dict[str, str]:
+    """The .start files that keep another package's .pth from running (PEP 829), with a remark."""
+    if interpreter.version < (3, 15):
+        return {}
+    owners, silenced = recorded.owners, {}
+    for entry in entries:
+        other = f"{entry[:-6]}.pth"
+        if entry.endswith(".start") and other in entries:
+            owner = owners.get(f"{site}{os.sep}{entry}")
+            if owner is None or owner != owners.get(f"{site}{os.sep}{other}"):
+                silenced[entry] = f"it silences {other}"
+    return silenced
+
+
+def _is_start_module(entry: str) -> bool:
+    return entry.partition(".")[0] in _START_MODULES
+
+
+def _is_foreign_start(site: str, entry: str, interpreter: Interpreter, recorded: Recorded) -> bool:
+    """Whether an entry is a .pth or .start file that neither envlock nor an installer leaves unrecorded."""
+    if not entry.endswith((".pth", ".start")) or entry in _GUARD_ENTRIES:
+        return False
+    path = os.path.join(site, entry)
+    if entry.endswith(".start"):
+        return entry[0] != "."
+    if path not in start_up_files(site, [entry], interpreter) or os.path.isdir(path) or not os.path.exists(path):
+        return False
+    data = _read(path, _RECORD_LIMIT)
+    if entry == "_virtualenv.pth":
+        return not _made_by_virtualenv(interpreter) or (data or b"").strip() != b"import _virtualenv"
+    if entry in ("easy-install.pth", "setuptools.pth"):
+        lines = (b"import " if data is None else data).decode("utf-8", "replace").splitlines()
+        return any(re.match(r"import\s", line) and line.strip() not in _EASY_INSTALL_LINES for line in lines)
+    names = recorded.unlisted.get(site, set()) | {"setuptools"}
+    stem = re.sub(r"(-\d[^-]*)?(-py[\d.]+)?-nspkg\Z", "", entry[:-4])
+    linked = os.path.isfile(os.path.join(site, stem + ".egg-link"))
+    return not linked and canonicalize_name(stem) not in names and entry != "distutils-precedence.pth"
+
+
+def _made_by_virtualenv(interpreter: Interpreter) -> bool:
+    """virtualenv and uv put a patch of distutils into each environment, and record it nowhere."""
+    data = _read(os.path.join(interpreter.prefix, "pyvenv.cfg"), _RECORD_LIMIT) or b""
+    return bool(re.search(rb"(?m)^(virtualenv|uv) *=", data))
+
+
+def _is_foreign_module(site: str, entry: str, recorded: Recorded) -> bool:
+    """Whether an entry can be imported, and no package's own words claim it."""
+    match = re.fullmatch(_MODULE_FILE, entry)
+    path = os.path.join(site, entry)
+    if match:
+        cached = entry.endswith(".pyc") and os.path.exists(path[:-1])
+        return not cached and os.path.join(site, match[1]) not in recorded.modules
+    return (
+        entry.isidentifier()
+        and entry not in ("__pycache__", *_GUARD_ENTRIES)
+        and path not in recorded.modules
+        and _holds_module(path)
+    )
+
+
+def _holds_module(folder: str) -> bool:
+    """Whether a folder has a module somewhere: what has none can be imported, but to no effect."""
+    for path, folders, files in os.walk(folder):
+        deep = path.count(os.sep) > 100  # some versions walk recursively
+        folders[:] = [name for name in folders if not deep and name.isidentifier() and name != "__pycache__"]
+        if any(re.fullmatch(_MODULE_FILE, name) for name in files):
+            return True
+    return False
+
+
+def _packaged_entries(site: str) -> set[str]:
+    """The entries of a site directory that dpkg or conda has installed, whose packages may have no RECORD."""
+    import glob
+
+    root = _installation(site)
+    lists = glob.glob(os.path.join(glob.escape(root), "conda-meta", "*.json"))
+    if site.startswith(("/usr/lib/", "/usr/share/")):
+        lists += glob.glob("/var/lib/dpkg/info/*.list")
+    names = "|".join(re.escape(os.fsencode(name).decode("latin-1")) for name in (site, site[len(root) + 1 :]) if name)
+    pattern = rf'(?m)["/]?(?:{names})/([^/"\n]+)'.encode("latin-1")
+    return {os.fsdecode(name) for path in lists for name in re.findall(pattern, _read(path, _RECORD_LIMIT) or b"")}
+
+
+# ======================================================================================================================
 # Reports
 # ======================================================================================================================
 
 _COLUMNS = ("Package", "Dependency", "Explain", "Sites")
-_COLORS = {"Unrequired": "36", "Missing": "31", "Misdefined": "33"}
+_COLORS = {"Unrequired": "36", "Missing": "31", "Misdefined": "33", "Modified": "33", "Deleted": "31"}
 
 
 def format_table(findings: Sequence[Finding], width: int = 0, color: bool = False) -> str:
@@ -3646,7 +4190,8 @@ def format_table(findings: Sequence[Finding], width: int = 0, color: bool = Fals
 
 def _row(finding: Finding) -> tuple[str, ...]:
     home = os.path.expanduser("~").rstrip(os.sep) + os.sep
-    sites = [f"~{os.sep}{site[len(home) :]}" if site.startswith(home) else site for site in finding.sites]
+    places = (finding.detail,) if finding.explain in FILE_VERDICTS else finding.sites
+    sites = [f"~{os.sep}{place[len(home) :]}" if place.startswith(home) else place for place in places]
     return finding.package, finding.dependency, finding.explain, ", ".join(sites)
 
 
@@ -4445,6 +4990,8 @@ verdicts:
   Misdefined  installed, but not as the bound says
   Duplicate   two records of one project in one site directory
   Unreadable  a record whose name or version can't be told
+  Modified, Deleted, Unrecorded
+              with --integrity: a file isn't as recorded, is gone, or can be imported and no record lists it
 
 exit status:
   0  aligned    3  not aligned (or --code N)    2  wrong usage or unusable input    130  interrupted"""
@@ -4573,6 +5120,7 @@ def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
     policy = parser.add_argument_group("policy: which differences count")
     policy.add_argument("--subset", action="store_true", help="locked packages may be absent")
     policy.add_argument("--superset", action="store_true", help="further packages may be present")
+    policy.add_argument("--integrity", action="store_true", help="compare installed files with their recorded hashes")
     policy.add_argument(
         "--ignore",
         action="append",
@@ -4661,11 +5209,12 @@ def _interpreters(options: argparse.Namespace) -> list[Interpreter]:
 def _validate_command(options: argparse.Namespace) -> int:
     interpreters = _interpreters(options)
     selection, policy, stdin = _selection(options), _policy(options), read_standard_input(options.bound)
+    tell = None if options.quiet_before or options.quiet_after else _tell
     reports = []
     texts: dict[str, str] = {}
     for one in interpreters:
         bound = read_bounds(options.bound, Target(one.environment, selection, stdin=stdin, texts=texts))
-        reports.append((one, check(one, bound, policy)))
+        reports.append((one, check(one, bound, policy, tell)))
     findings = [finding for _, found in reports for finding in found]
     _report(options, reports, findings)
     code: int = getattr(options, "code", None) or 3
@@ -4711,7 +5260,16 @@ def _selection(options: argparse.Namespace) -> Selection:
 
 def _policy(options: argparse.Namespace) -> Policy:
     ignored = [name.strip() for names in options.ignore for name in names.split(",")]
-    return Policy(options.subset, options.superset, frozenset(canonicalize_name(name) for name in ignored if name))
+    names = frozenset(canonicalize_name(name) for name in ignored if name)
+    return Policy(options.subset, options.superset, names, options.integrity)
+
+
+def _tell(text: str, passing: bool) -> None:
+    """Note something on standard error; what is only passing is overwritten, and for a terminal alone."""
+    if not passing:
+        _say(f"envlock: {_printable(text)}\n", sys.stderr)
+    elif sys.stderr is not None and sys.stderr.isatty():
+        _say(f"\r\033[K{text}", sys.stderr)
 
 
 def _terminal_width() -> int:
