@@ -3307,7 +3307,7 @@ def start_up_files(site: str, entries: list[str], interpreter: Interpreter) -> l
 
 def _path_lines(files: list[str]) -> Iterator[str]:
     """What start-up files add to the path, whether it exists or not."""
-    for path in files:
+    for path in filter(os.path.isfile, files):  # a named pipe would keep `open` waiting
         try:
             with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
                 lines = file.read().splitlines()
@@ -5120,7 +5120,12 @@ def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
     policy = parser.add_argument_group("policy: which differences count")
     policy.add_argument("--subset", action="store_true", help="locked packages may be absent")
     policy.add_argument("--superset", action="store_true", help="further packages may be present")
-    policy.add_argument("--integrity", action="store_true", help="compare installed files with their recorded hashes")
+    # A guard can't watch so many files yet: only validate takes it.
+    policy.set_defaults(integrity=False)
+    if parser.prog.endswith("validate"):
+        policy.add_argument(
+            "--integrity", action="store_true", help="compare installed files with their recorded hashes, too"
+        )
     policy.add_argument(
         "--ignore",
         action="append",

@@ -112,6 +112,12 @@ class RecordTest(TestCase):
         self.record("paths.pth", f"# {later}\n\nimport this_never_runs\n{added}\n/does/not/exist\n")
         self.assertEqual(self.labels(self.site, later), ["six-1.16.0"])
 
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "no named pipes here")
+    def test_a_named_pipe_is_no_start_up_file(self) -> None:
+        os.mkfifo(self.site / "pipe.pth")
+        self.record("six-1.16.0.dist-info")
+        self.assertEqual(self.labels(), ["six-1.16.0"])
+
     def test_a_path_line_may_be_relative_and_have_a_byte_order_mark(self) -> None:
         add_record(self.folder / "added", "six", "1.16.0")
         (self.site / "paths.pth").write_bytes(b"\xef\xbb\xbf../added\r\n")
