@@ -4259,14 +4259,13 @@ _CONFIGURATION = "guard.json"
 # would list site-packages. The second line is a comment that the first reads when it fails.
 _LINES = "import marshal;'_envlock'in sys.modules or exec({boot!r})\n#exec({damaged!r})\n"
 _BOOT = """\
-try:e=io.FileIO(sitedir+"/_envlock/%x"%sys.implementation.hexversion);exec(marshal.loads(e.read()))
+try:e=io.FileIO(sitedir+"/_envlock/%x"%{version});exec(marshal.loads(e.read()))
 except:exec({recover})"""
 _RECOVER = """\
-try:d=open(fullname);exec(d.readlines()[1][1:])
+try:d=open(fullname);exec([*d][1][1:])
 except:
  try:os.write(2,b'envlock: error: the guard is gone\\n')
- except OSError:0
- {end}"""
+ finally:{end}"""
 # Runs when that code is not there (an upgraded interpreter), is damaged, or has failed.
 _DAMAGED = """\
 for x in map(vars().get,'de'):x and x.close()
@@ -4304,9 +4303,10 @@ def check_start() -> None:
     `os` and `sys` are those of `site`, too.
     """
     from _imp import source_hash
-    from marshal import loads
 
-    file: Any = sys._getframe(1).f_locals["e"]
+    known = sys._getframe(1).f_locals
+    file: Any = known["e"]
+    loads = known["marshal"].loads
     file.close()
     base = file.name
     sys.modules.setdefault("_envlock", type(sys)("_envlock"))
@@ -4833,14 +4833,16 @@ class _locked:  # noqa: N801
             os.close(self.descriptor)
 
 
-def _start_up_files(configuration: GuardConfiguration, version: tuple[int, int, int]) -> dict[str, bytes]:
+def _start_up_files(configuration: GuardConfiguration, interpreter: Interpreter) -> dict[str, bytes]:
     """What makes an interpreter start the guard, in the order of writing: names in site-packages, and contents."""
     end = f"os._exit({configuration.code})" if configuration.code else "0"
     damaged = _DAMAGED.format(end=end)
-    if version < (3, 18):
-        boot = _BOOT.format(recover=repr(_RECOVER.format(end=end)))
+    # PyPy's code depends on its own version.
+    hexversion = "sys.hexversion" if interpreter.implementation == "cpython" else "sys.implementation.hexversion"
+    if interpreter.version < (3, 18):
+        boot = _BOOT.format(version=hexversion, recover=repr(_RECOVER.format(end=end)))
         return {f"{_START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode("ascii")}
-    module = _MODULE.format(boot=_BOOT.format(recover=repr(damaged)))
+    module = _MODULE.format(boot=_BOOT.format(version=hexversion, recover=repr(damaged)))
     texts = {f"{_GUARD_FOLDER}/__init__.py": module, f"{_START_STEM}.start": "_envlock:start\n"}
     return {name: text.encode("ascii") for name, text in texts.items()}
 
@@ -4858,7 +4860,7 @@ def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfig
         interpreter.executable,
         ["-I", "-S", "-B", "-c", f"{_LOAD_SOURCE.format(path='sys.argv[1]')}m.write_guard_code(sys.argv[1])", site],
     )
-    _write_files(site, _start_up_files(configuration, interpreter.version))
+    _write_files(site, _start_up_files(configuration, interpreter))
 
 
 def _prove_guard(command: str, interpreter: Interpreter, site: str) -> None:

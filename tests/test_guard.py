@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import shutil
 import subprocess
@@ -29,8 +30,9 @@ print(warnings.filters)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """All that is below a folder."""
+    paths = sorted(folder.rglob("*"))
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"" for path in paths}
 
 
 class GuardTestCase(support.TestCase):
@@ -51,7 +53,12 @@ class GuardTestCase(support.TestCase):
 
     def install(self, *arguments: object) -> None:
         done = support.envlock("-e", self.environment.python, "site-install", "--bound", self.bound, *arguments)
-        self.assertEqual((done.stderr, done.returncode), ("", 0))
+        words = [str(word) for word in arguments]
+        what = f"exit {words[-1] if '--code' in words else 3}" if "exit" in words else "warn"
+        self.assertEqual((done.stderr, done.returncode), (self.note(self.environment.python, self.bound, what), 0))
+
+    def note(self, python: Path, bound: Path | str, what: str) -> str:
+        return f"envlock: {python}: every start is checked against {bound} ({what})\n"
 
     def start(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
         return support.run([self.environment.python, *(arguments or ("-c", "print('ran')"))], **options)
@@ -87,7 +94,8 @@ class StartTest(GuardTestCase):
     def test_site_install_prints_what_it_finds(self) -> None:
         self.environment.add("ham", "2.0")
         done = support.envlock("-e", self.environment.python, "site-install", "--bound", self.bound, "exit")
-        self.assertEqual((done.stdout, done.stderr, done.returncode), (self.failure.split("\n", 1)[1], "", 0))
+        self.assertEqual((done.stdout, done.returncode), (self.failure.split("\n", 1)[1], 0))
+        self.assertEqual(done.stderr, self.note(self.environment.python, self.bound, "exit 3"))
 
     def test_installing_again_replaces(self) -> None:
         self.install("exit")
@@ -101,7 +109,8 @@ class StartTest(GuardTestCase):
         done = support.envlock(
             "-e", self.environment.python, "site-install", "-b", "requirements.txt", "exit", cwd=self.folder
         )
-        self.assertEqual((done.stderr, done.returncode), ("", 0))
+        note = self.note(self.environment.python, "requirements.txt", "exit 3")
+        self.assertEqual((done.stderr, done.stdout, done.returncode), (note, "", 0))
         self.assertRuns(cwd="/")
 
     def test_stops_every_way_to_start(self) -> None:
@@ -120,6 +129,10 @@ class StartTest(GuardTestCase):
         for way in ways:
             with self.subTest(way=way):
                 self.assertStopped(self.failure, *way)
+        console = self.write("uvicorn", f"#!{self.environment.python}\nprint('ran')\n")
+        console.chmod(0o755)
+        done = support.run([console])
+        self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure, "", 3))
         self.assertStopped(self.failure, "-", input="print('ran')\n")
         self.assertStopped(self.failure, "-i", input="print('ran')\n")
 
@@ -143,17 +156,51 @@ class StartTest(GuardTestCase):
         self.bound.unlink()
         self.assertRuns(env={"ENVLOCK_DISABLE": "1"})
 
-    def test_a_pool_of_processes_warns_once(self) -> None:
-        self.install("warn")
-        self.environment.add("ham", "2.0")
+    def test_children_of_multiprocessing_pass(self) -> None:
+        self.install("exit")
         script = self.write(
             "pool.py",
-            "import multiprocessing\n"
+            "import multiprocessing, os, sys\n"
+            "from multiprocessing import resource_tracker\n"
             "if __name__ == '__main__':\n"
-            "    with multiprocessing.get_context('spawn').Pool(2) as pool: print(sum(pool.map(abs, [1, -2])))\n",
+            "    os.mkdir(sys.argv[1])  # the environment drifts\n"
+            "    resource_tracker.ensure_running()\n"
+            "    for method in ('spawn', 'forkserver'):\n"
+            "        with multiprocessing.get_context(method).Pool(1) as pool: print(sum(pool.map(abs, [1, -2])))\n",
         )
-        done = self.start(script)
-        self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure, "3\n", 0))
+        done = self.start(script, self.environment.site / "ham-2.0.dist-info")
+        self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "3\n3\n", 0))
+        self.assertStopped(self.failure)
+
+    def test_modules_on_pythonpath_do_not_take_part(self) -> None:
+        self.install("exit")
+        self.environment.add("ham", "2.0")
+        for name in ("_envlock", "envlock", "platform", "json", "enum", "selectors"):
+            self.write(f"own/{name}.py", "import os; os.write(1, b'user code')")
+        for path in (str(self.folder / "own"), "own", ":own:"):
+            self.assertStopped(self.failure, env={"PYTHONPATH": path}, cwd=self.folder)
+        self.environment.remove("ham")
+        done = self.start("-c", "import platform", env={"PYTHONPATH": "own"}, cwd=self.folder)
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("user code", "", 0))
+
+    def test_odd_circumstances(self) -> None:
+        self.install("exit")
+        gone = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"'
+        for drifted in (False, True):
+            for words, env in (
+                ((), {"HOME": ""}),
+                (("-X", "importtime"), {}),
+                (("-W", "error"), {}),
+                (("-X", "dev", "-W", "error", "-bb"), {"PYTHONSTARTUP": "nowhere.py"}),
+                (("-O",), {"PYTHONPATH": str(self.folder), "PYTHONHASHSEED": "0"}),
+            ):
+                command = ["sh", "-c", gone, self.environment.python, *words, "-c", "print('ran')"]
+                done = support.run(command, env=env, cwd=self.folder)
+                self.assertEqual((done.stdout, done.returncode), ("", 3) if drifted else ("ran\n", 0), done.stderr)
+                self.assertNotIn("Traceback", done.stderr)
+                os.utime(self.bound)
+            if not drifted:
+                self.environment.add("ham", "2.0")
 
 
 class VerdictTest(GuardTestCase):
@@ -244,16 +291,156 @@ class VerdictTest(GuardTestCase):
 
     def test_killed_starts_leave_nothing_that_lasts(self) -> None:
         self.install("exit")
-        for number in range(8):
-            self.environment.add(f"ham{number}", "2.0")
+        began = time.monotonic()
+        self.assertRuns()
+        one = time.monotonic() - began
+        for number in range(12):
+            self.environment.add("ham", "2.0")
             child = subprocess.Popen([str(self.environment.python), "-c", ""], stderr=subprocess.DEVNULL)
-            time.sleep(0.012 * number)
+            time.sleep(one * number / 12)
             child.kill()
             child.wait()
-        stray = self.environment.site / "_envlock" / "x.state0.1.tmp"
-        stray.write_text("")
+            self.assertStopped(self.failure)
+            self.environment.remove("ham")
+        folder = self.environment.site / "_envlock"
+        old = time.time() - 100
+        for name in ("x.state0.1.tmp", "x.full.1.tmp"):
+            (folder / name).write_text("")
+            os.utime(folder / name, (old, old))
         time.sleep(0.2)
-        self.assertEqual((self.start().returncode, stray.exists()), (3, False))
+        self.assertRuns()
+        self.assertEqual(list(folder.glob("*.tmp")), [])
+
+    def test_an_interpreter_upgraded_in_place(self) -> None:
+        self.install("exit")
+        self.assertRuns()
+        folder = self.environment.site / "_envlock"
+        mine = f"{sys.implementation.hexversion:x}"
+        for path in folder.glob(mine + "*"):
+            path.rename(folder / path.name.replace(mine, "30800f0"))
+        other = {path.name: path.read_bytes() for path in folder.glob("30800f0*")}
+        self.environment.add("ham", "2.0")
+        for _ in range(2):
+            self.assertStopped(self.failure)
+        self.environment.remove("ham")
+        self.assertRuns()
+        self.assertEqual({path.name: path.read_bytes() for path in folder.glob("30800f0*")}, other)
+        for suffix in ("", ".lean", ".full", ".state0"):
+            self.assertTrue((folder / (mine + suffix)).exists(), suffix)
+
+
+@unittest.skipUnless(hasattr(os, "geteuid") and shutil.which("setpriv"), "needs Linux")
+class FaultTest(GuardTestCase):
+    """Disks and rights."""
+
+    def test_a_folder_that_cannot_be_written(self) -> None:
+        self.install("exit")
+        folder = self.environment.site / "_envlock"
+        powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+        command = [*powerless, self.environment.python, "-c", "print('ran')"]
+        before = tree(folder)
+        folder.chmod(0o555)
+        self.environment.site.chmod(0o555)
+        try:
+            for _ in range(2):
+                self.assertEqual(support.run(command).stdout, "ran\n")
+            self.environment.site.chmod(0o755)
+            self.environment.add("ham", "2.0")
+            self.environment.site.chmod(0o555)
+            for _ in range(2):
+                done = support.run(command)
+                self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure, "", 3))
+            self.assertEqual(tree(folder), before)
+            words = ["-e", self.environment.python, "site-install", "-b", self.bound, "warn"]
+            done = support.run([*powerless, sys.executable, support.ENVLOCK, *words])
+            path = folder / f"envlock.py.{0}.tmp"
+            self.assertRegex(done.stderr, r"envlock: error: .*: cannot be written \(Permission denied\)\n\Z", path)
+            self.assertEqual((done.stdout, done.returncode, tree(folder)), ("", 2, before))
+            done = support.run([*powerless, sys.executable, support.ENVLOCK, *words[:2], "site-uninstall"])
+            self.assertRegex(done.stderr, r"envlock: error: .*: cannot be removed \(Permission denied\)\n\Z")
+            self.assertEqual((done.stdout, done.returncode, tree(folder)), ("", 2, before))
+        finally:
+            self.environment.site.chmod(0o755)
+            folder.chmod(0o755)
+
+    def test_another_user(self) -> None:
+        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        if support.run([*nobody, sys.executable, "-c", ""]).returncode:
+            self.skipTest("needs root, and an interpreter that others may run")
+        self.install("exit")
+        for folder in (self.folder, self.environment.path.parent):
+            folder.chmod(0o755)
+        command = [*nobody, self.environment.python, "-c", "print('ran')"]
+        before = tree(self.environment.site / "_envlock")
+        self.assertEqual(support.run(command).stdout, "ran\n")
+        self.environment.add("ham", "2.0")
+        for _ in range(2):
+            done = support.run(command)
+            self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure, "", 3))
+        self.assertEqual(tree(self.environment.site / "_envlock"), before)
+
+    def test_a_full_disk(self) -> None:
+        folder = self.environment.site / "_envlock"
+        folder.mkdir()
+        size = (support.ENVLOCK.stat().st_size * 4 >> 12) + 100
+        if support.run(["mount", "-t", "tmpfs", "-o", f"size={size * 4096}", "tmpfs", folder]).returncode:
+            self.skipTest("needs root, to mount a small file system")
+        try:
+            self.fill(folder / "filler")
+            done = support.envlock("-e", self.environment.python, "site-install", "-b", self.bound, "exit")
+            self.assertRegex(done.stderr, r"envlock: error: .*: cannot be written \(No space left on device\)\n\Z")
+            self.assertEqual((done.returncode, os.listdir(str(folder))), (2, ["filler"]))
+            (folder / "filler").unlink()
+            self.install("exit")
+            (folder / f"{sys.implementation.hexversion:x}.state0").unlink() if list(folder.glob("*.state0")) else None
+            self.fill(folder / "filler")
+            names = sorted(os.listdir(str(folder)))
+            for _ in range(2):
+                self.assertRuns()
+            self.environment.add("ham", "2.0")
+            for _ in range(2):
+                self.assertStopped(self.failure)
+            self.assertEqual(sorted(os.listdir(str(folder))), names)
+        finally:
+            support.run(["umount", folder])
+
+    def fill(self, path: Path) -> None:
+        with open(path, "wb", buffering=0) as file:
+            for size in (65536, 4096, 1):
+                try:
+                    while True:
+                        file.write(bytes(size))
+                except OSError:
+                    pass
+
+    def test_a_site_packages_that_vanishes_during_a_start(self) -> None:
+        kept = self.folder / "kept"
+        for mode, codes in (("exit", {0, 3}), ("warn", {0})):
+            self.install(mode)
+            for number in range(10):
+                pipe = subprocess.PIPE
+                child = subprocess.Popen(
+                    [str(self.environment.python), "-c", ""], stdout=pipe, stderr=pipe, env=support.CLEAN
+                )
+                time.sleep(0.002 * number)
+                self.environment.site.rename(kept)
+                errors = child.communicate()[1]
+                kept.rename(self.environment.site)
+                self.assertNotIn(b"Traceback", errors)
+                self.assertLessEqual(errors.count(b"\n"), 3)
+                self.assertIn(child.returncode, codes, errors)
+
+    def test_a_start_up_file_that_vanishes_while_it_runs(self) -> None:
+        # what the start-up line runs takes all away, as an uninstall at the same time might
+        vanish = compile("import shutil; shutil.rmtree(sitedir); 1 / 0", "x", "exec")
+        for mode, outcome in (("exit", ("", 3)), ("warn", ("ran\n", 0))):
+            self.install(mode)
+            path = self.environment.site / "_envlock" / f"{sys.implementation.hexversion:x}"
+            path.write_bytes(marshal.dumps(vanish))
+            done = self.start()
+            self.environment.site.mkdir()
+            self.assertEqual((done.stdout, done.returncode), outcome)
+            self.assertEqual(done.stderr, "envlock: error: the guard is gone\n")
 
 
 class FailureTest(GuardTestCase):
@@ -306,16 +493,35 @@ class InstallTest(GuardTestCase):
         self.environment.add("ham", "2.0")
         self.start()
         self.environment.remove("ham")
-        for _ in range(2):
+        for said in ("the guard is removed", "there is no guard to remove"):
             done = support.envlock("-e", self.environment.python, "site-uninstall")
             self.assertEqual((done.stdout, done.returncode), ("", 0))
+            self.assertEqual(done.stderr, f"envlock: {self.environment.python}: {said}\n")
             self.assertEqual(tree(self.environment.path), before)
-        self.assertEqual(done.stderr, f"envlock: {self.environment.python}: there is no guard to remove\n")
+
+    def test_quiet_leaves_the_notes_out(self) -> None:
+        words = ("-q", "-e", self.environment.python)
+        done = support.envlock(*words, "site-install", "-b", self.bound)
+        self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "", 0))
+        for _ in range(2):
+            done = support.envlock(*words, "site-uninstall")
+            self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "", 0))
 
     def test_refuses_a_bound_that_cannot_be_read_again(self) -> None:
-        for bound in ("-", "https://index.example/r.txt"):
+        for bound in ("-", "https://index.example/r.txt", "/dev/null"):
             done = support.envlock("-e", self.environment.python, "site-install", "--bound", bound)
             self.assertRefused(done, f"--bound {bound}: a guard needs a file, which it reads at every start")
+
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "needs named pipes")
+    def test_a_named_pipe_is_no_bound(self) -> None:
+        self.install("exit")
+        self.assertRuns()
+        self.bound.unlink()
+        os.mkfifo(str(self.bound))
+        said = f"envlock: error: --bound {self.bound}: a guard needs a file, which it reads at every start\n"
+        self.assertStopped(said)
+        done = support.envlock("-e", self.environment.python, "site-install", "--bound", self.bound)
+        self.assertEqual((done.stderr, done.returncode), (said, 2))
 
     def test_an_unusable_bound_changes_nothing(self) -> None:
         before = tree(self.environment.path)
@@ -362,8 +568,18 @@ class InstallTest(GuardTestCase):
         envlock.uninstall_guard(interpreter)
         self.assertEqual(tree(self.environment.path), before)
 
+    @unittest.skipIf(os.name == "nt", "has none either way")
+    def test_installs_where_there_is_no_fcntl(self) -> None:
+        code = "import sys; sys.modules['fcntl'] = None; import envlock; sys.exit(envlock.main(sys.argv[1:]))"
+        words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound, "exit"]
+        done = support.run([sys.executable, "-c", code, *words], cwd=support.ROOT)
+        self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "", 0))
+        self.environment.add("ham", "2.0")
+        self.assertStopped(self.failure)
+
     def test_several_installs_at_once(self) -> None:
-        command = [sys.executable, support.ENVLOCK, "-e", self.environment.python, "site-install", "-b", self.bound]
+        words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound]
+        command = [sys.executable, support.ENVLOCK, *words]
         installs = [subprocess.Popen([*map(str, command), "exit"], env=support.CLEAN) for _ in range(3)]
         self.assertEqual([install.wait() for install in installs], [0, 0, 0])
         self.assertRuns()
@@ -371,9 +587,9 @@ class InstallTest(GuardTestCase):
         self.assertNotIn(".tmp", names)
 
     def test_odd_paths(self) -> None:
-        odd = support.Environment(self.folder / "a b'c\"d%s$HOME{x}é\\")
+        odd = support.Environment(self.folder / "a b'c\"d%s$HOME{x}é\\ \n#")
         bound = self.write("é \"'.txt", "")
-        done = support.envlock("-e", odd.python, "site-install", "--bound", bound, "exit")
+        done = support.envlock("-q", "-e", odd.python, "site-install", "--bound", bound, "exit")
         self.assertEqual((done.stderr, done.returncode), ("", 0))
         for _ in range(2):
             done = support.run([odd.python, "-c", "print('ran')"], env={"LC_ALL": "C"})
@@ -397,6 +613,21 @@ class UserSiteTest(GuardTestCase):
                 self.assertEqual(done.returncode, code, (options, done.stderr))
         other = {**home, "PYTHONUSERBASE": str(self.folder / "other")}
         self.assertEqual(support.run([venv.python, "-c", "print('ran')"], env=other).returncode, 3)
+
+
+class LeakTest(GuardTestCase):
+    def test_a_changed_start_leaves_nothing_behind(self) -> None:
+        (self.environment.site / "0-envlock.pth").write_text("import sys\n")
+        own = self.folder / "own"
+        own.mkdir()
+        env = {"PYTHONPATH": f"{own}:{self.environment.site}"}
+        plain = self.start("-c", LEAKS, env=env)
+        self.install("--superset", "warn")
+        for bound in ("six==1.0 # again\n", "six\n", "six==1.1\n"):
+            self.bound.write_text(bound)
+            guarded = self.start("-c", LEAKS, env=env)
+            self.assertEqual(guarded.stdout, plain.stdout)
+        self.assertIn("Misdefined", guarded.stderr)
 
 
 class UnchangedTest(GuardTestCase):
@@ -433,6 +664,10 @@ class RepairTest(unittest.TestCase):
             "-W ignore -m ensurepip",
             "-X dev -mvenv x",
             "-m piptools sync",
+            "-m poetry install",
+            "-m uv sync",
+            "/e/bin/pdm sync",
+            "/e/bin/pip-compile",
             "/e/bin/pip install",
             "/e/bin/pip3.13",
             "/x/__pip-runner__.py",
@@ -458,9 +693,19 @@ class RepairTest(unittest.TestCase):
             "python -m pip install x",
             "python -Im ensurepip",
             "python -m venv x",
+            "python -m piptools sync",
+            "python -m pdm sync",
         ):
             self.assertTrue(self.allowed("-c pass", parent), parent)
-        for parent in ("uv run python", "python /h/pdm run python", "uvicorn", "bash", "python -m pipeline", ""):
+        for parent in (
+            "uv run python",
+            "python /h/pdm run python",
+            "python -m pdm run python",
+            "uvicorn",
+            "bash",
+            "python -m pipeline",
+            "",
+        ):
             self.assertFalse(self.allowed("-c pass", parent), parent)
 
     def test_children_of_multiprocessing(self) -> None:
