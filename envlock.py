@@ -4256,11 +4256,12 @@ _CONFIGURATION = "guard.json"
 
 # `site` runs the first line twice in a virtual environment, and compiling is what that costs, by the character: the
 # second time only the outer line is compiled. The modules named are there before `site` is; an import through sys.path
-# would list site-packages. The second line is a comment that the first reads when it fails.
+# would list site-packages. A statement that starts with `not` is no assignment, which the parser would try first; the
+# version is that of `guard_base`. The second line is a comment that the first reads when it fails.
 _LINES = "import marshal;'_envlock'in sys.modules or exec({boot!r})\n#exec({damaged!r})\n"
 _BOOT = """\
-try:e=io.FileIO(sitedir+"/_envlock/%x"%{version});exec(marshal.loads(e.read()))
-except:exec({recover})"""
+try:e=io.FileIO(sitedir+"/_envlock/%x"%{version});not exec(marshal.loads(e.read()))
+except:not exec({recover})"""
 _RECOVER = """\
 try:d=open(fullname);exec([*d][1][1:])
 except:
@@ -4272,9 +4273,10 @@ for x in map(vars().get,'de'):x and x.close()
 try:
  m=sys.modules['_envlock']=type(sys)('_envlock')
  if not issubclass(sys.exc_info()[0],Exception):raise
+ k={{*sys.modules}}
  m.__file__=sitedir+'/_envlock/envlock.py'
  with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
- m.start_from_source(sitedir)
+ m.without_trace(k,m.start_from_source,sitedir)
 except BaseException:
  if os.environ.get('ENVLOCK_DISABLE')!='1':
   try:os.write(2,b'envlock: error: the guard failed (site-install renews it, ENVLOCK_DISABLE=1 passes)\\n')
@@ -4357,10 +4359,17 @@ def recheck_start(base: str, message: str | None) -> None:
         message = kept_verdict(base)
     if message == "":
         return
-    path, known = sys.path[:], set(sys.modules)
+    without_trace(set(sys.modules), run_whole, base, message)
+
+
+def without_trace(known: set[str], function: Callable[..., None], *arguments: Any) -> None:
+    """Call what imports from the standard library alone; sys.path is as before, and sys.modules has what is known."""
+    import sys
+
+    path = sys.path[:]
     sys.path[:] = library_path(path)
     try:
-        run_whole(base, message)
+        function(*arguments)
     finally:
         sys.path[:] = path
         for name in set(sys.modules) - known:  # else they would come before modules of these names in a user's folder
@@ -4517,6 +4526,7 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
 _LEAN_FUNCTIONS: tuple[Any, ...] = (
     load_lean,
     recheck_start,
+    without_trace,
     library_path,
     run_whole,
     kept_verdict,
@@ -4579,7 +4589,7 @@ def start_from_source(site: str) -> None:
     base = guard_base(site)
     with contextlib.suppress(OSError):
         write_guard_code(site)
-    if base.startswith(sys.prefix + "/"):
+    if base.startswith((sys.prefix + "/", sys.prefix + "\\")):
         finish_start(base, None)
 
 
