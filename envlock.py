@@ -1827,7 +1827,7 @@ ARCHIVE_HASH = r'\b(sha\d+|md5)(?::| = ")([0-9a-f]+)"'
 
 
 class Lock(NamedTuple):
-    """A TOML lock. Where a table of archives was cut out, its place in the text stands instead: `sdist = "120:345"`."""
+    """A parsed lock. Where a table of archives was cut out, its place in the text stands instead: `sdist = "120:345"`."""
 
     data: dict[str, Any]
     text: str = ""  # empty if nothing was cut out
@@ -1848,113 +1848,126 @@ def cut_out(match: re.Match[str]) -> str:
     return f'{match[1]} = "{match.start(2)}:{match.end(2)}"'
 
 
-def archives_of(lock: Lock, table: Mapping[str, Any], place: str, *keys: str) -> str:
-    """The text of a package's tables of archives, or as much of it as `locked_hashes` reads."""
-    texts = []
-    for key in keys:
-        value = table.get(key, [])
-        cut = re.fullmatch(r"(\d+):(\d+)", value) if lock.text and isinstance(value, str) else None
-        if cut:
-            texts.append(lock.text[int(cut[1]) : int(cut[2])])
-            continue
-        at = place_of(place, key)
-        for archive in [value] if isinstance(value, dict) else checked(value, list, at):
-            texts.append(hashes_text(checked(archive, dict, at), at))
-    return "".join(texts)
+class Table:
+    """A table of a lock, and where it stands; two are the same only if they stand at one place."""
+
+    __slots__ = ("data", "place")
+
+    def __init__(self, data: dict[str, Any], place: str = "") -> None:
+        self.data = data
+        self.place = place
+
+    def text(self, key: str) -> str:
+        """A string; empty where it is absent."""
+        return get_as(self.data, key, str, self.place) or ""
+
+    def required(self, key: str) -> str:
+        """A string that must be there."""
+        return get_required(self.data, key, str, self.place)
+
+    def flag(self, key: str) -> bool:
+        """A boolean; false where it is absent."""
+        return get_as(self.data, key, bool, self.place) or False
+
+    def texts(self, key: str) -> list[str]:
+        """An array of strings; empty where it is absent."""
+        return get_list(self.data, key, str, self.place)
+
+    def table(self, *keys: str) -> Table:
+        """A table within, by its path; empty where it is absent."""
+        found = self
+        for key in keys:
+            found = Table(get_table(found.data, key, found.place), place_of(found.place, key))
+        return found
+
+    def tables(self, key: str) -> list[Table]:
+        """An array of tables; empty where it is absent."""
+        place = place_of(self.place, key)
+        return [Table(data, f"{place}[{n}]") for n, data in enumerate(get_list(self.data, key, dict, self.place))]
 
 
-def hashes_text(archive: dict[str, Any], place: str) -> str:
-    """The hashes of an archive's table, as its text has them."""
-    hashes = [f"{name}:{value}" for name, value in get_table(archive, "hashes", place).items()]
-    return "".join(f'"{text}"' for text in [get_as(archive, "hash", str, place) or "", *hashes])
+def normalised(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(map(canonicalize_name, names))
 
 
-def locked_hashes(requirement: BoundRequirement) -> frozenset[str]:
-    """The hashes that a bound gives for a package's archives."""
-    found = re.findall(ARCHIVE_HASH, requirement.archives, re.IGNORECASE)
-    return requirement.hashes | {f"{name}:{value}".lower() for name, value in found}
+def name_of(package: Table) -> str:
+    return canonicalize_name(package.required("name"))
 
 
-def locked(name: str, version: str | None, place: str, archives: str = "") -> BoundRequirement:
-    """A package from an index."""
-    if version is None:
-        raise BoundError(f"{place_of(place, 'version')}: missing, expected a string", place=place)
-    if not is_version(version):
-        at = place_of(place, "version")
+def grouped(packages: list[Table], key_of: Callable[[Table], str]) -> dict[str, list[Table]]:
+    """A lock's packages by their names, as a dependency tells them."""
+    found: dict[str, list[Table]] = {}
+    for package in packages:
+        found.setdefault(key_of(package), []).append(package)
+    return found
+
+
+def locked(package: Table, reference: DirectReference | None, archives: str) -> BoundRequirement:
+    """What a package that counts demands: this version from an index, or where it comes from."""
+    name, version = name_of(package), package.text("version")
+    if reference:
+        return located(name, reference, version, archives)
+    if not is_version(package.required("version")):
+        at = place_of(package.place, "version")
         raise BoundError(f"{at}: expected a version, found {shown(version)}", place=at)
     return BoundRequirement(name, f"{name}=={version}", version=version, archives=archives)
 
 
-def locked_from(name: str, reference: DirectReference) -> BoundRequirement:
-    """A package from elsewhere: its source alone tells it apart."""
+def located(name: str, reference: DirectReference, version: str = "", archives: str = "") -> BoundRequirement:
+    """A package from elsewhere: its source alone tells it apart, and an archive's hash what is in it."""
     vcs = reference.vcs and reference.vcs + "+"
     revision = reference.commit or reference.revision
     folder = reference.subdirectory and "#subdirectory=" + reference.subdirectory
     editable = "-e " if reference.editable else ""
     text = f"{editable}{name} @ {vcs}{reference.url}{revision and '@' + revision}{folder}"
-    return BoundRequirement(name, text, reference=reference)
+    if reference.kind != "archive":
+        return BoundRequirement(name, text, reference=reference)
+    reference = reference._replace(hashes=reference.hashes | archive_hashes(archives))
+    return BoundRequirement(name, text, version=version or None, reference=reference)
 
 
-def locked_archive(name: str, version: str | None, reference: DirectReference, archives: str) -> BoundRequirement:
-    """An archive from a URL or a path; the version is in its name, its bytes are told by the hash."""
-    found = locked_from(name, reference)
-    hashes = locked_hashes(found._replace(archives=archives))
-    return found._replace(version=version, reference=reference._replace(hashes=hashes))
+def archive_hashes(text: str) -> frozenset[str]:
+    """The hashes in the text of tables of archives."""
+    return frozenset(f"{name}:{value}".lower() for name, value in re.findall(ARCHIVE_HASH, text, re.IGNORECASE))
 
 
-def git_reference(url: str, commit: str, subdirectory: str = "", editable: bool = False) -> DirectReference:
-    """A commit of a git repository; by which branch or tag it was found, each tool records differently."""
-    url = url[4:] if url.startswith("git+") else url
-    return DirectReference("vcs", without_credentials(url), "git", "", commit, editable, subdirectory)
+def locked_hashes(requirement: BoundRequirement) -> frozenset[str]:
+    """The hashes that a bound gives for a package's archives."""
+    return requirement.hashes | archive_hashes(requirement.archives)
 
 
-def url_reference(url: str, subdirectory: str, target: Target) -> DirectReference:
-    """An archive by its URL."""
-    return reference_from_url(url, target)._replace(kind="archive", subdirectory=subdirectory)
+def hashes_text(archive: Table) -> str:
+    """The hashes of an archive's table, as its text has them."""
+    hashes = [f"{name}:{value}" for name, value in archive.table("hashes").data.items()]
+    return "".join(f'"{text}"' for text in [archive.text("hash"), *hashes])
 
 
-def archive_reference(path: str, folder: str, subdirectory: str = "") -> DirectReference:
-    """An archive by its path, which is relative to a folder."""
-    url = url_of_path(os.path.normpath(os.path.join(folder, path)))
-    return DirectReference("archive", url, subdirectory=subdirectory)
-
-
-def directory_reference(path: str, folder: str, editable: bool, subdirectory: str = "") -> DirectReference:
-    """A project's directory by its path, which is relative to a folder."""
-    url = url_of_path(os.path.normpath(os.path.join(folder, path)))
-    return DirectReference("directory", url, editable=editable, subdirectory=subdirectory)
-
-
-def folder_of(path: str, target: Target) -> str:
-    """The folder of a bound file; of standard input the working directory."""
-    return os.path.dirname(target.absolute(path))
-
-
-def load_beside(folder: str, target: Target) -> dict[str, Any]:
+def load_beside(folder: str, target: Target) -> Table:
     """The pyproject.toml in a folder; empty where there is none."""
     path = os.path.join(folder, "pyproject.toml")
     if not target.is_file(path):
-        return {}
+        return Table({})
     try:
-        return load_toml(target.read_text(path))
+        return Table(load_toml(target.read_text(path)))
     except BoundError as error:
         raise error.at(path) from None
 
 
-def own_name(pyproject: dict[str, Any]) -> frozenset[str]:
+def own_name(pyproject: Table) -> frozenset[str]:
     """The name of the project that a lock belongs to."""
-    poetry = get_table(get_table(pyproject, "tool"), "poetry", "tool")
-    names = (
-        get_as(get_table(pyproject, "project"), "name", str, "project"),
-        get_as(poetry, "name", str, "tool.poetry"),
-    )
-    return frozenset(canonicalize_name(name) for name in names if name)
+    names = (pyproject.table("project").text("name"), pyproject.table("tool", "poetry").text("name"))
+    return normalised(filter(None, names))
 
 
 def check_version(found: str, known: str, place: str) -> None:
     """Of a lock's own format: a newer revision of a known version is read."""
     if not re.fullmatch(known, found):
         raise BoundError(f"{place}: envlock doesn't know version {shown(found)} of this format", place=place)
+
+
+def with_main(selection: Selection, known: frozenset[str], default: frozenset[str], main: str) -> frozenset[str]:
+    """The groups that count, of a format whose main dependencies are a group too."""
+    return (chosen_groups(selection, known, default) | {main}) - selection.no_groups
 
 
 # `extra == "x"`: in a lock several extras may be selected at once, so it means `"x" in extras`
@@ -1965,356 +1978,324 @@ def extra_membership(match: re.Match[str]) -> str:
     return f"{match[2]} {'in' if match[1] == '=' else 'not in'} extras"
 
 
-class Judge:
-    """Tells which markers hold for a target; the same text is judged once."""
+class LockReader:
+    """What reading takes in every format: the lock, the folder that its paths are relative to, and its markers."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, lock: Lock, path: str, target: Target) -> None:
+        self.text = lock.text
+        self.data = Table(lock.data)
+        self.folder = os.path.dirname(target.absolute(path))  # of standard input the working directory
         self.target = target
         self.answers: dict[tuple[str, frozenset[str], frozenset[str]], bool] = {}
 
     def holds(
-        self, text: str | None, place: str, extras: frozenset[str] = frozenset(), groups: frozenset[str] = frozenset()
+        self, table: Table, key: str, extras: frozenset[str] = frozenset(), groups: frozenset[str] = frozenset()
     ) -> bool:
-        """Whether a marker holds while these extras and groups are selected."""
-        if not text:
-            return True
+        """Whether a table's marker holds while these extras and groups are selected."""
+        text = table.text(key)
+        return not text or self.judge(text, place_of(table.place, key), extras, groups)
+
+    def any_holds(self, table: Table, key: str, extras: frozenset[str] = frozenset()) -> bool:
+        """Whether one of a table's markers holds, if it has any."""
+        texts = table.texts(key)
+        return not texts or any(self.judge(text, place_of(table.place, key), extras, frozenset()) for text in texts)
+
+    def judge(self, text: str, place: str, extras: frozenset[str], groups: frozenset[str]) -> bool:
+        """Whether a marker holds; the same text is judged once."""
         key = (text, extras if "extra" in text else frozenset(), groups)
         if key not in self.answers:
             marker = parse_marker(re.sub(EXTRA_COMPARISON, extra_membership, text), place)
-            self.answers[key] = self.target.holds(marker, extras=key[1], dependency_groups=groups)
+            self.answers[key] = self.target.holds(marker, extras=extras, dependency_groups=groups)
         return self.answers[key]
 
+    def environments(self, key: str) -> list[BoundRequirement]:
+        """Where none of a lock's environments is the target, no interpreter of its kind will do."""
+        if self.any_holds(self.data, key):
+            return []
+        return [BoundRequirement("python", "python; " + " or ".join(self.data.texts(key)), SpecifierSet("<0"))]
 
-def locked_environments(data: dict[str, Any], key: str, judge: Judge) -> list[BoundRequirement]:
-    """Where none of a lock's environments is the target, no interpreter of its kind will do."""
-    markers = get_list(data, key, str)
-    if not markers or any(judge.holds(text, place_of(key, number)) for number, text in enumerate(markers)):
-        return []
-    return [BoundRequirement("python", "python; " + " or ".join(markers), SpecifierSet("<0"))]
+    def archives(self, table: Table, *keys: str) -> str:
+        """The text of a package's tables of archives, or as much of it as `archive_hashes` reads."""
+        texts = []
+        for key in keys:
+            value = table.data.get(key)
+            cut = re.fullmatch(r"(\d+):(\d+)", value) if self.text and isinstance(value, str) else None
+            if cut:
+                texts.append(self.text[int(cut[1]) : int(cut[2])])
+            else:
+                tables = [table.table(key)] if isinstance(value, dict) else table.tables(key)
+                texts += map(hashes_text, tables)
+        return "".join(texts)
+
+    def path(self, path: str) -> str:
+        """A path in the lock as an absolute one."""
+        return os.path.normpath(os.path.join(self.folder, path))
+
+    def reference(
+        self, kind: str, where: str, subdirectory: str = "", commit: str = "", editable: bool = False
+    ) -> DirectReference:
+        """Where a package comes from: the commit of a git repository, the archive at a URL, or what is at a path."""
+        if kind == "git":  # by which branch or tag a commit was found, each tool records differently
+            url = without_credentials(where[4:] if where.startswith("git+") else where)
+            return DirectReference("vcs", url, "git", "", commit, editable, subdirectory)
+        if kind == "url":
+            return reference_from_url(where, self.target)._replace(kind="archive", subdirectory=subdirectory)
+        return reference_from_path(self.path(where), editable, subdirectory)
 
 
 class Edge(NamedTuple):
-    """A dependency that counts: on one of the packages at these indexes of the lock, with these of its extras."""
+    """A dependency on one of these packages, with these of its extras."""
 
-    candidates: tuple[int, ...]
-    extras: frozenset[str] = frozenset()
-    specifier: SpecifierSet | None = None
-
-
-def walk(
-    edges: Iterable[Edge],
-    edges_of: Callable[[int, frozenset[str]], Iterable[Edge]],
-    choose: Callable[[Edge], int | None],
-) -> set[int]:
-    """The indexes of the packages that edges lead to, and those that they lead to in turn."""
-    queue = list(edges)
-    seen: set[tuple[int, frozenset[str]]] = set()
-    for edge in queue:
-        index = choose(edge)
-        if index is not None and (index, edge.extras) not in seen:
-            seen.add((index, edge.extras))
-            queue.extend(edges_of(index, edge.extras))
-    return {index for index, _ in seen}
+    candidates: list[Table]
+    extras: frozenset[str]
+    specifier: SpecifierSet = SpecifierSet()
+    holds: bool = True  # its marker
 
 
-def by_name(packages: list[dict[str, Any]], place: str) -> dict[str, list[int]]:
-    """The indexes of a lock's packages by their normalised names."""
-    found: dict[str, list[int]] = {}
-    for index, package in enumerate(packages):
-        name = get_required(package, "name", str, place_of(place, index))
-        found.setdefault(canonicalize_name(name), []).append(index)
-    return found
+def admitted(packages: list[Table], specifiers: Iterable[SpecifierSet]) -> list[Table]:
+    """The packages whose versions satisfy all specifiers."""
+    wanted = list(specifiers)
+    return [
+        package
+        for package in packages
+        if all(each.contains(package.text("version"), prereleases=True) for each in wanted)
+    ]
 
 
 ROUNDS = 20  # of a walk that may change its own answers; real locks take three at most
 
 
-class Choice:
-    """Chooses among the packages of one name the newest that all who ask for it admit."""
+class LockGraph(LockReader):
+    """A lock whose packages count if something that counts depends on them."""
 
-    def __init__(self, versions: list[str], unfit: frozenset[int]) -> None:
-        self.versions = versions
-        self.unfit = unfit  # of the packages, those that the target's Python can't have
-        self.before: dict[tuple[int, ...], list[SpecifierSet]] = {}  # what was asked for in the last walk
-        self.asked: dict[tuple[int, ...], list[SpecifierSet]] = {}
+    def __init__(self, lock: Lock, path: str, target: Target) -> None:
+        super().__init__(lock, path, target)
+        self.pyproject = load_beside(self.folder, target)
+        self.packages = self.data.tables("package")
+        self.by_name = grouped(self.packages, self.key_of)
+        self.extras: frozenset[str] = frozenset()  # that were chosen
+        self.groups: frozenset[str] = frozenset()
+        self.active: frozenset[str] = frozenset()  # extras and groups, as the markers of a uv.lock name them
+        self.asked: dict[str, dict[str, SpecifierSet]] = {}  # of packages with several versions, by name and text
+        self.asked_before = self.asked  # in the last walk
 
-    def __call__(self, edge: Edge) -> int | None:
+    def key_of(self, package: Table) -> str:
+        """By which name dependencies find a package."""
+        return name_of(package)
+
+    def fits(self, package: Table) -> bool:  # noqa: ARG002
+        """Whether the target's Python can have a package."""
+        return True
+
+    def starts(self) -> Iterator[Edge]:
+        """The project's own dependencies that were chosen."""
+        raise NotImplementedError
+
+    def edges_of(self, package: Table, extras: frozenset[str]) -> Iterator[Edge]:
+        """A package's dependencies, and those of these of its extras."""
+        raise NotImplementedError
+
+    def reached(self) -> list[Table]:
+        """The packages that count. What a walk asks for or turns on may change its own answers: walk until it doesn't."""
+        found: set[Table] = set()
+        for _ in range(ROUNDS):
+            active, self.asked_before, self.asked = self.active, self.asked, {}
+            found = self.walk()
+            if (self.active, self.asked) == (active, self.asked_before):
+                break
+        return [package for package in self.packages if package in found]
+
+    def walk(self) -> set[Table]:
+        """The packages that the starts lead to, and those that they lead to in turn."""
+        queue = list(self.starts())
+        seen: set[tuple[Table, frozenset[str]]] = set()
+        for edge in queue:
+            package = self.choose(edge) if edge.holds else None
+            if package and (package, edge.extras) not in seen:
+                seen.add((package, edge.extras))
+                queue.extend(self.edges_of(package, edge.extras))
+        return {package for package, _ in seen}
+
+    def choose(self, edge: Edge) -> Table | None:
+        """Among the packages of one name the newest that all who ask for it admit."""
         if len(edge.candidates) < 2:
-            return first_candidate(edge)
-        asked = self.asked.setdefault(edge.candidates, [])
-        if edge.specifier is not None and edge.specifier not in asked:
-            asked.append(edge.specifier)
-        fit = [index for index in edge.candidates if index not in self.unfit] or list(edge.candidates)
-        admitted = [index for index in fit if self.admits([*asked, *self.before.get(edge.candidates, ())], index)]
-        return max(admitted or fit, key=lambda index: Version(self.versions[index]))
+            return edge.candidates[0] if edge.candidates else None
+        name = self.key_of(edge.candidates[0])
+        asked = self.asked.setdefault(name, {})
+        asked[str(edge.specifier)] = edge.specifier
+        fit = list(filter(self.fits, edge.candidates)) or edge.candidates
+        best = admitted(fit, {**self.asked_before.get(name, {}), **asked}.values()) or fit
+        return max(best, key=lambda package: parsed(Version, package.text("version") or "0", package.place))
 
-    def admits(self, specifiers: list[SpecifierSet], index: int) -> bool:
-        return all(specifier.contains(self.versions[index], prereleases=True) for specifier in specifiers)
+    def presumed(self, doubtful: set[Table]) -> list[Table]:
+        """Without the project: what nothing leads to counts, and what that leads to.
 
-
-def first_candidate(edge: Edge) -> int | None:
-    return edge.candidates[0] if edge.candidates else None
-
-
-def settled(edges: list[Edge], edges_of: Callable[[int, frozenset[str]], Iterable[Edge]], choice: Choice) -> set[int]:
-    """Walk until what is asked for of the packages with several versions stays the same."""
-    reached: set[int] = set()
-    for _ in range(ROUNDS):
-        choice.before, choice.asked = choice.asked, {}
-        reached = walk(edges, edges_of, choice)
-        if choice.asked == choice.before:
-            break
-    return reached
-
-
-def presumed(
-    count: int, links: list[tuple[int, list[int], bool]], doubtful: set[int], names: Mapping[str, list[int]]
-) -> tuple[list[int], frozenset[int]]:
-    """Where the roots of a graph aren't known: what counts is what nothing leads to, and what that leads to.
-
-    A link is (from, to any of, whether its marker holds). Two packages of one name can't be told apart.
-    """
-    leading: dict[int, set[int]] = {}  # to a package, those that lead there
-    following: dict[int, set[int]] = {}
-    for source, found, holds in links:
-        for index in found:
-            leading.setdefault(index, set()).update({source} - {index} if holds else ())
-            following.setdefault(source, set()).add(index)
-    dead = set(doubtful)
-    queue = [*dead, *(index for index, sources in leading.items() if not sources)]
-    for index in queue:
-        dead.add(index)
-        for other in following.get(index, set()) - dead:
-            leading[other].discard(index)
-            if not leading[other]:
-                dead.add(other)
-                queue.append(other)
-    for found in names.values():
-        living = [index for index in found if index not in dead]
-        dead.update(living if len(living) > 1 else ())
-    return [index for index in range(count) if index not in dead], frozenset(dead)
-
-
-def with_main(selection: Selection, known: frozenset[str], default: frozenset[str], main: str) -> frozenset[str]:
-    """The groups that count, of a format whose main dependencies are a group too."""
-    return (chosen_groups(selection, known, default) | {main}) - selection.no_groups
+        What only false markers or doubtful packages lead to is doubtful too, and so are two packages of one name.
+        """
+        leading: dict[Table, set[Table]] = {}  # to a package, those that lead there
+        following: dict[Table, set[Table]] = {}
+        for source in self.packages:
+            for edge in self.edges_of(source, frozenset()):
+                for package in admitted(edge.candidates, [edge.specifier]):
+                    leading.setdefault(package, set()).update({source} - {package} if edge.holds else ())
+                    following.setdefault(source, set()).add(package)
+        queue = [*doubtful, *(package for package, sources in leading.items() if not sources)]
+        for package in queue:
+            doubtful.add(package)
+            for other in following.get(package, set()) - doubtful:
+                leading[other].discard(package)
+                if not leading[other]:
+                    doubtful.add(other)
+                    queue.append(other)
+        for found in self.by_name.values():
+            living = set(found) - doubtful
+            doubtful |= living if len(living) > 1 else set()
+        return [package for package in self.packages if package not in doubtful]
 
 
 # -- uv.lock
-
-
-class UvLock:
-    """The graph in a uv.lock."""
-
-    def __init__(self, lock: Lock, target: Target) -> None:
-        self.lock = lock
-        self.packages = get_list(lock.data, "package", dict)
-        self.manifest = get_table(lock.data, "manifest")
-        self.by_name = by_name(self.packages, "package")
-        self.judge = Judge(target)
-        self.conflicting = "conflicts" in lock.data
-        self.active: frozenset[str] = frozenset()  # extras and groups, as the markers of conflicts name them
-        self.sources = [self.source(index) for index in range(len(self.packages))]
-        root = [index for index, (kind, path) in enumerate(self.sources) if path == "." and kind in UV_DIRECTORIES]
-        self.root = root[0] if root else None
-        own = [self.packages[index]["name"] for index in root]
-        self.members = normalised(get_list(self.manifest, "members", str, "manifest") or own)
-
-    def source(self, index: int) -> tuple[str, str]:
-        """`{ KIND = "WHERE" }`"""
-        place = f"package[{index}].source"
-        table = get_table(self.packages[index], "source", f"package[{index}]")
-        kinds = [kind for kind in UV_SOURCES if kind in table]
-        if len(kinds) != 1:
-            raise BoundError(f"{place}: expected one of {', '.join(UV_SOURCES)}, found {shown(table)}", place=place)
-        return kinds[0], get_required(table, kinds[0], str, place)
-
-    def edges_of(self, index: int, extras: frozenset[str]) -> Iterator[Edge]:
-        """A package's dependencies, and those of the extras."""
-        package, place = self.packages[index], f"package[{index}]"
-        yield from self.edges(package, "dependencies", place)
-        optional = get_table(package, "optional-dependencies", place)
-        for extra in sorted(extras & set(optional)):
-            yield from self.edges(optional, extra, f"{place}.optional-dependencies")
-
-    def edges(self, table: Mapping[str, Any], key: str, place: str) -> Iterator[Edge]:
-        """The dependencies in an array whose markers hold; what they turn on may be what a marker asks for."""
-        for number, dependency in enumerate(get_list(table, key, dict, place)):
-            at = f"{place}.{key}[{number}]"
-            name = get_required(dependency, "name", str, at)
-            extras = frozenset(get_list(dependency, "extra" if "extra" in dependency else "extras", str, at))
-            marker = get_as(dependency, "marker", str, at)
-            if marker and not self.judge.holds(marker, at, self.active | uv_names("extra", name, extras)):
-                continue
-            if self.conflicting:
-                self.active |= uv_names("extra", name, extras)
-            yield Edge(self.candidates(name, dependency, at), extras)
-
-    def candidates(self, name: str, dependency: dict[str, Any], place: str) -> tuple[int, ...]:
-        """The package that a dependency means: the version and the source stand there if the name is ambiguous."""
-        found = self.by_name.get(canonicalize_name(name), [])
-        for key in ("version", "source"):
-            if key in dependency:
-                found = [index for index in found if self.packages[index].get(key) == dependency[key]]
-        if not found:
-            raise BoundError(f"{place}: there is no such package {name!r}", place=place)
-        return tuple(filter(self.in_fork, found) if len(found) > 1 else found)
-
-    def in_fork(self, index: int) -> bool:
-        """Whether a package's `resolution-markers` admit the target."""
-        place = f"package[{index}].resolution-markers"
-        markers = get_list(self.packages[index], "resolution-markers", str, f"package[{index}]")
-        return not markers or any(self.judge.holds(text, place, self.active) for text in markers)
-
-    def extras(self, index: int) -> frozenset[str]:
-        """A package's extras; one without dependencies stands in the metadata alone."""
-        package, place = self.packages[index], f"package[{index}]"
-        listed = get_list(get_table(package, "metadata", place), "provides-extras", str, place + ".metadata")
-        return frozenset([*get_table(package, "optional-dependencies", place), *listed])
-
-    def groups(self, index: int) -> frozenset[str]:
-        """A package's groups; one without dependencies stands in the metadata alone."""
-        package, place = self.packages[index], f"package[{index}]"
-        listed = get_table(get_table(package, "metadata", place), "requires-dev", place + ".metadata")
-        return frozenset([*get_table(package, "dev-dependencies", place), *listed])
-
-
-def uv_names(kind: str, package: str, names: Iterable[str]) -> frozenset[str]:
-    """Extras or groups of a package as the markers of conflicts name them."""
-    return frozenset(f"{kind}-{len(package)}-{package}-{name}" for name in names)
-
 
 UV_DIRECTORIES = ("editable", "virtual", "directory")
 UV_SOURCES = ("registry", "git", "url", "path", *UV_DIRECTORIES)
 
 
+class UvLock(LockGraph):
+    """The graph in a uv.lock."""
+
+    def __init__(self, lock: Lock, path: str, target: Target) -> None:
+        super().__init__(lock, path, target)
+        self.manifest = self.data.table("manifest")
+        self.conflicting = "conflicts" in lock.data
+        root = [each for each in self.packages if uv_source(each) in [(kind, ".") for kind in UV_DIRECTORIES]]
+        self.root = root[0] if root else None
+        self.members = normalised(self.manifest.texts("members")) or frozenset(map(name_of, root))
+        package = target.selection.package
+        # the project that was locked, or all members of a workspace without one, or the member that was asked for
+        names = self.members & {package} if package else self.members
+        whole = [each for name in sorted(names) for each in self.by_name.get(name, [])]
+        self.roots = root[:1] if root and not package else whole
+        # a workspace's groups are those of its root, project or not
+        self.shared = self.root.table("dev-dependencies") if self.root else self.manifest.table("dependency-groups")
+        self.shared_groups: frozenset[str] = frozenset()  # that were chosen
+
+    def starts(self) -> Iterator[Edge]:
+        """The roots with their extras, then their groups, the workspace's groups, and a script's requirements."""
+        for root in self.roots:
+            yield Edge([root], self.extras & uv_extras(root))
+            yield from self.edges_in(root.table("dev-dependencies"), self.groups)
+        yield from self.edges_in(self.shared, self.shared_groups)
+        yield from self.edges(self.manifest, "requirements")
+
+    def edges_of(self, package: Table, extras: frozenset[str]) -> Iterator[Edge]:
+        """A package's dependencies, and those of the extras."""
+        yield from self.edges(package, "dependencies")
+        yield from self.edges_in(package.table("optional-dependencies"), extras)
+
+    def edges_in(self, table: Table, keys: frozenset[str]) -> Iterator[Edge]:
+        """The dependencies in these of a table's arrays."""
+        for key in sorted(keys & set(table.data)):
+            yield from self.edges(table, key)
+
+    def edges(self, table: Table, key: str) -> Iterator[Edge]:
+        """The dependencies in an array whose markers hold; what they turn on may be what a marker asks for."""
+        for dependency in table.tables(key):
+            extras = frozenset(dependency.texts("extra") or dependency.texts("extras"))
+            active = self.active | uv_names("extra", dependency, extras)
+            if self.holds(dependency, "marker", active):
+                self.active = active if self.conflicting else self.active
+                yield Edge(self.candidates(dependency), extras)
+
+    def candidates(self, dependency: Table) -> list[Table]:
+        """The package that a dependency means: the version and the source stand there if the name is ambiguous."""
+        found = self.by_name.get(name_of(dependency), [])
+        for key in ("version", "source"):
+            if key in dependency.data:
+                found = [package for package in found if package.data.get(key) == dependency.data[key]]
+        if not found:
+            at = dependency.place
+            raise BoundError(f"{at}: there is no such package {dependency.data['name']!r}", place=at)
+        if len(found) < 2:
+            return found
+        return [each for each in found if self.any_holds(each, "resolution-markers", self.active)][:1]
+
+    def default_groups(self, known: frozenset[str]) -> frozenset[str]:
+        """`tool.uv.default-groups` of the root's pyproject.toml, which newer locks tell too."""
+        if not self.roots:
+            return frozenset()
+        project = self.roots[0] if self.target.selection.package else self.root
+        pyproject = load_beside(self.path(uv_source(project)[1] if project else "."), self.target)
+        # uv takes the project's word, even where the lock is frozen and says something else
+        table = pyproject.table("tool", "uv") if pyproject.data else project or self.manifest
+        if table.data.get("default-groups") == "all":
+            return known
+        return normalised(table.texts("default-groups") if "default-groups" in table.data else ["dev"])
+
+
+def uv_source(package: Table) -> tuple[str, str]:
+    """`{ KIND = "WHERE" }`"""
+    source = package.table("source")
+    kinds = [kind for kind in UV_SOURCES if kind in source.data]
+    if len(kinds) != 1:
+        expected = f"expected one of {', '.join(UV_SOURCES)}, found {shown(source.data)}"
+        raise BoundError(f"{source.place}: {expected}", place=source.place)
+    return kinds[0], source.required(kinds[0])
+
+
+def uv_names(kind: str, package: Table, names: Iterable[str]) -> frozenset[str]:
+    """Extras or groups of a package as the markers of conflicts name them."""
+    name = package.required("name")
+    return frozenset(f"{kind}-{len(name)}-{name}-{each}" for each in names)
+
+
+def uv_extras(package: Table) -> frozenset[str]:
+    """A package's extras; one without dependencies stands in the metadata alone."""
+    listed = package.table("metadata").texts("provides-extras")
+    return frozenset([*package.table("optional-dependencies").data, *listed])
+
+
+def uv_groups(package: Table) -> frozenset[str]:
+    """A package's groups; one without dependencies stands in the metadata alone."""
+    return frozenset([*package.table("dev-dependencies").data, *package.table("metadata", "requires-dev").data])
+
+
+def uv_turned_on(root: Table, extras: frozenset[str], groups: frozenset[str]) -> frozenset[str]:
+    """What is selected on a root, as the markers of conflicts name it."""
+    name = root.required("name")
+    selected = uv_names("extra", root, extras & uv_extras(root)) | uv_names("group", root, groups & uv_groups(root))
+    return selected | {f"project-{len(name)}-{name}"}
+
+
 def read_uv(lock: Lock, path: str, target: Target) -> Bound:
     """uv.lock: what its roots reach."""
     check_version(str(get_required(lock.data, "version", int)), "1", "version")
-    uv, selection, folder = UvLock(lock, target), target.selection, folder_of(path, target)
-    roots = uv_roots(uv, selection.package)
-    own = frozenset().union(*map(uv.groups, roots))
-    table, place = uv_shared_groups(uv)
-    known = own | frozenset(table)
-    chosen = chosen_groups(selection, known, uv_default_groups(uv, roots, folder, known, target))
+    uv, selection = UvLock(lock, path, target), target.selection
+    extras = frozenset().union(*map(uv_extras, uv.roots))
+    own = frozenset().union(*map(uv_groups, uv.roots))
+    known = own | frozenset(uv.shared.data)
+    uv.extras = chosen_extras(selection, extras)
+    uv.groups = chosen_groups(selection, known, uv.default_groups(known))
     # a member takes the groups that it hasn't itself from the workspace's root, if they are asked for by name
-    shared = chosen_groups(selection, known) - own if selection.package else chosen
-    extras = frozenset().union(*map(uv.extras, roots))
-    starts = UvStarts(roots, chosen_extras(selection, extras), chosen & own, shared, table, place)
-    requirements = (uv_requirement(uv, index, folder, target) for index in sorted(uv_reached(uv, starts)))
-    python = [*python_requirement(lock.data), *locked_environments(lock.data, "supported-markers", uv.judge)]
-    return Bound(
-        (*python, *(each for each in requirements if each)),
-        own_name(load_beside(folder, target)),
-        extras,
-        known,
-        uv.members,
-    )
+    uv.shared_groups = chosen_groups(selection, known) - own if selection.package else uv.groups
+    uv.active = frozenset().union(*(uv_turned_on(root, uv.extras, uv.groups) for root in uv.roots))
+    # a virtual package isn't installed
+    counting = [package for package in uv.reached() if uv_source(package)[0] != "virtual"]
+    python = [*python_requirement(lock.data), *uv.environments("supported-markers")]
+    requirements = (*python, *(uv_requirement(uv, package) for package in counting))
+    return Bound(requirements, own_name(uv.pyproject), extras, known, uv.members)
 
 
-def uv_roots(uv: UvLock, package: str) -> list[int]:
-    """The project that was locked, or all members of a workspace without one, or the member that was asked for."""
-    if uv.root is not None and not package:
-        return [uv.root]
-    names = uv.members & {package} if package else uv.members
-    return [index for name in sorted(names) for index in uv.by_name.get(name, [])]
-
-
-def uv_shared_groups(uv: UvLock) -> tuple[dict[str, Any], str]:
-    """The groups of the workspace's root, project or not, and where they stand."""
-    if uv.root is None:
-        return get_table(uv.manifest, "dependency-groups", "manifest"), "manifest.dependency-groups"
-    place = f"package[{uv.root}]"
-    return get_table(uv.packages[uv.root], "dev-dependencies", place), place + ".dev-dependencies"
-
-
-def uv_default_groups(
-    uv: UvLock, roots: list[int], folder: str, known: frozenset[str], target: Target
-) -> frozenset[str]:
-    """`tool.uv.default-groups` of the root's pyproject.toml, which newer locks tell too."""
-    if not roots:
-        return frozenset()
-    index = roots[0] if target.selection.package else uv.root
-    project = {} if index is None else uv.packages[index]
-    tool = load_beside(os.path.join(folder, uv.sources[index][1] if index is not None else ""), target)
-    # uv takes the project's word, even where the lock is frozen and says something else
-    if tool:
-        project, place = get_table(get_table(tool, "tool"), "uv", "tool"), "tool.uv"
-    elif index is None:
-        project, place = uv.manifest, "manifest"
-    else:
-        place = f"package[{index}]"
-    if project.get("default-groups") == "all":
-        return known
-    names = get_list(project, "default-groups", str, place) if "default-groups" in project else ["dev"]
-    return frozenset(map(canonicalize_name, names))
-
-
-class UvStarts(NamedTuple):
-    """What the walk through a uv.lock begins with."""
-
-    roots: list[int]
-    extras: frozenset[str]
-    groups: frozenset[str]
-    shared_groups: frozenset[str]
-    shared_table: dict[str, Any]
-    shared_place: str
-
-    def edges(self, uv: UvLock) -> Iterator[Edge]:
-        """The roots with their extras, then their groups, the workspace's groups, and a script's requirements."""
-        for index in self.roots:
-            yield Edge((index,), self.extras & uv.extras(index))
-            place = f"package[{index}]"
-            table = get_table(uv.packages[index], "dev-dependencies", place)
-            for group in sorted(self.groups & set(table)):
-                yield from uv.edges(table, group, place + ".dev-dependencies")
-        for group in sorted(self.shared_groups & set(self.shared_table)):
-            yield from uv.edges(self.shared_table, group, self.shared_place)
-        yield from uv.edges(uv.manifest, "requirements", "manifest")
-
-    def turned_on(self, uv: UvLock) -> Iterator[frozenset[str]]:
-        """The names of what is selected on the roots, in the markers of conflicts."""
-        for index in self.roots:
-            name = uv.packages[index]["name"]
-            yield frozenset({f"project-{len(name)}-{name}"})
-            yield uv_names("extra", name, self.extras & uv.extras(index))
-            yield uv_names("group", name, self.groups & uv.groups(index))
-
-
-def uv_reached(uv: UvLock, starts: UvStarts) -> set[int]:
-    """The packages that count. An extra that the walk turns on may change what a marker before it said: walk again."""
-    uv.active = frozenset().union(*starts.turned_on(uv))
-    reached: set[int] = set()
-    for _ in range(ROUNDS):
-        before = uv.active
-        reached = walk(starts.edges(uv), uv.edges_of, first_candidate)
-        if uv.active == before:
-            break
-    return reached
-
-
-def uv_requirement(uv: UvLock, index: int, folder: str, target: Target) -> BoundRequirement | None:
-    """What a package demands; a virtual one isn't installed."""
-    package, place, (kind, where) = uv.packages[index], f"package[{index}]", uv.sources[index]
-    name, version = canonicalize_name(package["name"]), get_as(package, "version", str, place)
-    if kind == "virtual":
-        return None
-    # the version of a directory is what is in it now: a lock's may be older, and uv doesn't mind
-    if kind in UV_DIRECTORIES:
-        return locked_from(name, directory_reference(where, folder, kind == "editable"))
-    archives = archives_of(uv.lock, package, place, "sdist", "wheels")
+def uv_requirement(uv: UvLock, package: Table) -> BoundRequirement:
+    """What a package that counts demands."""
+    archives, (kind, where) = uv.archives(package, "sdist", "wheels"), uv_source(package)
     if kind == "registry":
-        return locked(name, version, place, archives)
-    subdirectory = get_as(package["source"], "subdirectory", str, place + ".source") or ""
-    if kind == "path":
-        return locked_archive(name, version, archive_reference(where, folder, subdirectory), archives)
-    if kind == "url":
-        return locked_archive(name, version, url_reference(where, subdirectory, target), archives)
-    where, _, commit = where.partition("#")
-    url, _, query = where.partition("?")
-    fields = dict(re.findall(r"([^=&]+)=([^&]*)", query))
-    folder_within = unquoted(fields.get("subdirectory", "").replace("+", " "))
-    return locked_from(name, git_reference(url, commit, folder_within))
+        return locked(package, None, archives)
+    commit, subdirectory = "", package.table("source").text("subdirectory")
+    if kind == "git":
+        where, _, commit = where.partition("#")
+        where, _, query = where.partition("?")
+        within = re.search(r"(?:^|&)subdirectory=([^&]*)", query)
+        subdirectory = unquoted(within[1].replace("+", " ")) if within else ""
+    return locked(package, uv.reference(kind, where, subdirectory, commit, kind == "editable"), archives)
 
 
 # -- pylock.toml
@@ -2322,66 +2303,48 @@ def uv_requirement(uv: UvLock, index: int, folder: str, target: Target) -> Bound
 
 def read_pylock(lock: Lock, path: str, target: Target) -> Bound:
     """PEP 751."""
-    data, selection, judge = lock.data, target.selection, Judge(target)
-    check_version(get_required(data, "lock-version", str), r"1(\.\d+)*", "lock-version")
-    extras = normalised(get_list(data, "extras", str))
-    default = normalised(get_list(data, "default-groups", str))
-    groups = normalised(get_list(data, "dependency-groups", str)) | default
+    reader, selection = LockReader(lock, path, target), target.selection
+    check_version(reader.data.required("lock-version"), r"1(\.\d+)*", "lock-version")
+    extras = normalised(reader.data.texts("extras"))
+    default = normalised(reader.data.texts("default-groups"))
+    groups = normalised(reader.data.texts("dependency-groups")) | default
     # PEP 751: the default groups stand for a choice that the user doesn't make
     named = selection.all_groups or (selection.groups | selection.options) & groups
     chosen = chosen_groups(selection, groups, frozenset() if named else default)
     asked = chosen_extras(selection, extras)
-    packages = get_list(data, "packages", dict)
-    names = by_name(packages, "packages")
-    found = [*python_requirement(data), *locked_environments(data, "environments", judge)]
-    folder = folder_of(path, target)
-    for name, indexes in names.items():
-        places = [f"packages[{index}]" for index in indexes]
-        counting = [
-            (packages[index], place)
-            for index, place in zip(indexes, places)
-            if judge.holds(get_as(packages[index], "marker", str, place), place + ".marker", asked, chosen)
-        ]
+    found = [*python_requirement(lock.data), *reader.environments("environments")]
+    for name, packages in grouped(reader.data.tables("packages"), name_of).items():
+        counting = [package for package in packages if reader.holds(package, "marker", asked, chosen)]
         if len(counting) > 1:
-            raise BoundError(f"{counting[1][1]}: {name!r} counts twice for this interpreter", place=counting[1][1])
-        for package, place in counting:
-            found += python_requirement(package, place)
-            found.append(pylock_requirement(lock, package, place, folder, target))
-    return Bound(tuple(found), own_name(load_beside(folder, target)), extras, groups)
+            place = counting[1].place
+            raise BoundError(f"{place}: {name!r} counts twice for this interpreter", place=place)
+        for package in counting:
+            found += python_requirement(package.data, package.place)
+            found.append(pylock_requirement(reader, package))
+    return Bound(tuple(found), own_name(load_beside(reader.folder, target)), extras, groups)
 
 
-def normalised(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(map(canonicalize_name, names))
-
-
-def pylock_requirement(
-    lock: Lock, package: dict[str, Any], place: str, folder: str, target: Target
-) -> BoundRequirement:
+def pylock_requirement(reader: LockReader, package: Table) -> BoundRequirement:
     """What a package that counts demands: one of the kinds of sources must be there."""
-    name = canonicalize_name(package["name"])
-    kinds = [kind for kind in ("vcs", "directory", "archive") if kind in package]
-    indexed = "sdist" in package or "wheels" in package
+    kinds = [kind for kind in ("vcs", "directory", "archive") if kind in package.data]
+    indexed = "sdist" in package.data or "wheels" in package.data
     if len(kinds) + indexed != 1:
         expected = "expected one of vcs, directory, archive, or sdist and wheels"
-        raise BoundError(f"{place}: {expected}, found {', '.join(kinds) or 'none'}", place=place)
-    version = get_as(package, "version", str, place)
+        raise BoundError(f"{package.place}: {expected}, found {', '.join(kinds) or 'none'}", place=package.place)
     if indexed:
-        return locked(name, version, place, archives_of(lock, package, place, "sdist", "wheels"))
-    at, source = place_of(place, kinds[0]), get_table(package, kinds[0], place)
-    subdirectory = get_as(source, "subdirectory", str, at) or ""
-    if kinds[0] == "directory":
-        editable = get_as(source, "editable", bool, at) or False
-        return locked_from(
-            name, directory_reference(get_required(source, "path", str, at), folder, editable, subdirectory)
-        )
-    url, path = get_as(source, "url", str, at), get_as(source, "path", str, at)
-    if url is None and path is None:
-        raise BoundError(f"{at}: expected url or path, found neither", place=at)
+        return locked(package, None, reader.archives(package, "sdist", "wheels"))
+    source = package.table(kinds[0])
+    url, path, commit = source.text("url"), source.text("path"), ""
+    if not url and not path:
+        raise BoundError(f"{source.place}: expected url or path, found neither", place=source.place)
+    kind = "url" if url and kinds[0] != "directory" else "path"
     if kinds[0] == "vcs":
-        url = url_of_path(os.path.normpath(os.path.join(folder, path))) if path is not None else url
-        return locked_from(name, git_reference(url or "", get_required(source, "commit-id", str, at), subdirectory))
-    reference = url_reference(url, subdirectory, target) if url else archive_reference(path or "", folder, subdirectory)
-    return locked_archive(name, version, reference, hashes_text(source, at))
+        kind, commit = "git", source.required("commit-id")
+        url = url_of_path(reader.path(path)) if path else url
+    editable = kinds[0] == "directory" and source.flag("editable")
+    where = path if kind == "path" else url
+    reference = reader.reference(kind, where, source.text("subdirectory"), commit, editable)
+    return locked(package, reference, hashes_text(source))
 
 
 # -- poetry.lock and Poetry's tables in pyproject.toml
@@ -2403,22 +2366,15 @@ class AnyOf(SpecifierSet):
         """Whether the version satisfies one of the sets."""
         return any(specifier.contains(version, prereleases) for specifier in self.alternatives)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, AnyOf) and self.alternatives == other.alternatives
-
-    def __hash__(self) -> int:
-        return hash(tuple(self.alternatives))
-
     def __str__(self) -> str:
         return self.text
 
 
 def parse_constraint(text: str, place: str) -> SpecifierSet:
     """CONSTRAINT ('||' CONSTRAINT)*"""
-    try:
-        return AnyOf(text) if "|" in text else SpecifierSet(poetry_clauses(text))
-    except (InvalidSpecifier, InvalidVersion) as error:
-        raise BoundError(f"{place}: {error}", place=place) from None
+    return (
+        parsed(AnyOf, text, place) if "|" in text else parsed(SpecifierSet, parsed(poetry_clauses, text, place), place)
+    )
 
 
 def poetry_clauses(text: str) -> str:
@@ -2450,341 +2406,321 @@ class PoetryDependency(NamedTuple):
     """A dependency as Poetry writes it, in a pyproject.toml or in a lock."""
 
     name: str
-    table: dict[str, Any]  # { version, extras, optional, markers, python, platform, and a source's keys }
-    place: str
-    group: str = "main"
-    listed: frozenset[str] = frozenset()  # the extras that list it
+    table: Table  # { version, extras, optional, markers, python, platform, and a source's keys }
+    group: str
+    listed: frozenset[str]  # the extras that list it
 
-    def counts(self, judge: Judge, extras: frozenset[str]) -> bool:
+    def counts(self, reader: LockReader, extras: frozenset[str]) -> bool:
         """Whether it counts for the target, while these extras of what depends on it are asked for."""
-        if get_as(self.table, "optional", bool, self.place) and not self.listed & extras:
+        if self.table.flag("optional") and not self.listed & extras:
             return False
-        python = get_as(self.table, "python", str, self.place)
-        if python and not admits_python(python, self.place, judge.target):
+        platform = self.table.text("platform")
+        if platform and reader.target.environment()["sys_platform"] not in re.split(r"[\s|=]+", platform):
             return False
-        platform = get_as(self.table, "platform", str, self.place)
-        if platform and judge.target.environment()["sys_platform"] not in re.split(r"[\s|=]+", platform):
-            return False
-        return judge.holds(get_as(self.table, "markers", str, self.place), self.place, extras)
+        return admits_python(self.table, "python", reader.target) and reader.holds(self.table, "markers", extras)
 
     def specifier(self) -> SpecifierSet:
-        return parse_constraint(get_as(self.table, "version", str, self.place) or "*", self.place)
-
-    def extras(self) -> frozenset[str]:
-        return normalised(get_list(self.table, "extras", str, self.place))
+        return parse_constraint(self.table.text("version") or "*", self.table.place)
 
 
-def admits_python(constraint: str, place: str, target: Target) -> bool:
+def admits_python(table: Table, key: str, target: Target) -> bool:
     """Whether the target's Python satisfies a constraint."""
+    constraint = table.text(key)
+    if not constraint:
+        return True
     release = re.match(r"\d+(\.\d+)*", target.environment()["python_full_version"])
-    return parse_constraint(constraint, place).contains(release[0] if release else "0")
+    return parse_constraint(constraint, table.place).contains(release[0] if release else "0")
 
 
 def poetry_dependencies(
-    table: dict[str, Any], place: str, extras: Mapping[str, frozenset[str]], group: str = "main"
+    table: Table, listing: Mapping[str, set[str]], group: str = "main"
 ) -> Iterator[PoetryDependency]:
     """`NAME = "CONSTRAINT"`, `NAME = { … }` or an array of these."""
-    listing: dict[str, set[str]] = {}
-    for extra, names in extras.items():
-        for name in names:
-            listing.setdefault(name, set()).add(extra)
-    for key, value in table.items():
-        name = canonicalize_name(key)
-        listed = frozenset(listing.get(name, ()))
-        at = place_of(place, key)
+    for key, value in table.data.items():
+        name, at = canonicalize_name(key), place_of(table.place, key)
         for entry in value if isinstance(value, list) else [value]:
-            entry_table = checked({"version": entry} if isinstance(entry, str) else entry, dict, at)
-            yield PoetryDependency(name, entry_table, at, group, listed)
+            data = {"version": entry} if isinstance(entry, str) else checked(entry, dict, at)
+            yield PoetryDependency(name, Table(data, at), group, frozenset(listing.get(name, ())))
 
 
-def poetry_extras(table: dict[str, Any], place: str) -> dict[str, frozenset[str]]:
-    """The names that each extra lists: `socks = ["PySocks (>=1.5)"]`"""
-    return {
-        canonicalize_name(extra): normalised(
-            re.split(r"[^\w.-]", text)[0] for text in get_list(table, extra, str, place)
-        )
-        for extra in table
-    }
+def poetry_listing(extras: Table) -> dict[str, set[str]]:
+    """By the names of dependencies the extras that list them: `socks = ["PySocks (>=1.5)"]`"""
+    found: dict[str, set[str]] = {}
+    for extra in extras.data:
+        for text in extras.texts(extra):
+            name = canonicalize_name(re.split(r"[^\w.-]", text)[0])
+            found.setdefault(name, set()).add(canonicalize_name(extra))
+    return found
 
 
 class PoetryProject(NamedTuple):
     """What a pyproject.toml tells of Poetry's project."""
 
-    dependencies: tuple[PoetryDependency, ...] = ()
-    extras: frozenset[str] = frozenset()
-    groups: frozenset[str] = frozenset()
-    optional_groups: frozenset[str] = frozenset()
+    dependencies: list[PoetryDependency]
+    extras: frozenset[str]
+    groups: frozenset[str]
+    optional_groups: frozenset[str]
 
 
-def poetry_project(data: dict[str, Any]) -> PoetryProject:
+def poetry_project(pyproject: Table) -> PoetryProject:
     """Poetry's own tables and the standard ones."""
-    place = "tool.poetry"
-    poetry = get_table(get_table(data, "tool"), "poetry", "tool")
-    project = get_table(data, "project")
-    extras = poetry_extras(get_table(poetry, "extras", place), "tool.poetry.extras")
-    main = {} if "dependencies" in project else get_table(poetry, "dependencies", place)
-    found = [*poetry_dependencies(main, "tool.poetry.dependencies", extras), *project_dependencies(project)]
-    dev = get_table(poetry, "dev-dependencies", place)
-    found += poetry_dependencies(dev, "tool.poetry.dev-dependencies", extras, "dev")
-    optional = set()
-    tables = get_table(poetry, "group", place)
-    for group in tables:
-        at = f"tool.poetry.group.{group}"
-        table = get_table(tables, group, "tool.poetry.group")
-        if get_as(table, "optional", bool, at):
-            optional.add(canonicalize_name(group))
-        dependencies = get_table(table, "dependencies", at)
-        found += poetry_dependencies(dependencies, at + ".dependencies", extras, canonicalize_name(group))
-    groups = normalised([*tables, *get_table(data, "dependency-groups"), "main"]) | ({"dev"} if dev else set())
-    known = frozenset(extras) | normalised(get_table(project, "optional-dependencies", "project"))
-    return PoetryProject(tuple(each for each in found if each.name != "python"), known, groups, frozenset(optional))
+    poetry, project = pyproject.table("tool", "poetry"), pyproject.table("project")
+    extras, groups = poetry.table("extras"), poetry.table("group")
+    tables = {"main": Table({}) if "dependencies" in project.data else poetry.table("dependencies")}
+    if "dev-dependencies" in poetry.data:
+        tables["dev"] = poetry.table("dev-dependencies")
+    listing = poetry_listing(extras)
+    found = [*poetry_dependencies(tables["main"], listing), *project_dependencies(project.data)]
+    for group in groups.data:
+        tables[group] = groups.table(group, "dependencies")
+    for group, table in tables.items():
+        found += poetry_dependencies(table, listing, canonicalize_name(group)) if group != "main" else ()
+    return PoetryProject(
+        [dependency for dependency in found if dependency.name != "python"],
+        normalised([*extras.data, *project.table("optional-dependencies").data]),
+        normalised([*tables, *pyproject.table("dependency-groups").data]),
+        normalised(group for group in groups.data if groups.table(group).flag("optional")),
+    )
 
 
 def project_dependencies(project: dict[str, Any]) -> Iterator[PoetryDependency]:
     """PEP 621's dependencies, as Poetry writes them."""
-    nothing: frozenset[str] = frozenset()
-    entries = [(nothing, entry) for entry in entries_of(project, "dependencies", "project")]
+    entries = [("", entry) for entry in entries_of(project, "dependencies", "project")]
     for extra, members in extra_entries(project).items():
-        entries += [(frozenset({extra}), entry) for entry in members]
-    for listed, (place, text) in entries:
+        entries += [(extra, entry) for entry in members]
+    for extra, (place, text) in entries:
         requirement = parse_requirement(text, place)
-        table: dict[str, Any] = {"version": str(requirement.specifier) or "*", "extras": sorted(requirement.extras)}
-        if requirement.marker:
-            table["markers"] = str(requirement.marker)
-        table["optional"] = bool(listed)
-        yield PoetryDependency(canonicalize_name(requirement.name), table, place, "main", listed)
+        table = {
+            "version": str(requirement.specifier),
+            "extras": sorted(requirement.extras),
+            "markers": str(requirement.marker or ""),
+            "optional": bool(extra),
+        }
+        yield PoetryDependency(canonicalize_name(requirement.name), Table(table, place), "main", frozenset({extra}))
 
 
-class PoetryLock(NamedTuple):
-    """A poetry.lock and the project beside it."""
+class PoetryLock(LockGraph):
+    """The graph in a poetry.lock before 2.1, and the project beside it."""
 
-    lock: Lock
-    packages: list[dict[str, Any]]
-    by_name: dict[str, list[int]]
-    project: PoetryProject
-    judge: Judge
-    extras: frozenset[str]
-    groups: frozenset[str]  # that count
+    def __init__(self, lock: Lock, path: str, target: Target) -> None:
+        super().__init__(lock, path, target)
+        self.project = poetry_project(self.pyproject)
+
+    def fits(self, package: Table) -> bool:
+        """Whether a package's `python-versions` admit the target."""
+        return admits_python(package, "python-versions", self.target)
+
+    def starts(self) -> Iterator[Edge]:
+        """The project tells what a lock's packages are there for."""
+        for dependency in self.project.dependencies:
+            if dependency.group in self.groups:
+                yield self.edge(dependency, self.extras)
+
+    def edges_of(self, package: Table, extras: frozenset[str]) -> Iterator[Edge]:
+        """The dependencies of a package."""
+        listing = poetry_listing(package.table("extras"))
+        for dependency in poetry_dependencies(package.table("dependencies"), listing):
+            yield self.edge(dependency, extras)
+
+    def edge(self, dependency: PoetryDependency, extras: frozenset[str]) -> Edge:
+        """A dependency, while these extras of what depends on it are asked for."""
+        candidates = self.by_name.get(dependency.name, [])
+        wanted = normalised(dependency.table.texts("extras"))
+        return Edge(candidates, wanted, dependency.specifier(), dependency.counts(self, extras))
+
+    def doubtful(self) -> set[Table]:
+        """Without the project: the packages that don't count as far as they themselves tell."""
+        listing = poetry_listing(self.data.table("extras"))
+        found = set()
+        for package in self.packages:
+            category = canonicalize_name(package.text("category") or "main")
+            unlisted = package.flag("optional") and not listing.get(name_of(package), set()) & self.extras
+            if category not in self.groups or unlisted or not self.fits(package):
+                found.add(package)
+        return found
+
+    def counts(self, package: Table) -> bool:
+        """Whether a package of a lock 2.1 counts: one of its groups does, and its marker for that holds."""
+        groups = self.groups & normalised(package.texts("groups"))
+        if not isinstance(package.data.get("markers"), dict):
+            return bool(groups) and self.holds(package, "markers", self.extras)
+        markers = package.table("markers")
+        keys = {canonicalize_name(key): key for key in markers.data}
+        return any(self.holds(markers, keys.get(group, group), self.extras) for group in groups)
 
 
 def read_poetry(lock: Lock, path: str, target: Target) -> Bound:
     """poetry.lock."""
-    metadata = get_table(lock.data, "metadata")
-    version = get_as(metadata, "lock-version", str, "metadata") or "1.0"
+    poetry, selection = PoetryLock(lock, path, target), target.selection
+    metadata, project = poetry.data.table("metadata"), poetry.project
+    version = metadata.text("lock-version") or "1.0"
     check_version(version, r"[12]\.\d+", "metadata.lock-version")
-    folder = folder_of(path, target)
-    pyproject = load_beside(folder, target)
-    project = poetry_project(pyproject)
-    packages = get_list(lock.data, "package", dict)
-    extras = project.extras | frozenset(poetry_extras(get_table(lock.data, "extras"), "extras"))
-    groups = project.groups | poetry_groups(packages)
-    selected = with_main(target.selection, groups, groups - project.optional_groups, "main")
-    names, judge = by_name(packages, "package"), Judge(target)
-    poetry = PoetryLock(lock, packages, names, project, judge, chosen_extras(target.selection, extras), selected)
-    permitted: frozenset[int] = frozenset()
+    extras = project.extras | normalised(poetry.data.table("extras").data)
+    groups = project.groups.union(*map(poetry_groups, poetry.packages))
+    poetry.extras = chosen_extras(selection, extras)
+    poetry.groups = with_main(selection, groups, groups - project.optional_groups, "main")
+    doubtful: set[Table] = set()
     # since 2.1 Poetry writes down what its solver found out; before, the graph must be walked
     if version[0] == "2" and version != "2.0":
-        reached = [index for index in range(len(packages)) if poetry_counts(poetry, index)]
-    elif pyproject:
-        reached = sorted(poetry_reached(poetry))
+        counting = list(filter(poetry.counts, poetry.packages))
+    elif poetry.pyproject.data:
+        counting = poetry.reached()
     else:
-        reached, permitted = poetry_presumed(poetry)
-    python = get_as(metadata, "python-versions", str, "metadata")
-    found = [poetry_python(python)] if python else []
-    found += [poetry_requirement(poetry, index, folder, target) for index in reached]
-    allowed = own_name(pyproject) | normalised(packages[index]["name"] for index in permitted)
-    return Bound(tuple(found), allowed, extras, groups)
+        doubtful = poetry.doubtful()
+        counting = poetry.presumed(doubtful)
+    found = poetry_python(metadata, "python-versions")
+    found += [poetry_requirement(poetry, package) for package in counting]
+    return Bound(tuple(found), own_name(poetry.pyproject) | frozenset(map(name_of, doubtful)), extras, groups)
 
 
-def poetry_python(text: str, place: str = "metadata.python-versions") -> BoundRequirement:
-    return BoundRequirement("python", f"python {text}", parse_constraint(text, place))
+def poetry_python(table: Table, key: str) -> list[BoundRequirement]:
+    """What a constraint demands of the interpreter; nothing where it is absent."""
+    text = table.text(key)
+    return (
+        [BoundRequirement("python", f"python {text}", parse_constraint(text, place_of(table.place, key)))]
+        if text
+        else []
+    )
 
 
-def poetry_groups(packages: list[dict[str, Any]]) -> frozenset[str]:
-    """The groups that a lock names: since 2.1 as groups, in 1.x as categories."""
-    names: set[str] = {"main"}
-    for index, package in enumerate(packages):
-        category = get_as(package, "category", str, f"package[{index}]")
-        names.update(get_list(package, "groups", str, f"package[{index}]"), [category] if category else [])
-    return normalised(names)
+def poetry_groups(package: Table) -> frozenset[str]:
+    """The groups that a package names: since 2.1 as groups, in 1.x as categories."""
+    return normalised([*package.texts("groups"), package.text("category") or "main"])
 
 
-def poetry_counts(poetry: PoetryLock, index: int) -> bool:
-    """Whether a package of a lock 2.1 counts: one of its groups does, and its marker for that holds."""
-    package, place = poetry.packages[index], f"package[{index}]"
-    groups = poetry.groups & normalised(get_list(package, "groups", str, place))
-    markers = package.get("markers")
-    if not isinstance(markers, dict):
-        return bool(groups) and poetry.judge.holds(get_as(package, "markers", str, place), place, poetry.extras)
-    texts = {canonicalize_name(group): get_as(markers, group, str, place + ".markers") for group in markers}
-    return any(poetry.judge.holds(texts.get(group), place + ".markers", poetry.extras) for group in groups)
+POETRY_SOURCES = {"git": "git", "url": "url", "file": "path", "directory": "path"}
 
 
-def poetry_edges(poetry: PoetryLock, index: int, extras: frozenset[str]) -> Iterator[Edge]:
-    """The dependencies of a package that count."""
-    for dependency in poetry_dependencies_of(poetry.packages[index], index):
-        if dependency.counts(poetry.judge, extras):
-            yield poetry_edge(poetry, dependency)
-
-
-def poetry_edge(poetry: PoetryLock, dependency: PoetryDependency) -> Edge:
-    return Edge(tuple(poetry.by_name.get(dependency.name, ())), dependency.extras(), dependency.specifier())
-
-
-def poetry_dependencies_of(package: dict[str, Any], index: int) -> Iterator[PoetryDependency]:
-    """All dependencies of a package in a lock."""
-    place = f"package[{index}]"
-    extras = poetry_extras(get_table(package, "extras", place), place + ".extras")
-    return poetry_dependencies(get_table(package, "dependencies", place), place + ".dependencies", extras)
-
-
-def poetry_reached(poetry: PoetryLock) -> set[int]:
-    """Before 2.1 the project tells what a lock's packages are there for."""
-    starts = [
-        poetry_edge(poetry, dependency)
-        for dependency in poetry.project.dependencies
-        if dependency.group in poetry.groups and dependency.counts(poetry.judge, poetry.extras)
-    ]
-    unfit = frozenset(index for index in range(len(poetry.packages)) if not poetry_fits(poetry, index))
-    versions = [get_required(package, "version", str, f"package[{n}]") for n, package in enumerate(poetry.packages)]
-    return settled(starts, lambda index, extras: poetry_edges(poetry, index, extras), Choice(versions, unfit))
-
-
-def poetry_fits(poetry: PoetryLock, index: int) -> bool:
-    """Whether a package's `python-versions` admit the target."""
-    place = f"package[{index}]"
-    python = get_as(poetry.packages[index], "python-versions", str, place)
-    return not python or admits_python(python, place, poetry.judge.target)
-
-
-def poetry_presumed(poetry: PoetryLock) -> tuple[list[int], frozenset[int]]:
-    """Without the project: the packages that count as far as one can tell, and those that may be there or not."""
-    packages = poetry.packages
-    extras = poetry_extras(get_table(poetry.lock.data, "extras"), "extras")
-    listed = frozenset().union(*(extras.get(extra, frozenset()) for extra in poetry.extras))
-    doubtful = {index for index in range(len(packages)) if not poetry_fits(poetry, index)}
-    for index, package in enumerate(packages):
-        category = canonicalize_name(get_as(package, "category", str, f"package[{index}]") or "main")
-        optional = get_as(package, "optional", bool, f"package[{index}]")
-        if category not in poetry.groups or (optional and canonicalize_name(package["name"]) not in listed):
-            doubtful.add(index)
-    links = [
-        (index, poetry_admitted(poetry, dependency), dependency.counts(poetry.judge, frozenset()))
-        for index, package in enumerate(packages)
-        for dependency in poetry_dependencies_of(package, index)
-    ]
-    return presumed(len(packages), links, doubtful, poetry.by_name)
-
-
-def poetry_admitted(poetry: PoetryLock, dependency: PoetryDependency) -> list[int]:
-    """The packages that a dependency may mean."""
-    specifier, found = dependency.specifier(), poetry.by_name.get(dependency.name, [])
-    return [n for n in found if specifier.contains(str(poetry.packages[n].get("version")), prereleases=True)]
-
-
-def poetry_requirement(poetry: PoetryLock, index: int, folder: str, target: Target) -> BoundRequirement:
+def poetry_requirement(poetry: PoetryLock, package: Table) -> BoundRequirement:
     """What a package that counts demands."""
-    package, place = poetry.packages[index], f"package[{index}]"
-    name, version = canonicalize_name(package["name"]), get_as(package, "version", str, place)
-    source, at = get_table(package, "source", place), place + ".source"
-    archives = archives_of(poetry.lock, package, place, "files")
-    files = get_table(get_table(poetry.lock.data, "metadata"), "files", "metadata")  # of a lock 1.x
-    archives += archives_of(poetry.lock, files, "metadata.files", package["name"])
-    kind = get_as(source, "type", str, at) or "legacy"
+    files = poetry.data.table("metadata", "files")  # of a lock 1.x
+    archives = poetry.archives(package, "files") + poetry.archives(files, package.required("name"))
+    source = package.table("source")
+    kind = source.text("type") or "legacy"
     if kind == "legacy":
-        return locked(name, version, place, archives)
-    url, subdirectory = get_required(source, "url", str, at), get_as(source, "subdirectory", str, at) or ""
-    editable = get_as(package, "develop", bool, place) or False
-    if kind == "directory":
-        return locked_from(name, directory_reference(url, folder, editable, subdirectory))
+        return locked(package, None, archives)
+    if kind not in POETRY_SOURCES:
+        expected = f"expected legacy, directory, git, file or url, found {shown(kind)}"
+        raise BoundError(f"{source.place}.type: {expected}", place=source.place)
+    commit = ""
     if kind == "git":
-        commit = get_as(source, "resolved_reference", str, at) or get_required(source, "reference", str, at)
-        return locked_from(name, git_reference(url, commit, subdirectory, editable))
-    if kind == "file":
-        return locked_archive(name, version, archive_reference(url, folder, subdirectory), archives)
-    if kind == "url":
-        return locked_archive(name, version, url_reference(url, subdirectory, target), archives)
-    raise BoundError(f"{at}.type: expected legacy, directory, git, file or url, found {shown(kind)}", place=at)
+        commit = source.text("resolved_reference") or source.required("reference")
+    subdirectory, editable = source.text("subdirectory"), package.flag("develop")
+    reference = poetry.reference(POETRY_SOURCES[kind], source.required("url"), subdirectory, commit, editable)
+    return locked(package, reference, archives)
 
 
 def read_poetry_project(data: dict[str, Any], path: str, target: Target) -> Bound:
     """A pyproject.toml whose dependencies stand in `[tool.poetry]`."""
-    project, judge = poetry_project(data), Judge(target)
+    reader = LockReader(Lock(data), path, target)
+    project = poetry_project(reader.data)
     extras = chosen_extras(target.selection, project.extras)
     groups = with_main(target.selection, project.groups, project.groups - project.optional_groups, "main")
-    folder = folder_of(path, target)
-    poetry = get_table(get_table(data, "tool"), "poetry", "tool")
-    python = get_as(get_table(poetry, "dependencies", "tool.poetry"), "python", str, "tool.poetry.dependencies")
-    found = [poetry_python(python, "tool.poetry.dependencies.python")] if python else []
+    found = poetry_python(reader.data.table("tool", "poetry", "dependencies"), "python")
     found += [
-        poetry_demand(dependency, folder, target)
+        poetry_demand(reader, dependency)
         for dependency in project.dependencies
-        if dependency.group in groups and dependency.counts(judge, extras)
+        if dependency.group in groups and dependency.counts(reader, extras)
     ]
-    return Bound(tuple(found), own_name(data), project.extras, project.groups)
+    return Bound(tuple(found), own_name(reader.data), project.extras, project.groups)
 
 
-def poetry_demand(dependency: PoetryDependency, folder: str, target: Target) -> BoundRequirement:
+def source_of(table: Table, *keys: str) -> str:
+    """The first of these keys that a table has; empty where it has none."""
+    return next((key for key in keys if table.text(key)), "")
+
+
+def poetry_demand(reader: LockReader, dependency: PoetryDependency) -> BoundRequirement:
     """What a dependency of a project demands: a version, or where it comes from."""
-    name, table, place, _, _ = dependency
-    sources = {key: get_as(table, key, str, place) or "" for key in ("git", "path", "url", "subdirectory")}
-    editable = get_as(table, "develop", bool, place) or False
-    if sources["git"]:
-        revision = next((get_as(table, key, str, place) or "" for key in ("rev", "tag", "branch") if key in table), "")
+    name, table, _, _ = dependency
+    kind = source_of(table, "git", "path", "url")
+    if not kind:
+        return BoundRequirement(name, f"{name} {table.text('version') or '*'}", dependency.specifier())
+    reference = reader.reference(kind, table.text(kind), table.text("subdirectory"), "", table.flag("develop"))
+    if kind == "git":
+        revision = table.text(source_of(table, "rev", "tag", "branch"))
         commit = revision if re.fullmatch(COMMIT, revision) else ""
-        reference = git_reference(sources["git"], commit, sources["subdirectory"], editable)
-        return locked_from(name, reference._replace(revision=revision))
-    if sources["path"]:
-        path = os.path.normpath(os.path.join(folder, sources["path"]))
-        return locked_from(name, reference_from_path(path, editable, sources["subdirectory"]))
-    if sources["url"]:
-        return locked_from(name, url_reference(sources["url"], sources["subdirectory"], target))
-    constraint = get_as(table, "version", str, place) or "*"
-    return BoundRequirement(name, f"{name} {constraint}", dependency.specifier())
+        reference = reference._replace(revision=revision, commit=commit)
+    return located(name, reference)
 
 
 # -- pdm.lock
 
 
-class PdmLock(NamedTuple):
+class PdmLock(LockGraph):
     """A pdm.lock: of a package with extras, what they ask for is an entry of its own."""
 
-    lock: Lock
-    packages: list[dict[str, Any]]
-    by_name: dict[str, list[int]]
-    judge: Judge
+    def key_of(self, package: Table) -> str:
+        """The name with the extras."""
+        return pdm_key(package.required("name"), normalised(package.texts("extras")))
+
+    def starts(self) -> Iterator[Edge]:
+        """Without inherited metadata the project tells what a lock's packages are there for."""
+        return self.edges(pdm_entries(self.pyproject, self.groups))
+
+    def edges_of(self, package: Table, extras: frozenset[str]) -> Iterator[Edge]:  # noqa: ARG002
+        """The dependencies of an entry."""
+        return self.edges(entries_of(package.data, "dependencies", package.place))
+
+    def edges(self, entries: Iterable[Entry]) -> Iterator[Edge]:
+        """Requirements as edges."""
+        for place, text in entries:
+            editable = re.match(r"-e\s.*#egg=([\w.-]+)", text)
+            requirement = parse_requirement(editable[1] if editable else text, place)
+            extras = normalised(requirement.extras)
+            found = self.by_name.get(pdm_key(requirement.name, extras), [])
+            yield Edge(found, extras, requirement.specifier, self.target.holds(requirement.marker))
+
+    def counts(self, package: Table) -> bool:
+        """Whether one of a package's groups is chosen and its marker holds."""
+        return bool(normalised(package.texts("groups")) & self.groups) and self.holds(package, "marker")
+
+
+def pdm_key(name: str, extras: frozenset[str]) -> str:
+    return f"{canonicalize_name(name)}{sorted(extras)}"
+
+
+def pdm_entries(pyproject: Table, chosen: frozenset[str]) -> Iterator[Entry]:
+    """The requirements of a project's groups."""
+    project, groups = pyproject.table("project").data, pyproject.table("dependency-groups").data
+    if "default" in chosen:
+        yield from entries_of(project, "dependencies", "project")
+    for extra, members in extra_entries(project).items():
+        yield from members if extra in chosen else ()
+    done: set[str] = set()
+    for group in sorted(chosen & normalised(groups)):
+        yield from group_entries(groups, group, done)
+    older = pyproject.table("tool", "pdm", "dev-dependencies")
+    for group in older.data:
+        yield from entries_of(older.data, group, older.place) if canonicalize_name(group) in chosen else ()
 
 
 def read_pdm(lock: Lock, path: str, target: Target) -> Bound:
     """pdm.lock."""
-    metadata = get_table(lock.data, "metadata")
-    check_version(get_required(metadata, "lock_version", str, "metadata"), r"4(\.\d+)*", "metadata.lock_version")
-    folder = folder_of(path, target)
-    pyproject = load_beside(folder, target)
-    known = normalised(get_list(metadata, "groups", str, "metadata")) | {"default"}
-    extras, dev = pdm_kinds(pyproject, known)
-    chosen = pdm_chosen(target.selection, known, extras, dev)
-    packages = get_list(lock.data, "package", dict)
-    pdm = PdmLock(lock, packages, by_name(packages, "package"), Judge(target))
-    doubtful: frozenset[int] = frozenset()
-    if "inherit_metadata" in get_list(metadata, "strategy", str, "metadata"):
-        reached = {index for index in range(len(packages)) if pdm_counts(pdm, index, chosen)}
-    elif pyproject:
-        reached = pdm_reached(pdm, pdm_entries(pyproject, chosen))
+    pdm = PdmLock(lock, path, target)
+    metadata = pdm.data.table("metadata")
+    check_version(metadata.required("lock_version"), r"4(\.\d+)*", "metadata.lock_version")
+    known = normalised(metadata.texts("groups")) | {"default"}
+    extras, dev = pdm_kinds(pdm.pyproject, known)
+    pdm.groups = pdm_chosen(target.selection, known, extras, dev)
+    doubtful: set[Table] = set()
+    if "inherit_metadata" in metadata.texts("strategy"):
+        counting = list(filter(pdm.counts, pdm.packages))
+    elif pdm.pyproject.data:
+        counting = pdm.reached()
     else:
-        counting, doubtful = pdm_presumed(pdm)
-        reached = set(counting)
-    found = {canonicalize_name(packages[n]["name"]): pdm_requirement(pdm, n, folder, target) for n in sorted(reached)}
-    permitted = own_name(pyproject) | normalised(packages[index]["name"] for index in doubtful)
+        counting = pdm.presumed(doubtful)
+    found = {name_of(package): pdm_requirement(pdm, package) for package in counting}
+    permitted = own_name(pdm.pyproject) | frozenset(map(name_of, doubtful))
     return Bound((*pdm_python(metadata), *found.values()), permitted, extras, known)
 
 
-def pdm_kinds(pyproject: dict[str, Any], known: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+def pdm_kinds(pyproject: Table, known: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
     """Which of the groups in a lock are extras, and which are for development."""
-    optional = normalised(get_table(get_table(pyproject, "project"), "optional-dependencies", "project"))
-    tool = get_table(get_table(get_table(pyproject, "tool"), "pdm", "tool"), "dev-dependencies", "tool.pdm")
-    dev = normalised([*get_table(pyproject, "dependency-groups"), *tool]) - optional
-    return known & optional if pyproject else known - {"default"}, known & dev
+    optional = normalised(pyproject.table("project", "optional-dependencies").data)
+    older = pyproject.table("tool", "pdm", "dev-dependencies").data
+    dev = normalised([*pyproject.table("dependency-groups").data, *older]) - optional
+    return known & optional if pyproject.data else known - {"default"}, known & dev
 
 
 def pdm_chosen(
@@ -2798,95 +2734,25 @@ def pdm_chosen(
     return with_main(selection, known, default, "default") | (named - selection.no_groups)
 
 
-def pdm_python(metadata: dict[str, Any]) -> list[BoundRequirement]:
+def pdm_python(metadata: Table) -> list[BoundRequirement]:
     """`metadata.targets`: one of them must admit the interpreter."""
-    texts = []
-    for number, table in enumerate(get_list(metadata, "targets", dict, "metadata")):
-        texts.append(get_as(table, "requires_python", str, f"metadata.targets[{number}]") or "*")
+    texts = [table.text("requires_python") or "*" for table in metadata.tables("targets")]
     if not texts or "*" in texts:
         return []
     text = " || ".join(dict.fromkeys(texts))
     return [BoundRequirement("python", f"python{text}", parse_constraint(text, "metadata.targets"))]
 
 
-def pdm_counts(pdm: PdmLock, index: int, chosen: frozenset[str]) -> bool:
-    """Whether one of a package's groups is chosen and its marker holds."""
-    package, place = pdm.packages[index], f"package[{index}]"
-    groups = normalised(get_list(package, "groups", str, place))
-    return bool(groups & chosen) and pdm.judge.holds(get_as(package, "marker", str, place), place + ".marker")
-
-
-def pdm_entries(pyproject: dict[str, Any], chosen: frozenset[str]) -> list[Entry]:
-    """The requirements of a project's groups."""
-    project, groups = get_table(pyproject, "project"), get_table(pyproject, "dependency-groups")
-    tool = get_table(get_table(get_table(pyproject, "tool"), "pdm", "tool"), "dev-dependencies", "tool.pdm")
-    entries = entries_of(project, "dependencies", "project") if "default" in chosen else []
-    for extra, members in extra_entries(project).items():
-        entries += members if extra in chosen else []
-    done: set[str] = set()
-    for group in sorted(chosen & normalised(groups)):
-        entries += group_entries(groups, group, done)
-    for group in tool:
-        if canonicalize_name(group) in chosen:
-            entries += entries_of(tool, group, "tool.pdm.dev-dependencies")
-    return entries
-
-
-def pdm_edges(pdm: PdmLock, entries: Iterable[Entry]) -> Iterator[tuple[Edge, bool]]:
-    """Requirements as edges, and whether their markers hold."""
-    for place, text in entries:
-        editable = re.match(r"-e\s.*#egg=([\w.-]+)", text)
-        requirement = parse_requirement(editable[1] if editable else text, place)
-        extras = normalised(requirement.extras)
-        found = [n for n in pdm.by_name.get(canonicalize_name(requirement.name), []) if pdm_extras(pdm, n) == extras]
-        yield Edge(tuple(found), extras, requirement.specifier), pdm.judge.target.holds(requirement.marker)
-
-
-def pdm_extras(pdm: PdmLock, index: int) -> frozenset[str]:
-    return normalised(get_list(pdm.packages[index], "extras", str, f"package[{index}]"))
-
-
-def pdm_dependencies(pdm: PdmLock, index: int) -> Iterator[tuple[Edge, bool]]:
-    return pdm_edges(pdm, entries_of(pdm.packages[index], "dependencies", f"package[{index}]"))
-
-
-def pdm_reached(pdm: PdmLock, entries: list[Entry]) -> set[int]:
-    """Without inherited metadata the project tells what a lock's packages are there for."""
-    starts = [edge for edge, holds in pdm_edges(pdm, entries) if holds]
-    versions = [get_as(package, "version", str, f"package[{n}]") or "0" for n, package in enumerate(pdm.packages)]
-    choice = Choice(versions, frozenset())
-    return settled(starts, lambda index, _: [edge for edge, holds in pdm_dependencies(pdm, index) if holds], choice)
-
-
-def pdm_presumed(pdm: PdmLock) -> tuple[list[int], frozenset[int]]:
-    """Without the project too: the packages that count as far as one can tell, and those that may be there or not."""
-    indexes = range(len(pdm.packages))
-    links = [(index, list(edge.candidates), holds) for index in indexes for edge, holds in pdm_dependencies(pdm, index)]
-    names = {f"{name}{sorted(pdm_extras(pdm, n))}": [n] for name, found in pdm.by_name.items() for n in found}
-    return presumed(len(pdm.packages), links, set(), names)
-
-
-def pdm_requirement(pdm: PdmLock, index: int, folder: str, target: Target) -> BoundRequirement:
+def pdm_requirement(pdm: PdmLock, package: Table) -> BoundRequirement:
     """What a package that counts demands."""
-    package, place = pdm.packages[index], f"package[{index}]"
-    name, version = canonicalize_name(package["name"]), get_as(package, "version", str, place)
-    archives = archives_of(pdm.lock, package, place, "files")
-    subdirectory = get_as(package, "subdirectory", str, place) or ""
-    git, url, path = (get_as(package, key, str, place) for key in ("git", "url", "path"))
-    if git is not None:
-        return locked_from(name, git_reference(git, get_required(package, "revision", str, place), subdirectory))
-    if url is not None:
-        url = url.replace("${PROJECT_ROOT}", folder)
-        return locked_archive(name, version, url_reference(url, subdirectory, target), archives)
-    if path is None:
-        return locked(name, version, place, archives)
-    editable = get_as(package, "editable", bool, place) or False
-    reference = reference_from_path(os.path.normpath(os.path.join(folder, path)), editable, subdirectory)
-    return (
-        locked_archive(name, version, reference, archives)
-        if reference.kind == "archive"
-        else locked_from(name, reference)
-    )
+    archives = pdm.archives(package, "files")
+    kind = source_of(package, "git", "url", "path")
+    if not kind:
+        return locked(package, None, archives)
+    where = package.text(kind).replace("${PROJECT_ROOT}", pdm.folder)
+    commit = package.required("revision") if kind == "git" else ""
+    editable = kind == "path" and package.flag("editable")
+    return locked(package, pdm.reference(kind, where, package.text("subdirectory"), commit, editable), archives)
 
 
 # -- Pipfile.lock
@@ -2894,47 +2760,42 @@ def pdm_requirement(pdm: PdmLock, index: int, folder: str, target: Target) -> Bo
 
 def read_pipfile(data: dict[str, Any], path: str, target: Target) -> Bound:
     """Pipfile.lock: the categories that are chosen."""
-    meta = get_table(data, "_meta")
-    check_version(str(get_required(meta, "pipfile-spec", int, "_meta")), "6", "_meta.pipfile-spec")
+    reader = LockReader(Lock(data), path, target)
+    meta = reader.data.table("_meta")
+    check_version(str(get_required(meta.data, "pipfile-spec", int, meta.place)), "6", "_meta.pipfile-spec")
     categories = {canonicalize_name(key): key for key in data if key != "_meta"}
     groups = frozenset(categories) | {"default"}
     chosen = with_main(target.selection, groups, frozenset({"default"}), "default")
-    folder, judge = folder_of(path, target), Judge(target)
     found: dict[str, BoundRequirement] = {}
     for category in sorted(chosen & set(categories)):
-        table = get_table(data, categories[category])
-        for key in table:
-            place, entry = place_of(categories[category], key), get_table(table, key, categories[category])
-            if judge.holds(get_as(entry, "markers", str, place), place_of(place, "markers")):
-                requirement = pipfile_requirement(key, entry, place, folder, target)
+        table = reader.data.table(categories[category])
+        for key in table.data:
+            if reader.holds(table.table(key), "markers"):
+                requirement = pipfile_requirement(reader, key, table.table(key))
                 found.setdefault(requirement.name, requirement)
-    return Bound(tuple(found.values()), own_name(load_beside(folder, target)), frozenset(), groups)
+    return Bound(tuple(found.values()), own_name(load_beside(reader.folder, target)), frozenset(), groups)
 
 
-def pipfile_requirement(key: str, entry: dict[str, Any], place: str, folder: str, target: Target) -> BoundRequirement:
+def pipfile_requirement(reader: LockReader, key: str, entry: Table) -> BoundRequirement:
     """What an entry demands."""
-    name = canonicalize_name(key)
-    git, path, file = (get_as(entry, source, str, place) for source in ("git", "path", "file"))
-    subdirectory = get_as(entry, "subdirectory", str, place) or ""
-    if git is not None:
-        git, commit = git.partition("#")[0], get_as(entry, "ref", str, place) or ""
-        # pipenv installs a local repository as `-e git+file://…`, whatever the entry says
-        editable = "file://" in git or os.path.isdir(os.path.join(folder, git))
-        return locked_from(name, git_reference(git, commit, subdirectory, editable))
+    name, kind = canonicalize_name(key), source_of(entry, "git", "path", "file")
+    if not kind:
+        version = entry.text("version").replace("*", "", entry.text("version") == "*")
+        specifier = parse_specifier(version, place_of(entry.place, "version"))
+        hashes = frozenset(text.lower() for text in entry.texts("hashes"))
+        return BoundRequirement(name, f"{name}{specifier}", specifier, hashes=hashes)
     # the hashes beside a path or URL are those of the index's project of that name; pipenv passes them over
-    if path is not None or (file is not None and not is_url(file)):
-        editable = get_as(entry, "editable", bool, place) or False
-        location = os.path.normpath(os.path.join(folder, path or file or ""))
-        reference = reference_from_path(location, editable, subdirectory)
-        # pipenv names the entry of a directory as it likes
-        name = canonicalize_name(project_name(location, target) or name) if reference.kind == "directory" else name
-        return locked_from(name, reference)
-    if file is not None:
-        return locked_from(name, url_reference(file, subdirectory, target))
-    version = get_as(entry, "version", str, place) or "*"
-    specifier = parse_specifier("" if version == "*" else version, place_of(place, "version"))
-    hashes = frozenset(text.lower() for text in get_list(entry, "hashes", str, place))
-    return BoundRequirement(name, f"{name}{specifier}", specifier, hashes=hashes)
+    where, editable = entry.text(kind), entry.flag("editable")
+    if kind == "git":
+        where = where.partition("#")[0]
+        # pipenv installs a local repository as `-e git+file://…`, whatever the entry says
+        editable = "file://" in where or os.path.isdir(reader.path(where))
+    elif kind == "file":
+        kind = "url" if is_url(where) else "path"
+    reference = reader.reference(kind, where, entry.text("subdirectory"), entry.text("ref"), editable)
+    if reference.kind == "directory":  # pipenv names its entry as it likes
+        name = canonicalize_name(project_name(reader.path(where), reader.target) or name)
+    return located(name, reference)
 
 
 # -- the table of formats
