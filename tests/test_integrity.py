@@ -663,6 +663,7 @@ pkg-1.0              Modified    {site}/pkg.py
         os.close(side)
         shown = os.read(main, 1000)
         self.assertGreater(time.monotonic() - begun, 1)
+        time.sleep(0.1)  # not while it is still writing what was read here
         interrupted = time.monotonic()
         child.send_signal(signal.SIGINT)
         with contextlib.suppress(OSError):  # the terminal's other end is closed
