@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Named = TypeVar("Named", "BoundRequirement", "Distribution")
     Tell = Callable[[str, bool], object]  # takes a note, and whether it is only progress, which the next overwrites
+    Names = frozenset[str]  # of extras or groups
     Entry = tuple[str, str]  # where a requirement stands (`project.dependencies[0]`), and its text
 else:
 
@@ -1823,11 +1824,11 @@ ARCHIVE_TABLES = (
     r"^(sdist|wheels|files|[\w.\"-]+(?= = \[\n +\{file))"  # the last in a poetry.lock 1.x, by package
     rf" = ({ARCHIVE_TABLE}|\[{ARCHIVE_TABLE}\]|\[\n(?: +{ARCHIVE_TABLE},\n)+\])$"
 )
-ARCHIVE_HASH = r'\b(sha\d+|md5)(?::| = ")([0-9a-f]+)"'
+ARCHIVE_HASH = r"""\b(sha\d+|md5)(?::| = "|': ')([0-9a-f]+)["']"""  # as TOML, or as Python shows it
 
 
 class Lock(NamedTuple):
-    """A parsed lock. Where a table of archives was cut out, its place in the text stands instead: `sdist = "120:345"`."""
+    """A parsed lock. Where tables of archives were cut out, their place in the text stands: `sdist = "120:345"`."""
 
     data: dict[str, Any]
     text: str = ""  # empty if nothing was cut out
@@ -1846,6 +1847,9 @@ def load_lock(text: str) -> Lock:
 
 def cut_out(match: re.Match[str]) -> str:
     return f'{match[1]} = "{match.start(2)}:{match.end(2)}"'
+
+
+NOTHING: Names = frozenset()
 
 
 class Table:
@@ -1886,7 +1890,7 @@ class Table:
         return [Table(data, f"{place}[{n}]") for n, data in enumerate(get_list(self.data, key, dict, self.place))]
 
 
-def normalised(names: Iterable[str]) -> frozenset[str]:
+def normalised(names: Iterable[str]) -> Names:
     return frozenset(map(canonicalize_name, names))
 
 
@@ -1926,20 +1930,14 @@ def located(name: str, reference: DirectReference, version: str = "", archives: 
     return BoundRequirement(name, text, version=version or None, reference=reference)
 
 
-def archive_hashes(text: str) -> frozenset[str]:
+def archive_hashes(text: str) -> Names:
     """The hashes in the text of tables of archives."""
     return frozenset(f"{name}:{value}".lower() for name, value in re.findall(ARCHIVE_HASH, text, re.IGNORECASE))
 
 
-def locked_hashes(requirement: BoundRequirement) -> frozenset[str]:
+def locked_hashes(requirement: BoundRequirement) -> Names:
     """The hashes that a bound gives for a package's archives."""
     return requirement.hashes | archive_hashes(requirement.archives)
-
-
-def hashes_text(archive: Table) -> str:
-    """The hashes of an archive's table, as its text has them."""
-    hashes = [f"{name}:{value}" for name, value in archive.table("hashes").data.items()]
-    return "".join(f'"{text}"' for text in [archive.text("hash"), *hashes])
 
 
 def load_beside(folder: str, target: Target) -> Table:
@@ -1953,7 +1951,7 @@ def load_beside(folder: str, target: Target) -> Table:
         raise error.at(path) from None
 
 
-def own_name(pyproject: Table) -> frozenset[str]:
+def own_name(pyproject: Table) -> Names:
     """The name of the project that a lock belongs to."""
     names = (pyproject.table("project").text("name"), pyproject.table("tool", "poetry").text("name"))
     return normalised(filter(None, names))
@@ -1965,7 +1963,7 @@ def check_version(found: str, known: str, place: str) -> None:
         raise BoundError(f"{place}: envlock doesn't know version {shown(found)} of this format", place=place)
 
 
-def with_main(selection: Selection, known: frozenset[str], default: frozenset[str], main: str) -> frozenset[str]:
+def with_main(selection: Selection, known: Names, default: Names, main: str) -> Names:
     """The groups that count, of a format whose main dependencies are a group too."""
     return (chosen_groups(selection, known, default) | {main}) - selection.no_groups
 
@@ -1986,21 +1984,19 @@ class LockReader:
         self.data = Table(lock.data)
         self.folder = os.path.dirname(target.absolute(path))  # of standard input the working directory
         self.target = target
-        self.answers: dict[tuple[str, frozenset[str], frozenset[str]], bool] = {}
+        self.answers: dict[tuple[str, Names, Names], bool] = {}
 
-    def holds(
-        self, table: Table, key: str, extras: frozenset[str] = frozenset(), groups: frozenset[str] = frozenset()
-    ) -> bool:
+    def holds(self, table: Table, key: str, extras: Names = NOTHING, groups: Names = NOTHING) -> bool:
         """Whether a table's marker holds while these extras and groups are selected."""
         text = table.text(key)
         return not text or self.judge(text, place_of(table.place, key), extras, groups)
 
-    def any_holds(self, table: Table, key: str, extras: frozenset[str] = frozenset()) -> bool:
+    def any_holds(self, table: Table, key: str, extras: Names = NOTHING) -> bool:
         """Whether one of a table's markers holds, if it has any."""
         texts = table.texts(key)
         return not texts or any(self.judge(text, place_of(table.place, key), extras, frozenset()) for text in texts)
 
-    def judge(self, text: str, place: str, extras: frozenset[str], groups: frozenset[str]) -> bool:
+    def judge(self, text: str, place: str, extras: Names, groups: Names) -> bool:
         """Whether a marker holds; the same text is judged once."""
         key = (text, extras if "extra" in text else frozenset(), groups)
         if key not in self.answers:
@@ -2015,7 +2011,7 @@ class LockReader:
         return [BoundRequirement("python", "python; " + " or ".join(self.data.texts(key)), SpecifierSet("<0"))]
 
     def archives(self, table: Table, *keys: str) -> str:
-        """The text of a package's tables of archives, or as much of it as `archive_hashes` reads."""
+        """A package's tables of archives as text."""
         texts = []
         for key in keys:
             value = table.data.get(key)
@@ -2023,8 +2019,7 @@ class LockReader:
             if cut:
                 texts.append(self.text[int(cut[1]) : int(cut[2])])
             else:
-                tables = [table.table(key)] if isinstance(value, dict) else table.tables(key)
-                texts += map(hashes_text, tables)
+                texts.append(str(value if isinstance(value, dict) else get_list(table.data, key, dict, table.place)))
         return "".join(texts)
 
     def path(self, path: str) -> str:
@@ -2047,19 +2042,14 @@ class Edge(NamedTuple):
     """A dependency on one of these packages, with these of its extras."""
 
     candidates: list[Table]
-    extras: frozenset[str]
+    extras: Names
     specifier: SpecifierSet = SpecifierSet()
     holds: bool = True  # its marker
 
 
-def admitted(packages: list[Table], specifiers: Iterable[SpecifierSet]) -> list[Table]:
-    """The packages whose versions satisfy all specifiers."""
-    wanted = list(specifiers)
-    return [
-        package
-        for package in packages
-        if all(each.contains(package.text("version"), prereleases=True) for each in wanted)
-    ]
+def admitted(packages: list[Table], specifier: SpecifierSet) -> list[Table]:
+    """The packages whose versions satisfy a specifier; all if none does."""
+    return [each for each in packages if specifier.contains(each.text("version"), prereleases=True)] or packages
 
 
 ROUNDS = 20  # of a walk that may change its own answers; real locks take three at most
@@ -2068,14 +2058,14 @@ ROUNDS = 20  # of a walk that may change its own answers; real locks take three 
 class LockGraph(LockReader):
     """A lock whose packages count if something that counts depends on them."""
 
+    extras = groups = NOTHING  # that were chosen
+    active = NOTHING  # extras and groups, as the markers of a uv.lock name them
+
     def __init__(self, lock: Lock, path: str, target: Target) -> None:
         super().__init__(lock, path, target)
         self.pyproject = load_beside(self.folder, target)
         self.packages = self.data.tables("package")
         self.by_name = grouped(self.packages, self.key_of)
-        self.extras: frozenset[str] = frozenset()  # that were chosen
-        self.groups: frozenset[str] = frozenset()
-        self.active: frozenset[str] = frozenset()  # extras and groups, as the markers of a uv.lock name them
         self.asked: dict[str, dict[str, SpecifierSet]] = {}  # of packages with several versions, by name and text
         self.asked_before = self.asked  # in the last walk
 
@@ -2091,12 +2081,12 @@ class LockGraph(LockReader):
         """The project's own dependencies that were chosen."""
         raise NotImplementedError
 
-    def edges_of(self, package: Table, extras: frozenset[str]) -> Iterator[Edge]:
+    def edges_of(self, package: Table, extras: Names) -> Iterator[Edge]:
         """A package's dependencies, and those of these of its extras."""
         raise NotImplementedError
 
     def reached(self) -> list[Table]:
-        """The packages that count. What a walk asks for or turns on may change its own answers: walk until it doesn't."""
+        """The packages that count. What a walk asks for or turns on may change its own answers: then walk again."""
         found: set[Table] = set()
         for _ in range(ROUNDS):
             active, self.asked_before, self.asked = self.active, self.asked, {}
@@ -2108,7 +2098,7 @@ class LockGraph(LockReader):
     def walk(self) -> set[Table]:
         """The packages that the starts lead to, and those that they lead to in turn."""
         queue = list(self.starts())
-        seen: set[tuple[Table, frozenset[str]]] = set()
+        seen: set[tuple[Table, Names]] = set()
         for edge in queue:
             package = self.choose(edge) if edge.holds else None
             if package and (package, edge.extras) not in seen:
@@ -2123,8 +2113,9 @@ class LockGraph(LockReader):
         name = self.key_of(edge.candidates[0])
         asked = self.asked.setdefault(name, {})
         asked[str(edge.specifier)] = edge.specifier
-        fit = list(filter(self.fits, edge.candidates)) or edge.candidates
-        best = admitted(fit, {**self.asked_before.get(name, {}), **asked}.values()) or fit
+        best = list(filter(self.fits, edge.candidates)) or edge.candidates
+        for specifier in {**self.asked_before.get(name, {}), **asked}.values():
+            best = admitted(best, specifier)
         return max(best, key=lambda package: parsed(Version, package.text("version") or "0", package.place))
 
     def presumed(self, doubtful: set[Table]) -> list[Table]:
@@ -2135,8 +2126,8 @@ class LockGraph(LockReader):
         leading: dict[Table, set[Table]] = {}  # to a package, those that lead there
         following: dict[Table, set[Table]] = {}
         for source in self.packages:
-            for edge in self.edges_of(source, frozenset()):
-                for package in admitted(edge.candidates, [edge.specifier]):
+            for edge in self.edges_of(source, NOTHING):
+                for package in admitted(edge.candidates, edge.specifier):
                     leading.setdefault(package, set()).update({source} - {package} if edge.holds else ())
                     following.setdefault(source, set()).add(package)
         queue = [*doubtful, *(package for package, sources in leading.items() if not sources)]
@@ -2176,7 +2167,7 @@ class UvLock(LockGraph):
         self.roots = root[:1] if root and not package else whole
         # a workspace's groups are those of its root, project or not
         self.shared = self.root.table("dev-dependencies") if self.root else self.manifest.table("dependency-groups")
-        self.shared_groups: frozenset[str] = frozenset()  # that were chosen
+        self.shared_groups: Names = NOTHING  # that were chosen
 
     def starts(self) -> Iterator[Edge]:
         """The roots with their extras, then their groups, the workspace's groups, and a script's requirements."""
@@ -2186,12 +2177,12 @@ class UvLock(LockGraph):
         yield from self.edges_in(self.shared, self.shared_groups)
         yield from self.edges(self.manifest, "requirements")
 
-    def edges_of(self, package: Table, extras: frozenset[str]) -> Iterator[Edge]:
+    def edges_of(self, package: Table, extras: Names) -> Iterator[Edge]:
         """A package's dependencies, and those of the extras."""
         yield from self.edges(package, "dependencies")
         yield from self.edges_in(package.table("optional-dependencies"), extras)
 
-    def edges_in(self, table: Table, keys: frozenset[str]) -> Iterator[Edge]:
+    def edges_in(self, table: Table, keys: Names) -> Iterator[Edge]:
         """The dependencies in these of a table's arrays."""
         for key in sorted(keys & set(table.data)):
             yield from self.edges(table, key)
@@ -2218,7 +2209,7 @@ class UvLock(LockGraph):
             return found
         return [each for each in found if self.any_holds(each, "resolution-markers", self.active)][:1]
 
-    def default_groups(self, known: frozenset[str]) -> frozenset[str]:
+    def default_groups(self, known: Names) -> Names:
         """`tool.uv.default-groups` of the root's pyproject.toml, which newer locks tell too."""
         if not self.roots:
             return frozenset()
@@ -2241,24 +2232,24 @@ def uv_source(package: Table) -> tuple[str, str]:
     return kinds[0], source.required(kinds[0])
 
 
-def uv_names(kind: str, package: Table, names: Iterable[str]) -> frozenset[str]:
+def uv_names(kind: str, package: Table, names: Iterable[str]) -> Names:
     """Extras or groups of a package as the markers of conflicts name them."""
     name = package.required("name")
     return frozenset(f"{kind}-{len(name)}-{name}-{each}" for each in names)
 
 
-def uv_extras(package: Table) -> frozenset[str]:
+def uv_extras(package: Table) -> Names:
     """A package's extras; one without dependencies stands in the metadata alone."""
     listed = package.table("metadata").texts("provides-extras")
     return frozenset([*package.table("optional-dependencies").data, *listed])
 
 
-def uv_groups(package: Table) -> frozenset[str]:
+def uv_groups(package: Table) -> Names:
     """A package's groups; one without dependencies stands in the metadata alone."""
     return frozenset([*package.table("dev-dependencies").data, *package.table("metadata", "requires-dev").data])
 
 
-def uv_turned_on(root: Table, extras: frozenset[str], groups: frozenset[str]) -> frozenset[str]:
+def uv_turned_on(root: Table, extras: Names, groups: Names) -> Names:
     """What is selected on a root, as the markers of conflicts name it."""
     name = root.required("name")
     selected = uv_names("extra", root, extras & uv_extras(root)) | uv_names("group", root, groups & uv_groups(root))
@@ -2333,18 +2324,15 @@ def pylock_requirement(reader: LockReader, package: Table) -> BoundRequirement:
         raise BoundError(f"{package.place}: {expected}, found {', '.join(kinds) or 'none'}", place=package.place)
     if indexed:
         return locked(package, None, reader.archives(package, "sdist", "wheels"))
-    source = package.table(kinds[0])
-    url, path, commit = source.text("url"), source.text("path"), ""
-    if not url and not path:
-        raise BoundError(f"{source.place}: expected url or path, found neither", place=source.place)
-    kind = "url" if url and kinds[0] != "directory" else "path"
-    if kinds[0] == "vcs":
-        kind, commit = "git", source.required("commit-id")
-        url = url_of_path(reader.path(path)) if path else url
-    editable = kinds[0] == "directory" and source.flag("editable")
-    where = path if kind == "path" else url
-    reference = reader.reference(kind, where, source.text("subdirectory"), commit, editable)
-    return locked(package, reference, hashes_text(source))
+    kind, source = kinds[0], package.table(kinds[0])
+    subdirectory = source.text("subdirectory")
+    if kind == "directory":
+        reference = reader.reference("path", source.required("path"), subdirectory, editable=source.flag("editable"))
+        return locked(package, reference, "")
+    url = source.text("url") or url_of_path(reader.path(source.required("path")))
+    if kind == "vcs":
+        return locked(package, reader.reference("git", url, subdirectory, source.required("commit-id")), "")
+    return locked(package, reader.reference("url", url, subdirectory), reader.archives(package, "archive"))
 
 
 # -- poetry.lock and Poetry's tables in pyproject.toml
@@ -2355,11 +2343,10 @@ POETRY_CLAUSE = r"(\^|~=|~|===?|=|!=|<=|>=|<|>)?[ ]*v?([\w*][\w.*+!-]*)"
 class AnyOf(SpecifierSet):
     """Poetry's `||`: a version must satisfy one of several sets."""
 
-    __slots__ = ("alternatives", "text")
+    __slots__ = ("alternatives",)
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.text = text
         self.alternatives = [SpecifierSet(poetry_clauses(part)) for part in re.split(r"\|\|?", text)]
 
     def contains(self, version: Version | str, prereleases: bool | None = None) -> bool:
@@ -2367,7 +2354,7 @@ class AnyOf(SpecifierSet):
         return any(specifier.contains(version, prereleases) for specifier in self.alternatives)
 
     def __str__(self) -> str:
-        return self.text
+        return " || ".join(map(str, self.alternatives))
 
 
 def parse_constraint(text: str, place: str) -> SpecifierSet:
@@ -2408,9 +2395,9 @@ class PoetryDependency(NamedTuple):
     name: str
     table: Table  # { version, extras, optional, markers, python, platform, and a source's keys }
     group: str
-    listed: frozenset[str]  # the extras that list it
+    listed: Names  # the extras that list it
 
-    def counts(self, reader: LockReader, extras: frozenset[str]) -> bool:
+    def counts(self, reader: LockReader, extras: Names) -> bool:
         """Whether it counts for the target, while these extras of what depends on it are asked for."""
         if self.table.flag("optional") and not self.listed & extras:
             return False
@@ -2457,28 +2444,27 @@ class PoetryProject(NamedTuple):
     """What a pyproject.toml tells of Poetry's project."""
 
     dependencies: list[PoetryDependency]
-    extras: frozenset[str]
-    groups: frozenset[str]
-    optional_groups: frozenset[str]
+    extras: Names
+    groups: Names
+    optional_groups: Names
 
 
 def poetry_project(pyproject: Table) -> PoetryProject:
     """Poetry's own tables and the standard ones."""
     poetry, project = pyproject.table("tool", "poetry"), pyproject.table("project")
     extras, groups = poetry.table("extras"), poetry.table("group")
-    tables = {"main": Table({}) if "dependencies" in project.data else poetry.table("dependencies")}
+    tables = [] if "dependencies" in project.data else [("main", poetry.table("dependencies"))]
     if "dev-dependencies" in poetry.data:
-        tables["dev"] = poetry.table("dev-dependencies")
+        tables.append(("dev", poetry.table("dev-dependencies")))
+    tables += [(group, groups.table(group, "dependencies")) for group in groups.data]
     listing = poetry_listing(extras)
-    found = [*poetry_dependencies(tables["main"], listing), *project_dependencies(project.data)]
-    for group in groups.data:
-        tables[group] = groups.table(group, "dependencies")
-    for group, table in tables.items():
-        found += poetry_dependencies(table, listing, canonicalize_name(group)) if group != "main" else ()
+    found = list(project_dependencies(project.data))
+    for group, table in tables:
+        found += poetry_dependencies(table, listing, canonicalize_name(group))
     return PoetryProject(
         [dependency for dependency in found if dependency.name != "python"],
         normalised([*extras.data, *project.table("optional-dependencies").data]),
-        normalised([*tables, *pyproject.table("dependency-groups").data]),
+        normalised(["main", *dict(tables), *pyproject.table("dependency-groups").data]),
         normalised(group for group in groups.data if groups.table(group).flag("optional")),
     )
 
@@ -2516,13 +2502,13 @@ class PoetryLock(LockGraph):
             if dependency.group in self.groups:
                 yield self.edge(dependency, self.extras)
 
-    def edges_of(self, package: Table, extras: frozenset[str]) -> Iterator[Edge]:
+    def edges_of(self, package: Table, extras: Names) -> Iterator[Edge]:
         """The dependencies of a package."""
         listing = poetry_listing(package.table("extras"))
         for dependency in poetry_dependencies(package.table("dependencies"), listing):
             yield self.edge(dependency, extras)
 
-    def edge(self, dependency: PoetryDependency, extras: frozenset[str]) -> Edge:
+    def edge(self, dependency: PoetryDependency, extras: Names) -> Edge:
         """A dependency, while these extras of what depends on it are asked for."""
         candidates = self.by_name.get(dependency.name, [])
         wanted = normalised(dependency.table.texts("extras"))
@@ -2583,7 +2569,7 @@ def poetry_python(table: Table, key: str) -> list[BoundRequirement]:
     )
 
 
-def poetry_groups(package: Table) -> frozenset[str]:
+def poetry_groups(package: Table) -> Names:
     """The groups that a package names: since 2.1 as groups, in 1.x as categories."""
     return normalised([*package.texts("groups"), package.text("category") or "main"])
 
@@ -2658,7 +2644,7 @@ class PdmLock(LockGraph):
         """Without inherited metadata the project tells what a lock's packages are there for."""
         return self.edges(pdm_entries(self.pyproject, self.groups))
 
-    def edges_of(self, package: Table, extras: frozenset[str]) -> Iterator[Edge]:  # noqa: ARG002
+    def edges_of(self, package: Table, extras: Names) -> Iterator[Edge]:  # noqa: ARG002
         """The dependencies of an entry."""
         return self.edges(entries_of(package.data, "dependencies", package.place))
 
@@ -2676,11 +2662,11 @@ class PdmLock(LockGraph):
         return bool(normalised(package.texts("groups")) & self.groups) and self.holds(package, "marker")
 
 
-def pdm_key(name: str, extras: frozenset[str]) -> str:
+def pdm_key(name: str, extras: Names) -> str:
     return f"{canonicalize_name(name)}{sorted(extras)}"
 
 
-def pdm_entries(pyproject: Table, chosen: frozenset[str]) -> Iterator[Entry]:
+def pdm_entries(pyproject: Table, chosen: Names) -> Iterator[Entry]:
     """The requirements of a project's groups."""
     project, groups = pyproject.table("project").data, pyproject.table("dependency-groups").data
     if "default" in chosen:
@@ -2715,7 +2701,7 @@ def read_pdm(lock: Lock, path: str, target: Target) -> Bound:
     return Bound((*pdm_python(metadata), *found.values()), permitted, extras, known)
 
 
-def pdm_kinds(pyproject: Table, known: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+def pdm_kinds(pyproject: Table, known: Names) -> tuple[Names, Names]:
     """Which of the groups in a lock are extras, and which are for development."""
     optional = normalised(pyproject.table("project", "optional-dependencies").data)
     older = pyproject.table("tool", "pdm", "dev-dependencies").data
@@ -2723,9 +2709,7 @@ def pdm_kinds(pyproject: Table, known: frozenset[str]) -> tuple[frozenset[str], 
     return known & optional if pyproject.data else known - {"default"}, known & dev
 
 
-def pdm_chosen(
-    selection: Selection, known: frozenset[str], extras: frozenset[str], dev: frozenset[str]
-) -> frozenset[str]:
+def pdm_chosen(selection: Selection, known: Names, extras: Names, dev: Names) -> Names:
     """All groups; once one is named, only the development groups besides, unless it is one of them."""
     named = chosen_extras(selection, extras) | chosen_groups(selection, known)
     default = known
@@ -2780,8 +2764,8 @@ def pipfile_requirement(reader: LockReader, key: str, entry: Table) -> BoundRequ
     """What an entry demands."""
     name, kind = canonicalize_name(key), source_of(entry, "git", "path", "file")
     if not kind:
-        version = entry.text("version").replace("*", "", entry.text("version") == "*")
-        specifier = parse_specifier(version, place_of(entry.place, "version"))
+        version = entry.text("version")
+        specifier = parse_specifier("" if version == "*" else version, place_of(entry.place, "version"))
         hashes = frozenset(text.lower() for text in entry.texts("hashes"))
         return BoundRequirement(name, f"{name}{specifier}", specifier, hashes=hashes)
     # the hashes beside a path or URL are those of the index's project of that name; pipenv passes them over
