@@ -11,10 +11,15 @@ import tempfile
 import time
 import venv
 from pathlib import Path
+from typing import Sequence
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import envlock
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("ENVLOCK_CACHE", ROOT / ".cache"))
-FETTER = "fetter==4.0.1"
+FETTER, UV = "fetter==4.0.1", "uv"
 ROUNDS = 21
 # The records of an installer don't differ in what is read of them: a directory's name.
 SIZES = (10, 325, 2000)
@@ -58,14 +63,23 @@ def tool(requirement: str) -> Path:
     return scripts
 
 
-class Fabricated:
-    """A virtual environment that holds a number of records, its lock, and envlock as `pip install` leaves it."""
+# What pulls in some three hundred packages, so that the lock has 1.5 MB.
+LARGE_PROJECT = """[project]
+name = "large"
+version = "0.1"
+requires-python = ">=3.11"
+dependencies = ["apache-airflow[celery,amazon,google]", "jupyterlab", "streamlit", "scikit-learn"]
+"""
 
-    def __init__(self, folder: Path, packages: int) -> None:
+
+class Fabricated:
+    """A virtual environment that holds records, their lock, and envlock as `pip install` leaves it."""
+
+    def __init__(self, folder: Path, packages: int, names: Sequence[tuple[str, str]] = ()) -> None:
         venv.create(folder, with_pip=False, symlinks=True)
         self.python = str(folder / "bin" / "python")
         site = next((folder / "lib").glob("*/site-packages"))
-        names = [(f"package_number_{number}", f"1.{number}.{number % 7}") for number in range(packages)]
+        names = names or [(f"package_number_{number}", f"1.{number}.{number % 7}") for number in range(packages)]
         for name, version in names:
             record = site / f"{name}-{version}.dist-info"
             record.mkdir()
@@ -102,11 +116,43 @@ def bench_validate(folder: Path) -> None:
     print(f"  {each:.0f} microseconds a package")
 
 
+def bench_lock(folder: Path) -> None:
+    """A large uv.lock made by uv, and an environment that holds what uv would install."""
+    uv = str(tool(UV) / "uv")
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(LARGE_PROJECT)
+    words = ["--project", str(folder), "--python", sys.executable]
+    subprocess.run([uv, "lock", "-q", *words], check=True)
+    export = [uv, "export", "-q", "--no-hashes", "--no-emit-project", "--no-header", *words]
+    listed = subprocess.run(export, check=True, capture_output=True).stdout.decode()
+    pins = (line.partition(";") for line in listed.splitlines() if "==" in line)
+    held = (pin.strip() for pin, _, marker in pins if not marker or envlock.Marker(marker).evaluate())
+    names = [
+        (name.partition("[")[0].replace("-", "_"), version)
+        for name, _, version in (pin.partition("==") for pin in held)
+    ]
+    one = Fabricated(folder / "venv", 0, names)
+    lock = folder / "uv.lock"
+    print(f"validate, uv.lock of {lock.stat().st_size / 1e6:.1f} MB, {len(names)} packages installed, no cache:")
+    # The root is an editable that isn't fabricated.
+    words = ["validate", "--bound", str(lock), "--ignore", "large"]
+    fetter = str(tool(FETTER) / "fetter")
+    compare(
+        {
+            "bare start (python -c pass)": [one.python, "-c", "pass"],
+            "python envlock.py validate": [one.python, str(ROOT / "envlock.py"), *words, "exit", "--code", "9"],
+            "envlock validate (installed)": [*one.installed, *words, "exit", "--code", "9"],
+            "fetter validate, no cache": [fetter, "-c", "0", "-e", one.python, *words],
+        }
+    )
+
+
 def main() -> int:
     print(f"{sys.implementation.name} {sys.version.split()[0]}, {os.cpu_count()} cores, medians of {ROUNDS} rounds")
     folder = Path(tempfile.mkdtemp(prefix="envlock-bench-"))
     try:
         bench_validate(folder)
+        bench_lock(folder / "large")
     finally:
         shutil.rmtree(folder)
     return 0
