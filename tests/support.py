@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -42,6 +43,11 @@ def run(
         env={**CLEAN, **(env or {})},
         **{key: value for key, value in options.items() if not (key == "stdin" and "input" in options)},
     )
+
+
+def allow_interrupt() -> None:
+    """For `preexec_fn`: a job in the background, as CI may be, has its children ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def envlock(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:

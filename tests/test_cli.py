@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 
 import envlock
-from tests.support import CLEAN, DATA, ENVLOCK, Environment, TestCase, run
+from tests.support import CLEAN, DATA, ENVLOCK, Environment, TestCase, allow_interrupt, run
 from tests.support import envlock as run_envlock
 
 
@@ -255,8 +255,7 @@ class StreamsTest(TestCase):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=CLEAN,
-            # A job in the background, as CI may be, ignores it.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+            preexec_fn=allow_interrupt,
         )
         time.sleep(1)
         child.send_signal(signal.SIGINT)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import envlock
-from tests.support import CLEAN, ENVLOCK, TestCase, add_record, make_wheel, run
+from tests.support import CLEAN, ENVLOCK, TestCase, add_record, allow_interrupt, make_wheel, run
 
 LAUNCHER = """\
 #!{python}
@@ -659,7 +659,7 @@ pkg-1.0              Modified    {site}/pkg.py
         words = ["-e", self.environment.python, "validate", "-b", self.bound, "--integrity"]
         command = list(map(str, [sys.executable, ENVLOCK, *words]))
         begun = time.monotonic()
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=side, env=CLEAN)
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=side, env=CLEAN, preexec_fn=allow_interrupt)
         os.close(side)
         shown = os.read(main, 1000)
         self.assertGreater(time.monotonic() - begun, 1)
