@@ -4128,11 +4128,12 @@ except BaseException:
   except OSError:0
   {end}
 """
-# How the guard's own copy of envlock.py is run without a trace on sys.path.
+# How the guard's own copy of envlock.py is run beside the guard, whatever stands in the working directory.
 _LOAD_SOURCE = """\
-import sys
-m=sys.modules['_envlock']=type(sys)('_envlock')
-m.__file__={path}+'/_envlock/envlock.py'
+import os,sys
+sys.path.insert(0,os.path.dirname(os.__file__))
+m=type(sys)('_envlock')
+m.__file__=sys.argv[1]+'/_envlock/envlock.py'
 with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
 """
 _MODULE = '''\
@@ -4156,7 +4157,7 @@ def check_start() -> None:
     loads = known["marshal"].loads
     file.close()
     base = file.name
-    sys.modules.setdefault("_envlock", type(sys)("_envlock"))
+    sys.modules.setdefault("_envlock", type(sys)("_envlock", base))
     message = None
     try:
         file = os.open(f"{base}.state{sys.flags.no_user_site}", 0)
@@ -4249,12 +4250,13 @@ def run_whole(base: str, message: str | None) -> None:
 
 def kept_verdict(base: str) -> str | None:
     """The kept verdict if the records' names and the bound's bytes are what they were; None if they aren't."""
+    from os import environ
     from time import time_ns
 
     began = time_ns()
     message: str
     try:
-        key, home, entries, message, sites, digest = read_state(base)
+        key, home, entries, message, sites, digest, found = read_state(base)
         paths = [path for path, _ in entries]
         if key != start_key(base, home):
             return None
@@ -4263,8 +4265,9 @@ def kept_verdict(base: str) -> str | None:
     except Exception:  # no state yet, or another release's
         return None
     entries = [(path, file_identity(path)) for path in paths]
-    if all(is_old(identity, began - 2_000_000_000) for _, identity in entries):
-        write_state(base, (key, home, entries, message, sites, digest))
+    passing = environ.get("ENVLOCK_DISABLE") == "1"  # asking changes nothing
+    if not passing and all(is_old(identity, began - 2_000_000_000) for _, identity in entries):
+        write_state(base, (key, home, entries, message, sites, digest, found))
     return message
 
 
@@ -4421,6 +4424,23 @@ class GuardConfiguration(NamedTuple):
         )
         return cls(tuple(bounds), directory, Selection(*fields[0]), Policy(*fields[1]), code)
 
+    @classmethod
+    def read(cls, folder: str) -> GuardConfiguration:
+        try:
+            with open(f"{folder}/{_CONFIGURATION}", encoding="utf-8", errors="surrogateescape") as file:
+                return cls.from_json(file.read())
+        except Exception:  # whatever a damaged one causes
+            raise GuardError(f"{folder}/{_CONFIGURATION} is missing or damaged") from None
+
+    def mode(self) -> str:
+        return f"exit {self.code}" if self.code else "warn"
+
+    def compare(self, interpreter: Interpreter) -> tuple[list[Finding], list[str]]:
+        """The findings for an interpreter, and the bound files that they rest on."""
+        refuse_streams(self.bounds)
+        target = Target(interpreter.environment, self.selection, self.directory)
+        return check(interpreter, read_bounds(self.bounds, target), self.policy), target.files
+
 
 def guard_base(site: str) -> str:
     """The installed files' path but for their suffixes, as the start-up line has it."""
@@ -4431,6 +4451,8 @@ def start_from_source(site: str) -> None:
     """Judge a start of an interpreter for which the installed code is not, and install its own."""
     import contextlib
 
+    if os.environ.get("ENVLOCK_DISABLE") == "1":
+        return
     base = guard_base(site)
     with contextlib.suppress(OSError):
         write_guard_code(site)
@@ -4442,8 +4464,7 @@ def finish_start(base: str, message: str | None) -> None:
     """Step 3 of a start, and the end of a bad one. `message` is the verdict if it stands, None if it must be found."""
     if os.environ.get("ENVLOCK_DISABLE") == "1" or is_worker(own_command()):
         return
-    with open(f"{os.path.dirname(base)}/{_CONFIGURATION}", encoding="utf-8", errors="surrogateescape") as file:
-        configuration = GuardConfiguration.from_json(file.read())
+    configuration = GuardConfiguration.read(os.path.dirname(base))
     try:
         if message is None:
             message = judge_start(base, configuration)
@@ -4474,17 +4495,15 @@ def judge_start(base: str, configuration: GuardConfiguration) -> str:
     from time import time_ns
 
     began = time_ns()
-    refuse_streams(configuration.bounds)
     interpreter = this_interpreter()
     if os.path.dirname(os.path.dirname(base)) not in interpreter.sites:
         return ""
-    target = Target(interpreter.environment, configuration.selection, configuration.directory)
-    findings = check(interpreter, read_bounds(configuration.bounds, target), configuration.policy)
+    findings, files = configuration.compare(interpreter)
     message = ""
     if findings:
         bounds = " ".join(f"--bound {bound}" for bound in configuration.bounds)
         message = f"Failed: envlock {__version__}: validate {bounds}\n{format_table(findings)}"
-    save_verdict(base, interpreter, target.files, message, began)
+    save_verdict(base, interpreter, files, message, began)
     return message
 
 
@@ -4493,7 +4512,7 @@ def refuse_streams(bounds: Iterable[str]) -> None:
     for bound in bounds:
         other = os.path.exists(bound) and not os.path.isfile(bound) and not os.path.isdir(bound)
         if bound == "-" or "://" in bound or other:
-            raise EnvlockError(f"--bound {bound}: a guard needs a file, which it reads at every start")
+            raise GuardError(f"--bound {bound}: a guard needs a file, which it reads at every start")
 
 
 def save_verdict(base: str, interpreter: Interpreter, bound_files: list[str], message: str, began: int) -> None:
@@ -4507,7 +4526,7 @@ def save_verdict(base: str, interpreter: Interpreter, bound_files: list[str], me
     # A time too young to trust is kept as one that never recurs, so that the next start compares the content.
     entries = [(path, identity if is_old(identity, began - 2_000_000_000) else ()) for path, identity in entries]
     home = interpreter.user is not None
-    write_state(base, (start_key(base, home), home, entries, message, len(sites), digest))
+    write_state(base, (start_key(base, home), home, entries, message, len(sites), digest, began))
 
 
 def watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
@@ -4649,7 +4668,7 @@ def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, c
         before = _guard_files(site)
         try:
             _write_guard(interpreter, site, configuration)
-            _prove_guard(command or interpreter.executable, interpreter, site)
+            _prove_guard(command or interpreter.executable, interpreter, site, configuration)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 _restore_guard(site, before)
@@ -4711,34 +4730,54 @@ def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfig
         if os.path.isfile(os.path.join(folder, name)) and name not in ("envlock.py", _CONFIGURATION):
             os.unlink(os.path.join(folder, name))
     _write_files(site, {f"{_GUARD_FOLDER}/{_CONFIGURATION}": configuration.to_json().encode("ascii")})
-    _run_target(
-        interpreter.executable,
-        ["-I", "-S", "-B", "-c", f"{_LOAD_SOURCE.format(path='sys.argv[1]')}m.write_guard_code(sys.argv[1])", site],
-    )
+    _run_target(interpreter.executable, ["-I", "-S"], "m.write_guard_code(sys.argv[1])", site)
     _write_files(site, _start_up_files(configuration, interpreter))
 
 
-def _prove_guard(command: str, interpreter: Interpreter, site: str) -> None:
-    """Start the interpreter, and see that the guard has run."""
-    # There is no state yet, so that the start has run the whole; or there is one, by a start meanwhile.
-    ran = "m and (hasattr(m, 'finish_start') or not hasattr(m, '__file__'))"
-    probe = f"import sys; m = sys.modules.get('_envlock'); print('\\n', bool({ran}), sys.flags.no_site)"
-    words = _run_target(command, ["-c", probe]).split()[-2:]
-    if words[:1] == ["True"]:
-        return
-    reason = "its start-up files do not run"
-    if words[1:] == ["1"]:
+def describe_guard(site: str) -> tuple[object, ...]:
+    """Tell whether the guard of a site directory has run in this start, and what `_prove_guard` returns."""
+    from time import gmtime, strftime
+
+    guard = sys.modules.get("_envlock")
+    path = str(getattr(guard, "__file__", guard and guard.__doc__))
+    # Else it has failed, or is the guard of an environment beneath this one.
+    ran = hasattr(guard, "finish_start") or not path.endswith("envlock.py")
+    ran = ran and path.startswith(f"{site}/{_GUARD_FOLDER}/")
+    try:
+        state = read_state(guard_base(site))
+        kept = "not aligned" if state[3] else "aligned", strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(state[6] // 10**9))
+    except Exception:  # no state yet, or another release's
+        kept = "", ""
+    return (ran, sys.flags.no_site, __version__, *kept)
+
+
+def _prove_guard(command: str, interpreter: Interpreter, site: str, configuration: GuardConfiguration) -> list[str]:
+    """Start the interpreter, and see that the guard has run.
+
+    Returns the version of its envlock.py, the verdict that starts like this one keep, and when it was found (or "").
+    """
+    output = _run_target(command, [], "print('', *m.describe_guard(sys.argv[1]), sep='\\n')", site)
+    ran, no_site, *told = ([""] * 5 + output.splitlines())[-5:]
+    if ran == "True":
+        return told
+    stem = os.path.join(site, _START_STEM)
+    texts = _start_up_files(configuration, interpreter)
+    reason = "its start-up file does not run, or fails"
+    if no_site == "1":
         reason = "it is started with -S, so that no start-up file runs"
-    elif interpreter.version >= (3, 15) and os.path.exists(os.path.join(site, f"{_START_STEM}.start")):
-        reason = f"{os.path.join(site, _START_STEM)}.start suppresses the start-up file of the same name"
+    elif any(_read(os.path.join(site, name), 1 << 16) != text for name, text in texts.items()):
+        reason = f"{' or '.join(texts)} in {site} is gone or changed"
+    elif interpreter.version >= (3, 15) and os.path.exists(f"{stem}.start"):
+        reason = f"{stem}.start suppresses the start-up file of the same name"
     raise GuardError(f"{command}: the guard cannot work in this interpreter: {reason}")
 
 
-def _run_target(executable: str, arguments: list[str]) -> str:
+def _run_target(executable: str, options: list[str], call: str, site: str) -> str:
     import subprocess
 
     environment = {**os.environ, "ENVLOCK_DISABLE": "1"}
-    command = [executable, *arguments]
+    # -B: asking writes nothing.
+    command = [executable, *options, "-B", "-c", _LOAD_SOURCE + call, site]
     try:
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_SECONDS, check=False
@@ -5166,20 +5205,22 @@ def _say(text: str, stream: TextIO | None) -> None:
             raise EnvlockError(f"standard output: {error.strerror}") from None
 
 
+def _guarded(options: argparse.Namespace) -> list[tuple[Interpreter, str]]:
+    """The interpreters, and what starts each."""
+    commands = map(find_executable, _exes(options))
+    return [(one, next(commands, one.executable)) for one in _interpreters(options)]
+
+
 def _install_command(options: argparse.Namespace) -> int:
     refuse_streams(options.bound)
-    interpreters = _interpreters(options)
+    interpreters = _guarded(options)
     guard = GuardConfiguration.for_bounds(options.bound, _selection(options), _policy(options))
-    reports = []
-    for one in interpreters:
-        target = Target(one.environment, guard.selection)
-        reports.append((one, check(one, read_bounds(guard.bounds, target), guard.policy)))
-    commands = [*map(find_executable, _exes(options))] or [""]
-    for one, command in zip(interpreters, commands):
-        install_guard(one, guard._replace(code=getattr(options, "code", 0)), command)
+    guard = guard._replace(code=getattr(options, "code", 0))
+    reports = [(one, guard.compare(one)[0]) for one, _ in interpreters]
+    for one, command in interpreters:
+        install_guard(one, guard, command)
         bounds = ", ".join(options.bound)
-        what = f"exit {options.code}" if options.mode == "exit" else "warn"
-        _note(options, f"{one.executable}: every start is checked against {bounds} ({what})")
+        _note(options, f"{one.executable}: every start is checked against {bounds} ({guard.mode()})")
     _print_tables(options, reports)
     return 0
 
