@@ -4056,6 +4056,15 @@ def format_json(findings: Sequence[Finding]) -> str:
     return json.dumps([{**row, "sites": row["sites"] or []} for row in rows], indent=2) + "\n"
 
 
+def format_status(status: Mapping[str, Any]) -> str:
+    """Lines `key: value`: several values are several lines, an absent one is none."""
+    return "".join(
+        f"{key.replace('_', ' ')}: {_printable(one)}\n"
+        for key, value in status.items()
+        for one in ([value] if isinstance(value, str) else value or ())
+    )
+
+
 def format_delimited(findings: Sequence[Finding], delimiter: str) -> str:
     """Findings as the four columns, delimited, with a heading line (module csv)."""
     import csv
@@ -4265,7 +4274,7 @@ def kept_verdict(base: str) -> str | None:
     except Exception:  # no state yet, or another release's
         return None
     entries = [(path, file_identity(path)) for path in paths]
-    passing = environ.get("ENVLOCK_DISABLE") == "1"  # asking changes nothing
+    passing = environ.get("ENVLOCK_DISABLE") == "1"  # site-status asks so, and may change nothing
     if not passing and all(is_old(identity, began - 2_000_000_000) for _, identity in entries):
         write_state(base, (key, home, entries, message, sites, digest, found))
     return message
@@ -4687,6 +4696,38 @@ def uninstall_guard(interpreter: Interpreter) -> bool:
         raise GuardError(f"{error.filename or site}: cannot be removed ({error.strerror})") from None
 
 
+def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
+    """Whether an interpreter's guard runs, and whether its environment is aligned; nothing is changed."""
+    status: dict[str, Any] = {
+        "executable": interpreter.executable,
+        "guard": "none",  # "not armed": it can't run; "armed"
+        "mode": None,
+        "bounds": [],
+        "version": None,
+        "last_verdict": None,
+        "last_verdict_at": None,
+        "now": None,
+        "notes": [],
+    }
+    try:
+        site = guard_site(interpreter)
+        if not any(entry.startswith((_START_STEM, _GUARD_FOLDER)) for entry in _entries(site)):
+            return status
+        status["guard"] = "not armed"
+        configuration = GuardConfiguration.read(os.path.join(site, _GUARD_FOLDER))
+        status.update(mode=configuration.mode(), bounds=configuration.bounds)
+        version, verdict, at = _prove_guard(command, interpreter, site, configuration)
+        status.update(guard="armed", version=version, last_verdict=verdict or None, last_verdict_at=at or None)
+        if version != __version__:
+            status["notes"].append(
+                f"its copy of envlock is another than this one, {__version__} (site-install renews it)"
+            )
+        status["now"] = "not aligned" if configuration.compare(interpreter)[0] else "aligned"
+    except EnvlockError as error:
+        status["notes"].append(str(error))
+    return status
+
+
 class _locked:  # noqa: N801
     """One at a time changes a directory's guard; the lock is on the directory itself, so that no file is left over."""
 
@@ -4869,7 +4910,8 @@ examples:
   envlock validate --help                              the options of one command
 
 exit status:
-  0  aligned    3  not aligned (or --code N)    2  wrong usage or unusable input    130  interrupted"""
+  0  aligned    3  not aligned (or --code N)    4  not guarded (site-status)
+  2  wrong usage or unusable input    130  interrupted"""
 
 _VALIDATE_EPILOG = """\
 examples:
@@ -4903,6 +4945,19 @@ command pass. Starts that have the user site count it, those that have not (-s, 
 
 exit status:
   0  installed, whatever was found    2  wrong usage or unusable input; nothing changed    130  interrupted"""
+
+_STATUS_EPILOG = """\
+examples:
+  envlock -e .venv site-status                  one environment
+  envlock -e .venv -e python3.12 site-status    several
+  envlock -e .venv site-status json             for a program
+
+The interpreter is started once, unjudged, to see whether its guard runs; nothing is changed. A guard that can't run is
+not armed. Any start of the guarded interpreter says what differs.
+
+exit status, the worst of several:
+  0  armed and aligned    3  armed, but not aligned, or the bound can't be used    4  not armed, or no guard
+  2  wrong usage or unusable input    130  interrupted"""
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -5062,8 +5117,11 @@ def _add_install_options(command: argparse.ArgumentParser, argv: Sequence[str]) 
             )
 
 
-def _add_uninstall_options(command: argparse.ArgumentParser, argv: Sequence[str]) -> None:  # noqa: ARG001
+def _add_site_options(command: argparse.ArgumentParser, argv: Sequence[str]) -> None:  # noqa: ARG001
     _add_general_options(command, "after")
+    if command.prog.endswith("status"):
+        output = command.add_argument_group("output (default: lines for people)")
+        output.add_argument("output", nargs="?", choices=["json"], metavar="json", help="print a JSON array")
 
 
 # Command word: what it does, the end of its help, its options.
@@ -5078,7 +5136,8 @@ _COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser, Sequence
         _INSTALL_EPILOG,
         _add_install_options,
     ),
-    "site-uninstall": ("remove the guard of an interpreter", _EPILOG, _add_uninstall_options),
+    "site-uninstall": ("remove the guard of an interpreter", _EPILOG, _add_site_options),
+    "site-status": ("say whether an interpreter is guarded, and aligned", _STATUS_EPILOG, _add_site_options),
 }
 
 
@@ -5225,6 +5284,15 @@ def _install_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def _status_command(options: argparse.Namespace) -> int:
+    import json
+
+    statuses = [guard_status(one, command) for one, command in _guarded(options)]
+    text = json.dumps(statuses, indent=2) + "\n" if options.output else "\n".join(map(format_status, statuses))
+    _say(text, sys.stdout)
+    return max(4 if one["guard"] != "armed" else 3 * (one["now"] != "aligned") for one in statuses)
+
+
 def _uninstall_command(options: argparse.Namespace) -> int:
     for one in _interpreters(options):
         found = uninstall_guard(one)
@@ -5241,6 +5309,7 @@ _RUN: dict[str, Callable[[argparse.Namespace], int]] = {
     "validate": _validate_command,
     "site-install": _install_command,
     "site-uninstall": _uninstall_command,
+    "site-status": _status_command,
 }
 
 
