@@ -7,6 +7,7 @@ import copy
 import json
 import os
 import random
+import re
 import sys
 import tempfile
 import textwrap
@@ -154,6 +155,112 @@ class WhatTheToolsInstalled(unittest.TestCase):
 
 def hashed(requirement: BoundRequirement) -> tuple[str, frozenset[str]]:
     return requirement.text, envlock.locked_hashes(requirement)
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class PlainToml(unittest.TestCase):
+    """What is read without a TOML parser is what a TOML parser reads."""
+
+    PIECES = (
+        *(
+            '"',
+            "\\",
+            '\\"',
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ", ",
+            " ",
+            "\n",
+            " = ",
+            "#",
+            ":",
+            "'",
+            "1",
+            "0",
+            "-",
+            ".",
+            "\t",
+            "\r",
+            "\x7f",
+        ),
+        *(
+            "true",
+            "null",
+            "NaN",
+            "a = 1",
+            "[a]",
+            "[[a]]",
+            "[package]",
+            "[[package]]",
+            '    "x",\n',
+            "%s",
+            "%",
+            "\u00e9",
+            "}, {",
+        ),
+    )
+
+    def agree(self, text: str) -> bool:
+        """Whether a text is plain; if it is, both readers must give the same."""
+        plain = envlock.plain_toml(text)
+        if plain is not None:
+            self.assertEqual(plain, envlock.toml_parser().loads(text), text)
+        return plain is not None
+
+    def test_locks_as_the_tools_write_them_are_plain(self) -> None:
+        for folder in LOCKS:
+            path = lock_in(folder)
+            text = path.read_text(encoding="utf-8")
+            if path.name != "Pipfile.lock":
+                with self.subTest(lock=folder.name):
+                    cut = re.sub(envlock.ARCHIVE_TABLES, envlock.cut_out, text)
+                    # nested arrays, and pdm's tables without blanks, are left to the parser
+                    self.assertIs(self.agree(cut), not re.search(r"\[\[$|,url = ", cut, re.MULTILINE))
+
+    def test_a_damaged_lock_is_read_as_a_parser_reads_it_or_not_at_all(self) -> None:
+        chance, plain = random.Random(751), 0
+        texts = [lock_in(folder).read_text(encoding="utf-8") for folder in LOCKS]
+        cuts = [re.sub(envlock.ARCHIVE_TABLES, envlock.cut_out, text).split("\n") for text in texts]
+        for _ in range(300 if sys.implementation.name == "pypy" else 3000):
+            lines = chance.choice(cuts)
+            start = chance.randrange(len(lines))
+            text = "\n".join(lines[start : start + chance.randrange(1, 30)])
+            for _ in range(chance.randrange(3)):
+                at = chance.randrange(len(text) + 1)
+                text = text[:at] + chance.choice(self.PIECES) + text[at + chance.choice((0, 0, 1, 5)) :]
+            plain += self.agree(text)
+        self.assertGreater(plain, 50)
+
+    def test_what_only_looks_plain_is_left_to_the_parser(self) -> None:
+        for text in (
+            "a = 1\na = 2",
+            '[a]\n"b" = 1\nb = 2',
+            "[a]\n[a]",
+            "[a]\n[[a]]",
+            "[[a]]\n[a]",
+            "a = []\n[[a]]",
+            "a = { b = 1 }\n[a.c]",
+            "a = { b = 1, b = 2 }",
+            "a = [\n    1,\nb = 2\n]",
+            "a = [\n[b]\n]",
+            "a = { b = 1\n}",
+            'a = {"b": 1}',
+            "a = null",
+            "a = 01",
+            'a = "\\/"',
+            'a = "\\ud800"',
+            'a = "\x7f"',
+            'a = "%s"',
+            "a = %s",
+            'a = "b\nc"',
+            "a = " + "[" * 9 + "]" * 9,
+            "# a bell: \x07\na = 1",
+        ):
+            with self.subTest(text=text):
+                self.assertIsNone(envlock.plain_toml(text))
 
 
 @unittest.skipIf(NO_TOML, NO_TOML)
