@@ -2823,7 +2823,7 @@ def read_pdm(lock: Lock, path: str, target: Target) -> Bound:
         counting = pdm.presumed(doubtful)
     found = {name_of(package): pdm_requirement(pdm, package) for package in counting}
     permitted = own_name(pdm.pyproject) | frozenset(map(name_of, doubtful))
-    return Bound((*pdm_python(metadata), *found.values()), permitted, extras, known)
+    return Bound((*pdm_python(metadata, target), *found.values()), permitted, extras, known)
 
 
 def pdm_kinds(pyproject: Table, known: Names) -> tuple[Names, Names]:
@@ -2843,13 +2843,35 @@ def pdm_chosen(selection: Selection, known: Names, extras: Names, dev: Names) ->
     return with_main(selection, known, default, "default") | (named - selection.no_groups)
 
 
-def pdm_python(metadata: Table) -> list[BoundRequirement]:
+PDM_PLATFORM = r"(windows|macos|linux|manylinux|musllinux|alpine)(?:_\d+_\d+)?_?(\w*)"
+PDM_SYSTEMS = {"windows": "win32", "macos": "darwin"}  # the others are Linux
+PDM_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "i386": "x86", "i686": "x86"}
+
+
+def pdm_python(metadata: Table, target: Target) -> list[BoundRequirement]:
     """`metadata.targets`: one of them must admit the interpreter."""
-    texts = [table.text("requires_python") or "*" for table in metadata.tables("targets")]
-    if not texts or "*" in texts:
+    tables = metadata.tables("targets")
+    texts = [table.text("requires_python") or "*" for table in tables if pdm_admits(table, target)]
+    if "*" in texts or not tables:
         return []
-    text = " || ".join(dict.fromkeys(texts))
-    return [BoundRequirement("python", f"python{text}", parse_constraint(text, "metadata.targets"))]
+    if texts:
+        text = " || ".join(dict.fromkeys(texts))
+        return [BoundRequirement("python", f"python{text}", parse_constraint(text, "metadata.targets"))]
+    told = (table.text("platform") or table.text("implementation") for table in tables)
+    return [BoundRequirement("python", "python for " + " or ".join(told), SpecifierSet("<0"))]
+
+
+def pdm_admits(table: Table, target: Target) -> bool:
+    """Whether a target can be this implementation and platform; a C library's version makes pdm warn at most."""
+    implementation, platform = table.text("implementation"), re.fullmatch(PDM_PLATFORM, table.text("platform"))
+    if implementation and implementation != target.environment()["implementation_name"]:
+        return False
+    if not platform:
+        return True
+    machine = platform[2] or ("arm64" if platform[1] == "macos" else "x86_64")
+    wanted = PDM_SYSTEMS.get(platform[1], "linux"), PDM_MACHINES.get(machine, machine)
+    found = target.environment()["platform_machine"].lower()
+    return wanted == (target.environment()["sys_platform"], PDM_MACHINES.get(found, found))
 
 
 def pdm_requirement(pdm: PdmLock, package: Table) -> BoundRequirement:

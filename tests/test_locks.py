@@ -693,6 +693,21 @@ class PdmLocks(Scratch):
         self.assertEqual(self.texts("pdm.lock", self.LOCK, "--group dev"), ["python>=3.9", "a==1", "b==1"])
         self.assertEqual(self.texts("pdm.lock", self.LOCK, "--no-default-groups"), ["python>=3.9", "a==1"])
 
+    def test_a_target_must_be_this_platform_and_implementation(self) -> None:
+        for told, row in (
+            ('platform = "manylinux_2_99_x86_64"', "python>=3.9"),
+            ('platform = "linux"\nimplementation = "cpython"\ngil_disabled = false', "python>=3.9"),
+            ('platform = "freebsd_14_amd64"', "python>=3.9"),  # how that names itself isn't known: not judged
+            ('platform = "windows_amd64"', "python for windows_amd64"),
+            ('platform = "macos"', "python for macos"),
+            ('platform = "manylinux_2_17_aarch64"', "python for manylinux_2_17_aarch64"),
+            ('implementation = "pypy"', "python for pypy"),
+        ):
+            with self.subTest(target=told):
+                target = f'requires_python = ">=3.9"\n{told}\n'
+                lock = textwrap.dedent(self.LOCK).replace('requires_python = ">=3.9"\n', target, 1)
+                self.assertEqual(self.texts("pdm.lock", lock)[0], row)
+
 
 class Pipfiles(Scratch):
     LOCK = json.dumps(
