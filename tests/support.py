@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import shutil
@@ -146,5 +148,11 @@ def make_wheel(folder: Path, name: str, version: str, requires: Sequence[str] = 
     with zipfile.ZipFile(path, "w") as archive:
         for inside, text in files.items():
             archive.writestr(inside, text)
-        archive.writestr(f"{record}/RECORD", "".join(f"{inside},,\n" for inside in (*files, f"{record}/RECORD")))
+        archive.writestr(f"{record}/RECORD", "".join(map(record_line, files, files.values())) + f"{record}/RECORD,,\n")
     return path
+
+
+def record_line(inside: str, text: str) -> str:
+    """A file's line in RECORD."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+    return f"{inside},sha256={digest},{len(text.encode())}\n"
