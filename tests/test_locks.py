@@ -270,6 +270,16 @@ class MalformedLocks(Scratch):
             with self.subTest(message):
                 self.assertEqual(self.error(name, text), message)
 
+    def test_a_table_of_an_archive_that_is_cut_out_must_be_right(self) -> None:
+        package = 'version = 1\n[[package]]\nname = "a"\nversion = "1"\nsource = { registry = "r" }\n'
+        for archives in (
+            r'sdist = { url = "a\q", hash = "sha256:00" }',
+            'wheels = [\n    { url = "a\n    b", hash = "sha256:00" },\n]',
+            'sdist = { url = "a", hash = "sha256:00" }\nsdist = { url = "a", hash = "sha256:00" }',
+        ):
+            with self.subTest(archives=archives):
+                self.assertRegex(self.error("uv.lock", f"{package}{archives}\n"), r"^uv\.lock:[67]: invalid TOML: ")
+
     def test_any_cut_is_read_or_refused_in_words(self) -> None:
         dice = random.Random(4)
         for folder in LOCKS:
