@@ -20,7 +20,22 @@ import envlock
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("ENVLOCK_CACHE", ROOT / ".cache"))
-PACKAGES = ("jupyter", "pandas", "scikit-learn", "pyarrow", "polars", "matplotlib", "boto3", "django", "sympy")
+PACKAGES = (
+    "jupyter",
+    "pandas",
+    "scikit-learn",
+    "pyarrow",
+    "polars",
+    "matplotlib",
+    "boto3",
+    "django",
+    "sympy",
+    "plotly",
+    "bokeh",
+    "spacy",
+    "dask",
+    "ansible",
+)
 ROUNDS = 7
 
 # As many threads, the same files in the same shares, and no comparison.
