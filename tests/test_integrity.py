@@ -574,24 +574,59 @@ class UnrecordedTest(IntegrityTest):
         self.assertEqual(self.unrecorded(), ["sitecustomize.py"])
 
 
-class WatchedTest(IntegrityTest):
-    def test_names_every_file_that_a_verdict_rests_on(self) -> None:
-        record = self.install_files("pkg", "1.0", {"pkg/__init__.py": b"", "pkg.pth": b""})
-        self.record("other", "1.0", "__pycache__/x.pyc,,")
-        watched = envlock.recorded_files(self.interpreter())
-        names = ("pkg/__init__.py", "pkg.pth", f"{record.name}/RECORD", "other-1.0.dist-info/RECORD")
-        for name in names:
-            self.assertIn(f"{self.site}/{name}", watched)
-        self.assertNotIn(f"{self.site}/__pycache__/x.pyc", watched)
+class HashesTest(IntegrityTest):
+    """What a guard keeps: every path that findings rest on, and the digests that are known."""
+
+    def found(self, hashes: dict[str, str]) -> list[str]:
+        findings = envlock.integrity_findings(self.interpreter(), envlock.Policy(integrity=True), hashes=hashes)
+        return [os.path.basename(one.detail) for each in findings.values() for one in each]
+
+    def test_has_every_path_that_findings_rest_on(self) -> None:
+        record = self.install_files("pkg", "1.0", {"pkg/__init__.py": b"", "a.txt": b"1", "gone.txt": b""})
+        self.record("other", "1.0", "__pycache__/x.pyc,,", "size.txt,,1")
+        add_record(self.site, "old", "1.0").joinpath("RECORD").unlink()
+        self.put("a.txt", b"2")
+        self.put("size.txt", b"2")
+        (self.site / "gone.txt").unlink()
+        self.put("data/deep/table.json")
+        hashes = {f"{self.site}/forgotten.txt": "sha256=AAAA"}
+        self.assertEqual(self.found(hashes), ["a.txt", "gone.txt"])
+        records = (record.name, "other-1.0.dist-info", "old-1.0.dist-info")
+        names = {f"{name}/{inside}" for name in records for inside in ("RECORD", "INSTALLER")}
+        names |= {f"old-1.0.dist-info/{name}" for name in ("installed-files.txt", "top_level.txt")}
+        names |= {f"{name}/METADATA" for name in records[:2]}
+        names |= {"pkg/__init__.py", "a.txt", "gone.txt", "size.txt", "data", "data/deep"}
+        self.assertEqual(set(hashes), {f"{self.site}/{name}" for name in names})
+        digests = {path: digest for path, digest in hashes.items() if digest}
+        self.assertEqual(digests, {f"{self.site}/pkg/__init__.py": recorded_hash(b"")})
 
     def test_what_is_known_to_be_right_is_not_read(self) -> None:
         self.install_files("pkg", "1.0", {"a.txt": b"", "b.txt": b""})
         self.put("a.txt", b"1")
         self.put("b.txt", b"1")
-        policy = envlock.Policy(integrity=True)
-        unchanged = {f"{self.site}/a.txt"}
-        findings = envlock.integrity_findings(self.interpreter(), policy, unchanged=unchanged)
-        self.assertEqual([one.detail for one in findings["pkg"]], [f"{self.site}/b.txt"])
+        hashes = {f"{self.site}/a.txt": recorded_hash(b""), f"{self.site}/b.txt": recorded_hash(b"1")}
+        self.assertEqual(self.found(hashes), ["b.txt"])
+        self.assertEqual(hashes[f"{self.site}/a.txt"], recorded_hash(b""))
+        self.assertEqual(hashes[f"{self.site}/b.txt"], "")
+
+    def test_a_file_of_several_packages_is_known_by_the_one_that_it_meets(self) -> None:
+        self.install_files("one", "1.0", {"ns.py": b"1"})
+        self.install_files("two", "1.0", {"ns.py": b"2"})
+        hashes: dict[str, str] = {}
+        for _ in range(2):
+            self.assertEqual(self.found(hashes), [])
+            self.assertEqual(hashes[f"{self.site}/ns.py"], recorded_hash(b"2"))
+        shutil.rmtree(self.site / "two-1.0.dist-info")
+        self.assertEqual(self.found(hashes), ["ns.py"])
+
+    def test_a_folder_behind_a_link_is_watched_by_both_names(self) -> None:
+        (self.prefix / "other").mkdir()
+        os.symlink("other", self.prefix / "bin")
+        self.put("../../../bin/run", b"1")
+        self.record("pkg", "1.0", f"../../../bin/run,{recorded_hash(b'1')},1")
+        hashes: dict[str, str] = {}
+        self.assertEqual(self.found(hashes), [])
+        self.assertLessEqual({f"{self.prefix}/bin", f"{self.prefix}/other/run"}, set(hashes))
 
 
 class CommandTest(TestCase):
