@@ -3504,8 +3504,7 @@ _INSTALLER_FILES = (
     "RECORD",
     "RECORD.jws",
 )
-# The guard's own, which are looked at apart.
-_GUARD_ENTRIES = ("_envlock", "0-envlock.pth", "0-envlock.start")
+_GUARD_STARTS = ("0-envlock.pth", "0-envlock.start")
 _START_MODULES = ("sitecustomize", "usercustomize")
 _RECORD_LIMIT = 64 << 20  # bytes
 _CHUNK = 1 << 20
@@ -3938,20 +3937,20 @@ def _unrecorded(interpreter: Interpreter, recorded: Recorded) -> list[tuple[str,
 
 def _foreign_guard(site: str, loose: list[str], interpreter: Interpreter) -> list[str]:
     """What can run in the guard's place, and isn't as this envlock would write it for that interpreter."""
-    names, source = [entry for entry in loose if entry in _GUARD_ENTRIES[1:]], f"{_GUARD_FOLDER}/envlock.py"
-    # The guard itself can't judge the code that it is, and its folder changes with each verdict.
+    names, source = [entry for entry in loose if entry in _GUARD_STARTS], f"{_GUARD_FOLDER}/envlock.py"
+    # A start can't judge the code that judges it, and what it keeps changes the folder.
     if _GUARD_FOLDER in loose and __name__ != _GUARD_FOLDER:
         folder = os.path.join(site, _GUARD_FOLDER)
         names += [f"{_GUARD_FOLDER}/{entry}" for entry in _entries(folder) if _is_module(folder, entry, [])]
     foreign = [name for name in names if not _is_guards(os.path.join(site, name), name, interpreter)]
-    if source in names and source not in foreign:
+    if source in names and source not in foreign and os.path.isfile(__file__):  # else nobody knows what would run
         foreign += foreign_code(interpreter.executable, site)
     return foreign
 
 
 def _is_guards(path: str, name: str, interpreter: Interpreter) -> bool:
     """Whether a file has the bytes that `site-install` gives to one of this name, whatever its exit status."""
-    data = _read(path, _RECORD_LIMIT)
+    data = _read(path, _RECORD_LIMIT) or b""
     if name == f"{_GUARD_FOLDER}/envlock.py":
         return _read(__file__, _RECORD_LIMIT) in (data, None)  # None: envlock came by standard input
     return any(data == start_up_texts(code, interpreter).get(name) for code in range(256))
@@ -3977,7 +3976,7 @@ def _is_start_module(entry: str) -> bool:
 
 def _is_foreign_start(site: str, entry: str, interpreter: Interpreter, recorded: Recorded) -> bool:
     """Whether an entry is a .pth or .start file that neither envlock nor an installer leaves unrecorded."""
-    if not entry.endswith((".pth", ".start")) or entry in _GUARD_ENTRIES:
+    if not entry.endswith((".pth", ".start")) or entry in _GUARD_STARTS:
         return False
     path = os.path.join(site, entry)
     if entry.endswith(".start"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import shutil
@@ -64,6 +66,12 @@ def add_record(site: Path, name: str, version: str, direct_url: dict[str, Any] |
     if direct_url is not None:
         (record / "direct_url.json").write_text(json.dumps(direct_url), encoding="utf-8")
     return record
+
+
+def recorded_hash(data: bytes, algorithm: str = "sha256") -> str:
+    """A file's hash as RECORD has it."""
+    digest = hashlib.new(algorithm, data).digest()
+    return f"{algorithm}={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
 class Environment:

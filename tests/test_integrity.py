@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import marshal
 import os
 import shutil
 import signal
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import envlock
-from tests.support import CLEAN, ENVLOCK, TestCase, add_record, allow_interrupt, make_wheel, run
+from tests.support import CLEAN, ENVLOCK, TestCase, add_record, allow_interrupt, make_wheel, recorded_hash, run
+from tests.support import envlock as run_envlock
 
 LAUNCHER = """\
 #!{python}
@@ -29,11 +31,6 @@ if __name__ == '__main__':
     sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])
     sys.exit({function}())
 """
-
-
-def recorded_hash(data: bytes, algorithm: str = "sha256") -> str:
-    digest = hashlib.new(algorithm, data).digest()
-    return f"{algorithm}={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
 class IntegrityTest(TestCase):
@@ -502,9 +499,28 @@ class UnrecordedTest(IntegrityTest):
         self.put("_virtualenv.pth", b"import _virtualenv; import evil")
         self.assertEqual(self.unrecorded(), ["_virtualenv.pth"])
 
-    def test_the_guard_is_known(self) -> None:
-        for name in ("0-envlock.pth", "_envlock/envlock.py", "_envlock/guard.json"):
-            self.put(name)
+    def test_the_start_up_file_of_a_guard_is_known_by_its_bytes(self) -> None:
+        for version in ((3, 8, 0), (3, 18, 0)):
+            self.version = version
+            for code in (0, 3, 255):
+                for name, data in envlock.start_up_texts(code, self.interpreter()).items():
+                    self.put(name, data)
+                self.assertEqual(self.unrecorded(), [])
+            self.put(name, data + b"#")
+            self.assertEqual(self.unrecorded(), [f"{name} (not as this envlock writes it)"])
+            (self.site / name).unlink()
+
+    def test_what_only_has_the_names_of_a_guard_is_reported(self) -> None:
+        names = ("0-envlock.pth", "0-envlock.start", "_envlock/__init__.py", "_envlock/envlock.py", "_envlock/evil.so")
+        for name in (*names, "_envlock/more/deep.py"):
+            self.put(name, b"import evil")
+        for name in ("guard.json", "30d00f0", "30d00f0.state0", "envlock.py.17.tmp", "__pycache__/x.pyc"):
+            self.put(f"_envlock/{name}")
+        expected = [f"{name} (not as this envlock writes it)" for name in (*names, "_envlock/more")]
+        self.assertEqual(self.unrecorded(), expected)
+
+    def test_a_package_may_record_what_has_the_name_of_a_guard(self) -> None:
+        self.install_files("pkg", "1.0", {"0-envlock.pth": b"import pkg", "_envlock/pkg.py": b""})
         self.assertEqual(self.unrecorded(), [])
 
     def test_a_start_file_that_silences_another_ones_pth_is_reported(self) -> None:
@@ -513,10 +529,11 @@ class UnrecordedTest(IntegrityTest):
             "good", "1.0", {"good.pth": b"import good", "good.py": b"", "own.pth": b"", "own.start": b""}
         )
         self.install_files("bad", "1.0", {"good.start": b""})
-        self.put("0-envlock.pth")
+        self.put("0-envlock.pth", envlock.start_up_texts(3, self.interpreter())["0-envlock.pth"])
         self.put("0-envlock.start")
         expected = ["0-envlock.start (it silences 0-envlock.pth)", "good.start (it silences good.pth)"]
         self.assertEqual(self.unrecorded(), expected)
+        (self.site / "0-envlock.start").unlink()
         self.version = (3, 14, 0)
         self.assertEqual(self.unrecorded(), [])
 
@@ -665,6 +682,25 @@ pkg-1.0              Modified    {site}/pkg.py
         self.assertEqual(rows, [(None, "Unrecorded", [site], f"{site}/evil.pth"), modified])
         done = self.environment.validate("--bound", self.bound)
         self.assertEqual((done.stdout, done.returncode), ("", 0))
+
+    def test_a_guard_is_known_as_long_as_it_is_as_installed(self) -> None:
+        done = run_envlock("-q", "-e", self.environment.python, "site-install", "-b", self.bound, "--integrity", "exit")
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("", "", 0))
+        words = ("--bound", self.bound, "--integrity", "json")
+        self.assertEqual(self.environment.validate(*words).stdout, "[]\n")
+        folder = self.environment.site / "_envlock"
+        codes = [path for path in folder.iterdir() if path.suffix in ("", ".lean", ".full")]
+        self.assertEqual(len(codes), 3)
+        contents = (marshal.dumps(compile("import evil", "evil", "exec")), b"", b"\xff", b"import evil")
+        for path, content in zip((*codes, folder / "envlock.py"), contents):
+            kept = path.read_bytes()
+            path.write_bytes(content)
+            rows = json.loads(self.environment.validate(*words).stdout)
+            detail = f"{os.path.realpath(path)} (not as this envlock writes it)"
+            self.assertEqual([(row["explain"], row["detail"]) for row in rows], [("Unrecorded", detail)])
+            path.write_bytes(kept)
+        codes[0].unlink()
+        self.assertEqual(self.environment.validate(*words).stdout, "[]\n")
 
     def test_the_note_is_one_line_that_quiet_silences(self) -> None:
         self.record.write_text("pkg.py,,\n")
