@@ -355,6 +355,11 @@ class IntegrityTest(GuardTestCase):
         findings = [envlock.Finding(verdict, package, detail=f"{site}/{path}") for package, verdict, path in rows]
         return f"{self.message('').splitlines()[0]}\n{envlock.format_table(findings)}"
 
+    def settle(self) -> None:
+        """Let the next start find a verdict that the one after it trusts."""
+        time.sleep(YOUNG)
+        self.assertRuns()
+
     def assertFinds(self, *rows: tuple[str, str, str]) -> None:
         for _ in range(2):
             self.assertStopped(self.rows(*rows))
@@ -403,17 +408,26 @@ class IntegrityTest(GuardTestCase):
     def test_what_no_record_lists_is_stopped_before_it_runs(self) -> None:
         self.environment.site.joinpath("data", "deep").mkdir(parents=True)
         self.install("--integrity", "exit")
-        for name, shown in (("00.pth", "00.pth"), ("evil.py", "evil.py"), ("data/deep/evil.py", "data")):
-            self.assertRuns()
-            path = self.environment.site / name
-            path.write_text("import os; os.write(1, b'payload')\n")
-            self.assertFinds(("", "Unrecorded", shown))
-            path.unlink()
+        for names, shown in ((["data/deep/evil.py"], ["data"]), (["00.pth", "evil.py"], ["00.pth", "evil.py"])):
+            self.settle()
+            paths = [self.environment.site / name for name in names]
+            for path in paths:
+                path.write_text("import os; os.write(1, b'payload')\n")
+            self.assertFinds(*(("", "Unrecorded", name) for name in shown))
+            for path in paths:
+                path.unlink()
         self.assertRuns()
+
+    def test_what_lies_in_its_own_folder_is_not_judged_by_a_start(self) -> None:
+        self.install("--integrity", "exit")
+        (self.environment.site / "_envlock" / "evil.py").write_text("")
+        self.assertRuns()
+        done = self.environment.validate("--bound", self.bound, "--integrity", "exit")
+        self.assertEqual((done.stderr, done.returncode), ("", 3))
 
     def test_a_record_that_says_otherwise(self) -> None:
         self.install("--integrity", "exit")
-        self.assertRuns()
+        self.settle()
         record = self.environment.site / "six-1.0.dist-info" / "RECORD"
         said = record.read_text()
         record.write_text(said.replace(support.recorded_hash(b"{}"), support.recorded_hash(b"[]")))
