@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from typing import (
         Any,
         Callable,
-        Container,
         Iterable,
         Iterator,
         Mapping,
@@ -3469,9 +3468,18 @@ def validate(
     return check(interpreter, read_bounds(paths, target), policy)
 
 
-def check(interpreter: Interpreter, bound: Bound, policy: Policy, tell: Tell | None = None) -> list[Finding]:
-    """The findings for one interpreter: installed distributions by name, then what is missing by name."""
-    files = integrity_findings(interpreter, policy, tell) if policy.integrity else {}
+def check(
+    interpreter: Interpreter,
+    bound: Bound,
+    policy: Policy,
+    tell: Tell | None = None,
+    hashes: dict[str, str] | None = None,
+) -> list[Finding]:
+    """The findings for one interpreter: installed distributions by name, then what is missing by name.
+
+    `hashes` is for integrity, see there.
+    """
+    files = integrity_findings(interpreter, policy, tell, hashes) if policy.integrity else {}
     required = _by_name(bound.requirements, policy)
     # Constraints "only control which version of a requirement is installed, not whether it is installed" (pip).
     required = {name: asked for name, asked in required.items() if not all(one.constraint for one in asked)}
@@ -3643,8 +3651,7 @@ _INSTALLER_FILES = (
     "RECORD",
     "RECORD.jws",
 )
-# The guard's own, and the folder that no import looks into.
-_GUARD_ENTRIES = ("_envlock", "0-envlock.pth", "0-envlock.start")
+_GUARD_STARTS = ("0-envlock.pth", "0-envlock.start")
 _START_MODULES = ("sitecustomize", "usercustomize")
 _RECORD_LIMIT = 64 << 20  # bytes
 _CHUNK = 1 << 20
@@ -3685,8 +3692,9 @@ class Claim(NamedTuple):
 class Recorded(NamedTuple):
     """What the records of an environment say of files. Paths are absolute, their folders resolved."""
 
-    records: list[str]
+    watched: list[str]  # what findings rest on besides: records, folders that hold no module, folders behind links
     claims: dict[str, list[Claim]]  # what can be compared; several records may list one file
+    hashes: dict[str, str]  # of the files among these that are right: the digest of the claim that they meet
     owners: dict[str, str]  # the entries of site directories that records list, and a name of a package that does
     unlisted: dict[str, set[str]]  # by site directory: names of packages that don't list their files
     modules: set[str]  # the modules of those, as paths without a suffix
@@ -3696,14 +3704,15 @@ class Recorded(NamedTuple):
 
 
 def integrity_findings(
-    interpreter: Interpreter, policy: Policy, tell: Tell | None = None, unchanged: Container[str] = ()
+    interpreter: Interpreter, policy: Policy, tell: Tell | None = None, hashes: dict[str, str] | None = None
 ) -> dict[str, list[Finding]]:
     """What about installed files isn't as recorded, by normalised name; "" has the files of no package.
 
-    Files in `unchanged` (paths as `recorded_files` gives them) are known to be right and aren't read.
+    `hashes` has digests that files are known to have, by path: those aren't read. Afterwards it has every path that the
+    findings rest on, with the digest if the file is right, or "".
     """
-    recorded = Recorded([], {}, {}, {}, set(), set(), [], [])
-    results = _examine_all(recorded, interpreter, unchanged, tell)
+    recorded = Recorded([], {}, {}, {}, {}, set(), set(), [], [])
+    results = _examine_all(recorded, interpreter, hashes or {}, tell)
     findings: dict[str, list[Finding]] = {}
     for path, remark in sorted(_unrecorded(interpreter, recorded)):
         findings.setdefault("", []).append(_file_finding("Unrecorded", None, path, remark))
@@ -3722,16 +3731,11 @@ def integrity_findings(
             shown = ", ".join(names[:5]) + ", ..." * (len(names) > 5)
             if names:
                 tell(f"{len(names)} {what}: {shown}", False)
+    if hashes is not None:
+        hashes.clear()
+        hashes.update(dict.fromkeys((*recorded.watched, *recorded.claims), ""))
+        hashes.update(recorded.hashes)
     return findings
-
-
-def recorded_files(interpreter: Interpreter) -> list[str]:
-    """Every file that `integrity_findings` rests on: the records, what they list, and start-up files."""
-    recorded = Recorded([], {}, {}, {}, set(), set(), [], [])
-    for _ in read_records(interpreter, recorded):
-        pass
-    started = [path for path in recorded.owners if path.endswith((".pth", ".start"))]
-    return list(dict.fromkeys((*recorded.records, *recorded.claims, *started)))
 
 
 def _file_finding(explain: str, distribution: Distribution | None, path: str, remark: str) -> Finding:
@@ -3808,6 +3812,7 @@ def _add_unlisted(recorded: Recorded, distribution: Distribution) -> None:
     """A distribution that doesn't list its files may tell the modules it has."""
     site = os.path.realpath(os.path.dirname(distribution.record))
     recorded.unlisted.setdefault(site, set()).add(distribution.name)
+    recorded.watched.extend(f"{distribution.record}/{name}" for name in ("installed-files.txt", "top_level.txt"))
     modules = _read(os.path.join(distribution.record, "top_level.txt"), _RECORD_LIMIT)
     if modules is None:
         recorded.opaque.add(site)
@@ -3820,7 +3825,7 @@ def _add_rows(
     """Add what a record lists; returns the paths that no other record has listed before."""
     parent, folder = os.path.split(distribution.record)
     site = os.path.realpath(parent)
-    recorded.records.append(os.path.join(site, folder, "RECORD"))
+    recorded.watched.extend(f"{distribution.record}/{name}" for name in ("RECORD", "INSTALLER"))
     roots, fresh = (*roots, site + os.sep), []
     places: dict[str, str] = {}
     for row in rows:
@@ -3839,6 +3844,7 @@ def _add_rows(
                 recorded.claims[path] = []
                 fresh.append(path)
             recorded.claims[path].append(Claim(distribution, digest, size))
+    recorded.watched.extend(place for place, resolved in places.items() if place != resolved)
     return fresh
 
 
@@ -3888,7 +3894,7 @@ def _repacked(distribution: Distribution) -> str | None:
 
 
 def _examine_all(
-    recorded: Recorded, interpreter: Interpreter, unchanged: Container[str], tell: Tell | None
+    recorded: Recorded, interpreter: Interpreter, known: Mapping[str, str], tell: Tell | None
 ) -> list[tuple[str, str, str]]:
     """Read the records, and compare the files that they list meanwhile, in threads.
 
@@ -3902,9 +3908,7 @@ def _examine_all(
 
     def examine(batch: list[str]) -> None:
         for path in batch:
-            explain, remark = (
-                ("Right", "") if stop.is_set() else _examine(path, recorded.claims[path], interpreter, stop)
-            )
+            explain, remark = ("Right", "") if stop.is_set() else _examine(path, recorded, interpreter, stop)
             if explain != "Right":
                 results.append((path, explain, remark))
 
@@ -3913,7 +3917,8 @@ def _examine_all(
         try:
             sys.setswitchinterval(interval / 20)  # or reading records would keep the threads waiting
             for paths in read_records(interpreter, recorded):
-                fresh = [path for path in paths if path not in unchanged]
+                fresh = [path for path in paths if known.get(path) != recorded.claims[path][0].digest]
+                recorded.hashes.update((path, known[path]) for path in set(paths).difference(fresh))
                 count = len(fresh) // 64 + 1
                 batches += [(pool.submit(examine, fresh[at::count]), len(fresh[at::count])) for at in range(count)]
             sys.setswitchinterval(interval)
@@ -3952,8 +3957,9 @@ def _number(size: str) -> int:
     return int(size) if size.isdecimal() and len(size) < 20 else -1
 
 
-def _examine(path: str, claims: list[Claim], interpreter: Interpreter, stop: Event) -> tuple[str, str]:
+def _examine(path: str, recorded: Recorded, interpreter: Interpreter, stop: Event) -> tuple[str, str]:
     """The verdict on one file, and a remark: "Right" where a record meets it, none where it can't be read."""
+    claims = recorded.claims[path]
     try:
         status = os.stat(path)
         if status.st_mode & 0o170000 != 0o100000:
@@ -3961,6 +3967,7 @@ def _examine(path: str, claims: list[Claim], interpreter: Interpreter, stop: Eve
             return ("Right", "") if vague else ("Modified", _link(path) or "not a regular file")
         for claim in claims:
             if _meets(path, status.st_size, claim, stop):
+                recorded.hashes[path] = claim.digest
                 return "Right", ""
         if any(_is_rewritten_script(path, claim, interpreter) for claim in claims):
             return "Right", ""
@@ -4056,20 +4063,44 @@ def _unrecorded(interpreter: Interpreter, recorded: Recorded) -> list[tuple[str,
     found: list[tuple[str, str]] = []
     for site in dict.fromkeys(os.path.realpath(site) for site in interpreter.sites):
         entries = _entries(site)
-        silenced = _silenced(site, entries, interpreter, recorded)
+        loose = [entry for entry in entries if f"{site}{os.sep}{entry}" not in recorded.owners]
+        remarks = {
+            **dict.fromkeys(_foreign_guard(site, loose, interpreter), "not as this envlock writes it"),
+            **_silenced(site, entries, interpreter, recorded),
+        }
         suspects = {
             entry
-            for entry in entries
-            if f"{site}{os.sep}{entry}" not in recorded.owners
-            and (_is_foreign_start(site, entry, interpreter, recorded) or _is_foreign_module(site, entry, recorded))
+            for entry in loose
+            if _is_foreign_start(site, entry, interpreter, recorded) or _is_foreign_module(site, entry, recorded)
         }
         packaged = _packaged_entries(site) if suspects else set()
         if (site in recorded.opaque and not packaged) or site == os.path.realpath(interpreter.library or os.devnull):
             suspects = {entry for entry in suspects if entry.endswith((".pth", ".start")) or _is_start_module(entry)}
         if _made_by_virtualenv(interpreter):
             packaged.add("_virtualenv.py")
-        found += [(f"{site}{os.sep}{entry}", silenced.get(entry, "")) for entry in {*(suspects - packaged), *silenced}]
+        found += [(f"{site}{os.sep}{entry}", remarks.get(entry, "")) for entry in {*(suspects - packaged), *remarks}]
     return found
+
+
+def _foreign_guard(site: str, loose: list[str], interpreter: Interpreter) -> list[str]:
+    """What can run in the guard's place, and isn't as this envlock would write it for that interpreter."""
+    names, source = [entry for entry in loose if entry in _GUARD_STARTS], f"{_GUARD_FOLDER}/envlock.py"
+    # A start can't judge the code that judges it, and what it keeps changes the folder.
+    if _GUARD_FOLDER in loose and __name__ != _GUARD_FOLDER:
+        folder = os.path.join(site, _GUARD_FOLDER)
+        names += [f"{_GUARD_FOLDER}/{entry}" for entry in _entries(folder) if _is_module(folder, entry, [])]
+    foreign = [name for name in names if not _is_guards(os.path.join(site, name), name, interpreter)]
+    if source in names and source not in foreign and os.path.isfile(__file__):  # else nobody knows what would run
+        foreign += foreign_code(interpreter.executable, site)
+    return foreign
+
+
+def _is_guards(path: str, name: str, interpreter: Interpreter) -> bool:
+    """Whether a file has the bytes that `site-install` gives to one of this name, whatever its exit status."""
+    data = _read(path, _RECORD_LIMIT) or b""
+    if name == f"{_GUARD_FOLDER}/envlock.py":
+        return _read(__file__, _RECORD_LIMIT) in (data, None)  # None: envlock came by standard input
+    return any(data == start_up_texts(code, interpreter).get(name) for code in range(256))
 
 
 def _silenced(site: str, entries: list[str], interpreter: Interpreter, recorded: Recorded) -> dict[str, str]:
@@ -4092,7 +4123,7 @@ def _is_start_module(entry: str) -> bool:
 
 def _is_foreign_start(site: str, entry: str, interpreter: Interpreter, recorded: Recorded) -> bool:
     """Whether an entry is a .pth or .start file that neither envlock nor an installer leaves unrecorded."""
-    if not entry.endswith((".pth", ".start")) or entry in _GUARD_ENTRIES:
+    if not entry.endswith((".pth", ".start")) or entry in _GUARD_STARTS:
         return False
     path = os.path.join(site, entry)
     if entry.endswith(".start"):
@@ -4120,21 +4151,22 @@ def _made_by_virtualenv(interpreter: Interpreter) -> bool:
 def _is_foreign_module(site: str, entry: str, recorded: Recorded) -> bool:
     """Whether an entry can be imported, and no package's own words claim it."""
     match = re.fullmatch(_MODULE_FILE, entry)
-    path = os.path.join(site, entry)
-    if match:
-        cached = entry.endswith(".pyc") and os.path.exists(path[:-1])
-        return not cached and os.path.join(site, match[1]) not in recorded.modules
-    return (
-        entry.isidentifier()
-        and entry not in ("__pycache__", *_GUARD_ENTRIES)
-        and path not in recorded.modules
-        and _holds_module(path)
-    )
+    path = os.path.join(site, match[1] if match else entry)
+    return path not in recorded.modules and entry != _GUARD_FOLDER and _is_module(site, entry, recorded.watched)
 
 
-def _holds_module(folder: str) -> bool:
+def _is_module(folder: str, entry: str, watched: list[str]) -> bool:
+    """Whether an entry can be imported; `watched` gets the folders that this rests on."""
+    path = os.path.join(folder, entry)
+    if re.fullmatch(_MODULE_FILE, entry):
+        return not (entry.endswith(".pyc") and os.path.exists(path[:-1]))
+    return entry.isidentifier() and entry != "__pycache__" and _holds_module(path, watched)
+
+
+def _holds_module(folder: str, watched: list[str]) -> bool:
     """Whether a folder has a module somewhere: what has none can be imported, but to no effect."""
     for path, folders, files in os.walk(folder):
+        watched.append(path)
         deep = path.count(os.sep) > 100  # some versions walk recursively
         folders[:] = [name for name in folders if not deep and name.isidentifier() and name != "__pycache__"]
         if any(re.fullmatch(_MODULE_FILE, name) for name in files):
@@ -4264,7 +4296,7 @@ _DAMAGED = """\
 for x in map(vars().get,'de'):x and x.close()
 try:
  m=sys.modules['_envlock']=type(sys)('_envlock')
- if not issubclass(sys.exc_info()[0],Exception):raise
+ if not issubclass(sys.exc_info()[0],Exception):os._exit(130)
  k={{*sys.modules}}
  m.__file__=sitedir+'/_envlock/envlock.py'
  with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
@@ -4279,7 +4311,7 @@ except BaseException:
 _LOAD_SOURCE = """\
 import sys
 m=sys.modules['_envlock']=type(sys)('_envlock')
-m.__file__={path}+'/_envlock/envlock.py'
+m.__file__=sys.argv[1]+'/_envlock/envlock.py'
 with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
 """
 _MODULE = '''\
@@ -4308,6 +4340,8 @@ def check_start() -> None:
     try:
         file = os.open(f"{base}.state{sys.flags.no_user_site}", 0)
         data = os.read(file, 65536)
+        if data[65535:]:  # with integrity there is more
+            data += os.read(file, 1 << 26)
         os.close(file)
         if data[:8] == source_hash(0, data[8:]):  # else it is damaged, and `loads` might crash on it
             key, home, entries, verdict = loads(data[8:])[:4]
@@ -4401,9 +4435,9 @@ def kept_verdict(base: str) -> str | None:
     began = time_ns()
     message: str
     try:
-        key, home, entries, message, sites, digest = read_state(base)
+        key, home, entries, message, sites, digest, hashes = read_state(base)
         paths = [path for path, _ in entries]
-        if key != start_key(base, home):
+        if not digest or key != start_key(base, home):
             return None
         if content_digest(paths[:sites], paths[sites:]) != digest:
             return None
@@ -4411,7 +4445,7 @@ def kept_verdict(base: str) -> str | None:
         return None
     entries = [(path, file_identity(path)) for path in paths]
     if all(is_old(identity, began - 2_000_000_000) for _, identity in entries):
-        write_state(base, (key, home, entries, message, sites, digest))
+        write_state(base, (key, home, entries, message, sites, digest, hashes))
     return message
 
 
@@ -4626,13 +4660,31 @@ def judge_start(base: str, configuration: GuardConfiguration) -> str:
     if os.path.dirname(os.path.dirname(base)) not in interpreter.sites:
         return ""
     target = Target(interpreter.environment, configuration.selection, configuration.directory)
-    findings = check(interpreter, read_bounds(configuration.bounds, target), configuration.policy)
+    hashes = known_hashes(base) if configuration.policy.integrity else None
+    bound = read_bounds(configuration.bounds, target)
+    findings = check(interpreter, bound, configuration.policy, _tell_progress, hashes)
     message = ""
     if findings:
         bounds = " ".join(f"--bound {bound}" for bound in configuration.bounds)
         message = f"Failed: envlock {__version__}: validate {bounds}\n{format_table(findings)}"
-    save_verdict(base, interpreter, target.files, message, began)
+    save_verdict(base, interpreter, target.files, hashes, message=message, began=began)
     return message
+
+
+def _tell_progress(text: str, passing: bool) -> None:
+    """A start says how far it is, and leaves the notes out."""
+    if passing:
+        _tell(text, passing)
+
+
+def known_hashes(base: str) -> dict[str, str]:
+    """The digests of the files that were right when the last verdict was found, and haven't changed since."""
+    try:
+        entries, hashes = read_state(base)[2::4]
+        pairs = zip(entries, hashes.split("\0"))
+        return {path: digest for (path, identity), digest in pairs if digest and file_identity(path) == identity}
+    except Exception:  # no state yet, or another release's
+        return {}
 
 
 def refuse_streams(bounds: Iterable[str]) -> None:
@@ -4643,18 +4695,31 @@ def refuse_streams(bounds: Iterable[str]) -> None:
             raise EnvlockError(f"--bound {bound}: a guard needs a file, which it reads at every start")
 
 
-def save_verdict(base: str, interpreter: Interpreter, bound_files: list[str], message: str, began: int) -> None:
-    """Keep a verdict with the identity of all that it rests on, unless some of that changed while it was found."""
+def save_verdict(
+    base: str,
+    interpreter: Interpreter,
+    bound_files: list[str],
+    hashes: Mapping[str, str] | None,
+    *,
+    message: str,
+    began: int,
+) -> None:
+    """Keep a verdict with the identity of all that it rests on, unless some of that changed while it was found.
+
+    With integrity that is much more: `hashes`, as it gives them. Then there is no step 2, and no digest.
+    """
     sites, files = watched_paths(interpreter)
     files += [f"{os.path.dirname(base)}/{_CONFIGURATION}", *bound_files]
-    digest = content_digest(sites, files)
-    entries = [(path, file_identity(path)) for path in (*sites, *files)]
+    digest = content_digest(sites, files) if hashes is None else b""
+    hashes = hashes or {}
+    entries = [(path, file_identity(path)) for path in (*sites, *files, *hashes)]
     if not all(identity is None or identity[1] < began - 100_000_000 for _, identity in entries):
         return
     # A time too young to trust is kept as one that never recurs, so that the next start compares the content.
     entries = [(path, identity if is_old(identity, began - 2_000_000_000) else ()) for path, identity in entries]
     home = interpreter.user is not None
-    write_state(base, (start_key(base, home), home, entries, message, len(sites), digest))
+    digests = "\0".join([hashes.get(path, "") for path, _ in entries])
+    write_state(base, (start_key(base, home), home, entries, message, len(sites), digest, digests))
 
 
 def watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
@@ -4755,10 +4820,8 @@ class GuardError(EnvlockError):
     """A guard that can't be installed or removed."""
 
 
-def write_guard_code(site: str) -> None:
-    """Write this interpreter's code of the guard, made from the envlock.py that stands in the guard's folder."""
-    import marshal
-
+def guard_code(site: str) -> dict[str, Any]:
+    """This interpreter's code of the guard by path, made from the envlock.py that stands in the guard's folder."""
     base = guard_base(site)
     source = f"{os.path.dirname(base)}/envlock.py"
     with open(source, "rb") as file:
@@ -4768,12 +4831,36 @@ def write_guard_code(site: str) -> None:
     # Every name costs the start: letters are there already.
     kept = ("base", "codes", "message")
     names = [name if name in kept else chr(97 + index) for index, name in enumerate(first.co_varnames)]
-    for suffix, code in (
-        (".full", whole),
-        (".lean", lean),
-        ("", first.replace(co_filename="", co_name="", co_varnames=tuple(names))),
-    ):
-        write_file(base + suffix, marshal.dumps(code))
+    first = first.replace(co_filename="", co_name="", co_varnames=tuple(names))
+    return {f"{base}.full": whole, f"{base}.lean": lean, base: first}
+
+
+def write_guard_code(site: str) -> None:
+    """Write this interpreter's code of the guard."""
+    from marshal import dumps
+
+    for path, code in guard_code(site).items():
+        write_file(path, dumps(code))
+
+
+def damaged_code(site: str) -> list[str]:
+    """The files of this interpreter's code of the guard that hold another."""
+    from marshal import loads
+
+    damaged = []
+    for path, code in guard_code(site).items():
+        try:
+            same = loads(_read(path, SIZE_LIMIT) or b"") == code
+        except Exception:  # whatever such bytes cause
+            same = not os.path.lexists(path)
+        damaged += [] if same else [os.path.basename(path)]
+    return damaged
+
+
+def foreign_code(executable: str, site: str) -> list[str]:
+    """What an interpreter finds by `damaged_code`."""
+    words = _run_source(executable, "print(*m.damaged_code(sys.argv[1]))", site)
+    return [f"{_GUARD_FOLDER}/{name}" for name in words.split()]
 
 
 def guard_site(interpreter: Interpreter) -> str:
@@ -4835,9 +4922,9 @@ class _locked:  # noqa: N801
             os.close(self.descriptor)
 
 
-def _start_up_files(configuration: GuardConfiguration, interpreter: Interpreter) -> dict[str, bytes]:
+def start_up_texts(code: int, interpreter: Interpreter) -> dict[str, bytes]:
     """What makes an interpreter start the guard, in the order of writing: names in site-packages, and contents."""
-    end = f"os._exit({configuration.code})" if configuration.code else "0"
+    end = f"os._exit({code})" if code else "0"
     damaged = _DAMAGED.format(end=end)
     # PyPy's code depends on its own version.
     hexversion = "sys.hexversion" if interpreter.implementation == "cpython" else "sys.implementation.hexversion"
@@ -4858,11 +4945,8 @@ def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfig
         if os.path.isfile(os.path.join(folder, name)) and name not in ("envlock.py", _CONFIGURATION):
             os.unlink(os.path.join(folder, name))
     _write_files(site, {f"{_GUARD_FOLDER}/{_CONFIGURATION}": configuration.to_json().encode("ascii")})
-    _run_target(
-        interpreter.executable,
-        ["-I", "-S", "-B", "-c", f"{_LOAD_SOURCE.format(path='sys.argv[1]')}m.write_guard_code(sys.argv[1])", site],
-    )
-    _write_files(site, _start_up_files(configuration, interpreter))
+    _run_source(interpreter.executable, "m.write_guard_code(sys.argv[1])", site)
+    _write_files(site, start_up_texts(configuration.code, interpreter))
 
 
 def _prove_guard(command: str, interpreter: Interpreter, site: str) -> None:
@@ -4879,6 +4963,11 @@ def _prove_guard(command: str, interpreter: Interpreter, site: str) -> None:
     elif interpreter.version >= (3, 15) and os.path.exists(os.path.join(site, f"{_START_STEM}.start")):
         reason = f"{os.path.join(site, _START_STEM)}.start suppresses the start-up file of the same name"
     raise GuardError(f"{command}: the guard cannot work in this interpreter: {reason}")
+
+
+def _run_source(executable: str, statement: str, site: str) -> str:
+    """What an interpreter prints that runs a statement with the guard's own copy of envlock.py as `m`."""
+    return _run_target(executable, ["-I", "-S", "-B", "-c", _LOAD_SOURCE + statement, site])
 
 
 def _run_target(executable: str, arguments: list[str]) -> str:
@@ -5124,12 +5213,9 @@ def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
     policy = parser.add_argument_group("policy: which differences count")
     policy.add_argument("--subset", action="store_true", help="locked packages may be absent")
     policy.add_argument("--superset", action="store_true", help="further packages may be present")
-    # A guard can't watch so many files yet: only validate takes it.
-    policy.set_defaults(integrity=False)
-    if parser.prog.endswith("validate"):
-        policy.add_argument(
-            "--integrity", action="store_true", help="compare installed files with their recorded hashes, too"
-        )
+    policy.add_argument(
+        "--integrity", action="store_true", help="compare installed files with their recorded hashes, too"
+    )
     policy.add_argument(
         "--ignore",
         action="append",
@@ -5218,7 +5304,7 @@ def _interpreters(options: argparse.Namespace) -> list[Interpreter]:
 def _validate_command(options: argparse.Namespace) -> int:
     interpreters = _interpreters(options)
     selection, policy, stdin = _selection(options), _policy(options), read_standard_input(options.bound)
-    tell = None if options.quiet_before or options.quiet_after else _tell
+    tell = _teller(options)
     reports = []
     texts: dict[str, str] = {}
     for one in interpreters:
@@ -5317,17 +5403,16 @@ def _install_command(options: argparse.Namespace) -> int:
     refuse_streams(options.bound)
     interpreters = _interpreters(options)
     guard = GuardConfiguration.for_bounds(options.bound, _selection(options), _policy(options))
-    reports = []
-    for one in interpreters:
-        target = Target(one.environment, guard.selection)
-        reports.append((one, check(one, read_bounds(guard.bounds, target), guard.policy)))
+    bounds = [read_bounds(guard.bounds, Target(one.environment, guard.selection)) for one in interpreters]
     commands = [*map(find_executable, _exes(options))] or [""]
     for one, command in zip(interpreters, commands):
         install_guard(one, guard._replace(code=getattr(options, "code", 0)), command)
-        bounds = ", ".join(options.bound)
+        names = ", ".join(options.bound)
         what = f"exit {options.code}" if options.mode == "exit" else "warn"
-        _note(options, f"{one.executable}: every start is checked against {bounds} ({what})")
-    _print_tables(options, reports)
+        _note(options, f"{one.executable}: every start is checked against {names} ({what})")
+    # Not before: an older guard that stood there would be found.
+    tell = _teller(options)
+    _print_tables(options, [(one, check(one, bound, guard.policy, tell)) for one, bound in zip(interpreters, bounds)])
     return 0
 
 
@@ -5338,9 +5423,14 @@ def _uninstall_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def _teller(options: argparse.Namespace) -> Tell | None:
+    return None if options.quiet_before or options.quiet_after else _tell
+
+
 def _note(options: argparse.Namespace, text: str) -> None:
-    if not (options.quiet_before or options.quiet_after):
-        _say(f"envlock: {_printable(text)}\n", sys.stderr)
+    tell = _teller(options)
+    if tell:
+        tell(text, False)
 
 
 _RUN: dict[str, Callable[[argparse.Namespace], int]] = {

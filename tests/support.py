@@ -68,6 +68,12 @@ def add_record(site: Path, name: str, version: str, direct_url: dict[str, Any] |
     return record
 
 
+def recorded_hash(data: bytes, algorithm: str = "sha256") -> str:
+    """A file's hash as RECORD has it."""
+    digest = hashlib.new(algorithm, data).digest()
+    return f"{algorithm}={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
 class Environment:
     """A virtual environment without pip."""
 
