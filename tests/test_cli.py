@@ -91,6 +91,29 @@ class ValidateTest(TestCase):
         expected = f"Package|Dependency|Explain|Sites\nsix-1.16.0|six==1.17.0|Misdefined|{self.environment.site}\n"
         self.assertEqual(report.read_text(encoding="utf-8"), expected)
 
+    def test_annotations_name_the_line_of_a_lock(self) -> None:
+        text = "-c c.txt\nidna==3.7\n-r drifted.lock\n"
+        self.write("all.txt", text)
+        self.write("c.txt", "")
+        arguments = ("--bound", "all.txt", "github", "--code", "4")
+        done = self.environment.validate(*arguments, cwd=self.folder, env={"GITHUB_WORKSPACE": str(self.folder)})
+        python = self.environment.python
+        expected = (
+            "::error file=drifted.lock,line=1,title=envlock%3A Misdefined"
+            f"::six==1.17.0: version 1.16.0 is installed ({python})\n"
+            f"::error file=all.txt,line=2,title=envlock%3A Missing::idna==3.7: not installed ({python})\n"
+        )
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (4, expected, ""))
+        done = self.environment.validate("--bound", self.lock, "github")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_json_names_the_line_of_a_lock(self) -> None:
+        self.write("Pipfile.lock", '{"_meta": {"pipfile-spec": 6},\n"default":\n{"idna": {"version": "==3.7"}}}\n')
+        done = self.environment.validate("--bound", "Pipfile.lock", "--superset", "json", cwd=self.folder)
+        self.assertEqual([(row["file"], row["line"]) for row in json.loads(done.stdout)], [("Pipfile.lock", 3)])
+        done = self.environment.validate("--bound", "-", "--superset", "json", input="\nidna==3.7\n")
+        self.assertEqual([(row["file"], row["line"]) for row in json.loads(done.stdout)], [("<stdin>", 2)])
+
     def test_colour_is_asked_for_in_the_usual_ways(self) -> None:
         def colored(*options: str, **env: str) -> bool:
             done = run_envlock(*options, "-e", self.environment.path, "validate", "--bound", self.drifted, env=env)
