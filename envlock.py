@@ -898,6 +898,7 @@ class Bound(NamedTuple):
     extras: frozenset[str] = frozenset()  # normalised names that a selection may give
     groups: frozenset[str] = frozenset()
     members: frozenset[str] = frozenset()  # of a workspace
+    formats: frozenset[Format] = frozenset()
 
 
 class Selection(NamedTuple):
@@ -2811,6 +2812,18 @@ def pipfile_requirement(reader: LockReader, key: str, entry: Table) -> BoundRequ
 # -- the table of formats
 
 
+class Repair(NamedTuple):
+    """The words that align an environment with a bound; of a word `A|B`, B is for where further packages may be."""
+
+    words: str
+    options: str = ""  # for the fields of a Selection, in their order; "-" where there is none
+    project: str = ""  # the file that the tool needs beside the lock
+    replaces: bool = False  # also the right version from another source
+
+
+PIP_FILES, PIP_NAMES = Repair("{pip} install {files}"), Repair("{pip} install {names}")
+
+
 class Format(NamedTuple):
     """A kind of bound file. `read(data, path, target)` gets what `load(text)` gives; errors need not name the file."""
 
@@ -2819,6 +2832,7 @@ class Format(NamedTuple):
     content: str  # pattern somewhere in the text of a file of another name (re.MULTILINE)
     load: Callable[[str], Any]
     read: Callable[[Any, BoundFile, Target], Bound]
+    repair: Repair
 
 
 # what a requirements file begins with, after comments and blank lines
@@ -2834,20 +2848,75 @@ FORMATS = (
         r"^\[(project|dependency-groups|tool\.poetry)\]",
         load_toml,
         read_pyproject,
+        PIP_NAMES,
     ),
-    Format("*.py (PEP 723)", r".*\.pyw?", r"^# /// script\s*$", load_script, read_script),
+    Format("*.py (PEP 723)", r".*\.pyw?", r"^# /// script\s*$", load_script, read_script, PIP_NAMES),
     Format(
         "requirements files",
         r".*\.(txt|in|pip)|(requirements|constraints)([^.]*|.*\.lock)",
         FIRST_LINE,
         str.splitlines,
         read_requirements,
+        PIP_FILES,
     ),
-    Format("pylock.toml", r"pylock(\.[^.]+)?\.toml", r"^created-by = |^\[\[packages\]\]", load_lock, read_pylock),
-    Format("uv.lock", r"uv\.lock|.*\.py\.lock", r"^version = \d+$", load_lock, read_uv),
-    Format("poetry.lock", r"poetry\.lock", r"^content-hash = ", load_lock, read_poetry),
-    Format("pdm.lock", r"pdm\.lock", r"^lock_version = ", load_lock, read_pdm),
-    Format("Pipfile.lock", r"Pipfile\.lock", r'^ *"pipfile-spec"', load_json, read_pipfile),
+    Format(
+        "pylock.toml",
+        r"pylock(\.[^.]+)?\.toml",
+        r"^created-by = |^\[\[packages\]\]",
+        load_lock,
+        read_pylock,
+        Repair("uv pip sync|install --python={python} |-r {file}", "- - - - - - -"),
+    ),
+    Format(
+        "uv.lock",
+        r"uv\.lock|.*\.py\.lock",
+        r"^version = \d+$",
+        load_lock,
+        read_uv,
+        Repair(
+            "UV_PROJECT_ENVIRONMENT={prefix} uv sync |--inexact --project={folder}",
+            "--extra= --all-extras --group= --all-groups --no-group= --no-default-groups --package=",
+            "pyproject.toml",
+            replaces=True,
+        ),
+    ),
+    Format(
+        "poetry.lock",
+        r"poetry\.lock",
+        r"^content-hash = ",
+        load_lock,
+        read_poetry,
+        Repair(
+            "VIRTUAL_ENV={prefix} poetry sync|install --directory={folder}",
+            "--extras= --all-extras --with= --all-groups --without= --only=main -",
+            "pyproject.toml",
+            replaces=True,
+        ),
+    ),
+    Format(
+        "pdm.lock",
+        r"pdm\.lock",
+        r"^lock_version = ",
+        load_lock,
+        read_pdm,
+        Repair(
+            "PDM_PYTHON={prefix}/bin/python pdm sync --clean-unselected| --project={folder}",
+            "-G -G:all -G -G:all --without= --prod -",
+            "pyproject.toml",
+        ),
+    ),
+    Format(
+        "Pipfile.lock",
+        r"Pipfile\.lock",
+        r'^ *"pipfile-spec"',
+        load_json,
+        read_pipfile,
+        Repair(
+            "PIPENV_PIPFILE={folder}/Pipfile VIRTUAL_ENV={prefix} pipenv sync",
+            "- - --categories=default, --all - - -",
+            "Pipfile",
+        ),
+    ),
 )
 
 
@@ -2906,7 +2975,7 @@ def read_bound(path: str, target: Target) -> Bound:
     except RecursionError:
         raise too_deep(file.text).at(file) from None
     named = (each if each.file else BoundRequirement(*each[:7], file, *each[8:]) for each in bound.requirements)
-    return bound._replace(requirements=tuple(named))
+    return bound._replace(requirements=tuple(named), formats=frozenset({form}))
 
 
 def check_selection(bound: Bound, selection: Selection, files: str) -> None:
@@ -4590,6 +4659,7 @@ def judge_start(base: str, configuration: GuardConfiguration) -> str:
     if findings:
         bounds = " ".join(f"--bound {bound}" for bound in configuration.bounds)
         message = f"Failed: envlock {__version__}: validate {bounds}\n{format_table(findings)}"
+        message += "To pass once: set ENVLOCK_DISABLE=1\n" * bool(configuration.code)
     save_verdict(base, interpreter, target.files, message, began)
     return message
 
@@ -5179,20 +5249,26 @@ def _validate_command(options: argparse.Namespace) -> int:
     interpreters = _interpreters(options)
     selection, policy, stdin = _selection(options), _policy(options), read_standard_input(options.bound)
     tell = None if options.quiet_before or options.quiet_after else _tell
-    reports = []
+    reports: list[Report] = []
     texts: dict[str, str] = {}
     for one in interpreters:
         bound = read_bounds(options.bound, Target(one.environment, selection, stdin=stdin, texts=texts))
-        reports.append((one, check(one, bound, policy, tell)))
-    findings = [finding for _, found in reports for finding in found]
+        reports.append(Report(one, bound, check(one, bound, policy, tell)))
+    findings = [finding for report in reports for finding in report.findings]
     _report(options, reports, findings)
     code: int = getattr(options, "code", None) or 3
     return code if findings else 0
 
 
-def _report(
-    options: argparse.Namespace, reports: list[tuple[Interpreter, list[Finding]]], findings: list[Finding]
-) -> None:
+class Report(NamedTuple):
+    """What was found for one interpreter."""
+
+    interpreter: Interpreter
+    bound: Bound
+    findings: list[Finding]
+
+
+def _report(options: argparse.Namespace, reports: list[Report], findings: list[Finding]) -> None:
     if options.output == "json":
         _say(format_json(findings), sys.stdout)
     elif options.output == "github":
@@ -5208,12 +5284,137 @@ def _report(
         _print_tables(options, reports)
 
 
-def _print_tables(options: argparse.Namespace, reports: list[tuple[Interpreter, list[Finding]]]) -> None:
+def _print_tables(options: argparse.Namespace, reports: list[Report]) -> None:
     width, color = _terminal(options.color_after or options.color_before or "auto")
-    for interpreter, found in reports:
-        if found:
-            heading = f"{_printable(interpreter.executable)}\n" if len(reports) > 1 else ""
-            _say(heading + format_table(found, width, color), sys.stdout)
+    advise = width and not (options.quiet_before or options.quiet_after)
+    for report in reports:
+        if report.findings:
+            heading = f"{_printable(report.interpreter.executable)}\n" if len(reports) > 1 else ""
+            _say(heading + format_table(report.findings, width, color), sys.stdout)
+            commands = repair_commands(report, options.bound, _selection(options), _policy(options)) if advise else []
+            _say("".join(f"To align: {_printable(command)}\n" for command in commands), sys.stderr)
+
+
+# -- what aligns an environment, in the words of the tool that wrote the bound
+
+
+def repair_commands(report: Report, paths: Sequence[str], selection: Selection, policy: Policy) -> list[str]:
+    """Shell commands, in their order; none for what no tool repairs, nor where one would do more than was asked for."""
+    from shlex import quote
+
+    if policy.ignore or len(report.bound.formats) != 1 or any(map(is_stream, paths)):
+        return []
+    installed = {one.label: one for one in scan(report.interpreter)}
+    removed, asked, renewed = _to_repair(report, installed)
+    words = _repair_words(report, paths, selection, policy.superset)
+    plain = all(re.fullmatch(r"\S+( @ \S+)?", text) for text in asked)  # Poetry's constraints aren't
+    if not words or ("{names}" in words and not plain):
+        return []
+    values = {
+        "pip": _pip_words(report.interpreter, "pip" in (one.name for one in installed.values())),
+        "python": quote(report.interpreter.executable),
+        "prefix": quote(report.interpreter.prefix),
+        "folder": quote(os.path.dirname(paths[0])),
+        "file": quote(paths[0]),
+        "files": " ".join(f"-r {quote(path)}" for path in paths),
+    }
+    steps = (
+        ("{pip} uninstall -y {names}", removed),
+        (words, asked),
+        ("{pip} install --force-reinstall --no-deps {names}", renewed),
+    )
+    return [step.format(names=" ".join(map(quote, names)), **values) for step, names in steps if names]
+
+
+def _to_repair(report: Report, installed: Mapping[str, Distribution]) -> tuple[list[str], list[str], list[str]]:
+    """What to uninstall first, what the bound's tool has to see to, and what to install once more."""
+    (form,), inside = report.bound.formats, os.path.join(report.interpreter.prefix, "")
+    found = [one for one in report.findings if all(site.startswith(inside) for site in one.sites)]
+    asked = [one for one in found if one.explain in ("Missing", "Misdefined")]
+    further = [one for one in found if one.explain == "Unrequired"]
+    foreign = [one for one in asked if one.package and not one.detail.startswith("version ")]
+    removed = [installed[one.package].name for one in (() if form.repair.replaces else foreign)]
+    if "|" in form.repair.words:
+        asked += further
+    elif further:
+        needed = _needed(report.bound, installed.values())
+        removed += [name for name in (installed[one.package].name for one in further) if name not in needed]
+    damaged = {one.package for one in found if one.explain in ("Modified", "Deleted")}
+    damaged = damaged & set(installed) - {one.package for one in found if one.explain not in FILE_VERDICTS}
+    again = [one for label, one in installed.items() if label in damaged and recorded_reference(one) is None]
+    renewed = [f"{one.name}=={one.version}" for one in again]
+    return removed, [one.dependency for one in asked], renewed
+
+
+def _needed(bound: Bound, installed: Iterable[Distribution]) -> set[str]:
+    """The names of what the required packages need in turn, as far as they tell; of a package's extras all or none."""
+    records = {one.name: one.record for one in installed}
+    queue = [(one.name, "[" in one.text) for one in bound.requirements]
+    seen = set()
+    for name, extras in queue:
+        if name in records and (name, extras) not in seen:
+            seen.add((name, extras))
+            metadata = _core_metadata(records[name]).decode(errors="replace")
+            for other, bracket, rest in re.findall(r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)", metadata):
+                if extras or "extra" not in rest:
+                    queue.append((canonicalize_name(other), bool(bracket)))
+    return {name for name, _ in queue}
+
+
+def _pip_words(interpreter: Interpreter, present: bool) -> str:
+    """What installs into an interpreter's environment: its own pip, if it is there, or another."""
+    import shutil
+    from shlex import quote
+
+    python = quote(interpreter.executable)
+    if not present:
+        return f"UV_PYTHON={python} uv pip" if shutil.which("uv") else f"pip --python={python}"
+    beside = os.path.dirname(shutil.which("pip") or "") == os.path.dirname(interpreter.executable)
+    return "pip" if beside else f"{python} -m pip"
+
+
+def _repair_words(report: Report, paths: Sequence[str], selection: Selection, superset: bool) -> str:
+    """A bound's repair for this environment, with values still in braces; empty where it wouldn't do."""
+    (form,), prefix = report.bound.formats, report.interpreter.prefix
+    words, options, project, _ = form.repair
+    if words.startswith("{pip}"):
+        return words
+    folder, name = os.path.split(paths[0])
+    selected = _selected_words(selection, report.bound, options.split())
+    files = os.path.join(prefix, "pyvenv.cfg"), os.path.join(folder, project or name)
+    if len(paths) > 1 or name != form.title or selected is None or not all(map(os.path.isfile, files)):
+        return ""
+    chosen = [word.split("|")[superset] if "|" in word else word for word in words.split(" ")]
+    chosen = [word for word in chosen if word and (folder or "{folder}" not in word)]
+    return " ".join([*(word for word in chosen if not _goes_without_saying(word, prefix, folder)), *selected])
+
+
+def _goes_without_saying(word: str, prefix: str, folder: str) -> bool:
+    """Whether a variable that tells a tool its environment is as the tool has it anyway."""
+    variable, _, value = word.partition("=")
+    if "{prefix}" not in value:
+        return False
+    usual = value.format(prefix=os.path.abspath(os.path.join(folder, ".venv")))
+    return os.environ.get(variable, usual) == value.format(prefix=prefix)
+
+
+def _selected_words(selection: Selection, bound: Bound, words: Sequence[str]) -> list[str] | None:
+    """A selection in a tool's options; None if it can't be said in them, or not surely."""
+    options = selection.options
+    values: Any = selection._replace(
+        extras=selection.extras | (options & bound.extras), groups=selection.groups | (options & bound.groups)
+    )
+    ways = values.groups, values.all_groups, values.no_groups, values.no_default_groups
+    if words and sum(map(bool, ways)) > 1:  # of two, some tools pass over one, others refuse
+        return None
+    found: list[str] = []
+    for value, word in zip(values, words):
+        names = sorted(value) if isinstance(value, frozenset) else ["" if value is True else value] * bool(value)
+        if names and word == "-":
+            return None
+        names = [",".join(names)] if names and word.endswith(",") else names
+        found += [word + name for name in names]
+    return found
 
 
 def _selection(options: argparse.Namespace) -> Selection:
@@ -5281,8 +5482,8 @@ def _install_command(options: argparse.Namespace) -> int:
     guard = GuardConfiguration.for_bounds(options.bound, _selection(options), _policy(options))
     reports = []
     for one in interpreters:
-        target = Target(one.environment, guard.selection)
-        reports.append((one, check(one, read_bounds(guard.bounds, target), guard.policy)))
+        bound = read_bounds(guard.bounds, Target(one.environment, guard.selection))
+        reports.append(Report(one, bound, check(one, bound, guard.policy)))
     commands = [*map(find_executable, _exes(options))] or [""]
     for one, command in zip(interpreters, commands):
         install_guard(one, guard._replace(code=getattr(options, "code", 0)), command)

@@ -18,7 +18,7 @@ from typing import Any, Iterator
 
 import envlock
 from envlock import Bound, BoundError, BoundFile, BoundRequirement, EnvlockError, Lock, Selection, Target
-from tests.support import Environment
+from tests.support import NO_TOML, Environment
 from tests.support import envlock as run_envlock
 
 DATA = Path(__file__).parent / "data"
@@ -27,12 +27,6 @@ if sys.implementation.name == "pypy":  # its start with TOML is slow
     LOCKS = LOCKS[::4]
 COMMIT = "31ec7eaf960d3c1f4ce6082279f8ee853aaea0bf"
 SHA256 = "0123456789abcdef" * 4
-
-try:
-    envlock.toml_parser()
-    NO_TOML = ""
-except BoundError as error:
-    NO_TOML = str(error)
 
 
 def environment(version: str = "3.11", platform: str = "linux") -> dict[str, str]:
