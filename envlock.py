@@ -858,6 +858,21 @@ class DirectReference(NamedTuple):
     hashes: frozenset[str] = frozenset()  # "sha256:0123…", an archive's
 
 
+class BoundFile(str):
+    """The name of a bound file, as reports show it, with what the file holds."""
+
+    text = ""
+    _lines: dict[str, int] | None = None
+
+    def line_of(self, place: str) -> int:
+        """The line of a value, or of what would hold it."""
+        if self._lines is None:  # made when it is first asked for: most runs have nothing to show
+            self._lines = lines_of(self.text)
+        while place and place not in self._lines:
+            place = place[: max(place.rfind("."), place.rfind("["), 0)]
+        return self._lines.get(place, 1)
+
+
 class BoundRequirement(NamedTuple):
     """One package as a bound demands it; its marker has held already."""
 
@@ -868,9 +883,10 @@ class BoundRequirement(NamedTuple):
     reference: DirectReference | None = None
     hashes: frozenset[str] = frozenset()  # "sha256:0123…": an archive that tells its hash must have one of these
     constraint: bool = False  # narrows a requirement that is there, requires nothing by itself
-    file: str = ""
-    line: int = 0
+    file: BoundFile = BoundFile()
+    line: int = 0  # of a requirements file; in other formats `place` tells it
     archives: str = ""  # of a lock: the text in which further hashes stand, read when one must be compared
+    place: str = ""  # `packages[12]`
 
 
 class Bound(NamedTuple):
@@ -881,6 +897,7 @@ class Bound(NamedTuple):
     extras: frozenset[str] = frozenset()  # normalised names that a selection may give
     groups: frozenset[str] = frozenset()
     members: frozenset[str] = frozenset()  # of a workspace
+    formats: frozenset[Format] = frozenset()
 
 
 class Selection(NamedTuple):
@@ -1195,6 +1212,7 @@ def place_of(place: str, key: str | int) -> str:
     """Where a member stands: `packages[12].version`."""
     if isinstance(key, int):
         return f"{place}[{key}]"
+    key = f'"{key}"' if "." in key else key
     return f"{place}.{key}" if place else key
 
 
@@ -1486,13 +1504,13 @@ VALUE_FORMS = {
 class RequirementsFile(NamedTuple):
     """A requirements file that is being read."""
 
-    path: str
+    path: BoundFile
     target: Target
     constraint: bool = False
     opened: tuple[str, ...] = ()  # absolute paths, from the bound file to this one
 
 
-def read_requirements(lines: list[str], path: str, target: Target) -> Bound:
+def read_requirements(lines: list[str], path: BoundFile, target: Target) -> Bound:
     """A requirements file and those that it names."""
     file = RequirementsFile(path, target, opened=(target.absolute(path),))
     return Bound(tuple(file_requirements(lines, file, set())))
@@ -1534,7 +1552,7 @@ def nested_requirements(
         lines = parent.target.read_text(path).splitlines()
     except BoundError as error:
         raise (error.at(path) if error.line else BoundError(f"{path}: {error.message}")) from None
-    file = RequirementsFile(path, parent.target, constraint, (*parent.opened, key))
+    file = RequirementsFile(BoundFile(path), parent.target, constraint, (*parent.opened, key))
     yield from file_requirements(lines, file, finished)
     finished.add((key, constraint))
 
@@ -1782,21 +1800,23 @@ def check_editable(location: str, text: str) -> None:
         raise BoundError(f"expected a project's directory or a VCS URL after -e, found {without_credentials(text)!r}")
 
 
-def bound_requirement(requirement: Requirement, target: Target, editable: bool = False) -> BoundRequirement:
+def bound_requirement(
+    requirement: Requirement, target: Target, editable: bool = False, place: str = ""
+) -> BoundRequirement:
     """A PEP 508 requirement whose marker holds."""
     name = requirement.name
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     if requirement.url is None:
-        return BoundRequirement(
-            canonicalize_name(name), f"{name}{extras}{requirement.specifier}", requirement.specifier
-        )
+        text = f"{name}{extras}{requirement.specifier}"
+        return BoundRequirement(canonicalize_name(name), text, requirement.specifier, place=place)
     url = requirement.url
     if not re.match(r"[a-z][a-z0-9+.-]+:", url, re.IGNORECASE):
         url = url_of_path(target.absolute(url))
     elif not is_url(url):
         raise BoundError(f"expected a URL that pip knows after '@', found {without_credentials(url)!r}")
     text = f"{name}{extras} @ {without_credentials(url)}"
-    return BoundRequirement(canonicalize_name(name), text, reference=reference_from_url(url, target, editable))
+    reference = reference_from_url(url, target, editable)
+    return BoundRequirement(canonicalize_name(name), text, reference=reference, place=place)
 
 
 # -- pyproject.toml and scripts
@@ -1881,8 +1901,9 @@ def python_requirement(table: Mapping[str, Any], place: str = "") -> list[BoundR
     text = get_as(table, "requires-python", str, place)
     if text is None:
         return []
-    specifier = parse_specifier(text, place_of(place, "requires-python"))
-    return [BoundRequirement("python", f"python{specifier}", specifier)]
+    place = place_of(place, "requires-python")
+    specifier = parse_specifier(text, place)
+    return [BoundRequirement("python", f"python{specifier}", specifier, place=place)]
 
 
 def entry_requirements(
@@ -1895,20 +1916,26 @@ def entry_requirements(
         if not target.holds(requirement.marker):
             continue
         if not project or canonicalize_name(requirement.name) != project:
-            yield bound_requirement(requirement, target)
+            yield bound_requirement(requirement, target, place=place)
             continue
         for extra in sorted(set(map(canonicalize_name, requirement.extras)) - expanded):
             expanded.add(extra)
             entries.extend(extras.get(extra, ()))  # the loop reaches them
 
 
-def read_script(data: dict[str, Any], path: str, target: Target) -> Bound:  # noqa: ARG001
+def read_script(data: dict[str, Any], path: BoundFile, target: Target) -> Bound:
     """PEP 723."""
+    path.text = toml_of_script(path.text)  # what places mean
     entries = entries_of(data, "dependencies", "")
     return Bound((*python_requirement(data), *entry_requirements(entries, "", {}, target)))
 
 
 def load_script(text: str) -> dict[str, Any]:
+    """Parse the TOML in a script (PEP 723)."""
+    return load_toml(toml_of_script(text))
+
+
+def toml_of_script(text: str) -> str:
     """The TOML of a script's `# /// script` block, on the lines where it stands (PEP 723)."""
     lines = [line.rstrip("\r") for line in text.split("\n")]
     start = end = 0
@@ -1920,7 +1947,7 @@ def load_script(text: str) -> dict[str, Any]:
         start, end = number, block_end(lines, number)
     if not start:
         raise BoundError("expected a `# /// script` block, found none", 1)
-    return load_toml("\n" * start + "\n".join(line[2:] for line in lines[start : end - 1]))
+    return "\n" * start + "\n".join(line[2:] for line in lines[start : end - 1])
 
 
 def block_end(lines: list[str], start: int) -> int:
@@ -2034,14 +2061,16 @@ def locked(package: Table, reference: DirectReference | None, archives: str) -> 
     """What a package that counts demands: this version from an index, or where it comes from."""
     name, version = name_of(package), package.text("version")
     if reference:
-        return located(name, reference, version, archives)
+        return located(name, reference, package.place, version, archives)
     if not is_version(package.required("version")):
         at = place_of(package.place, "version")
         raise BoundError(f"{at}: expected a version, found {shown(version)}", place=at)
-    return BoundRequirement(name, f"{name}=={version}", version=version, archives=archives)
+    return BoundRequirement(name, f"{name}=={version}", version=version, archives=archives, place=package.place)
 
 
-def located(name: str, reference: DirectReference, version: str = "", archives: str = "") -> BoundRequirement:
+def located(
+    name: str, reference: DirectReference, place: str, version: str = "", archives: str = ""
+) -> BoundRequirement:
     """A package from elsewhere: its source alone tells it apart, and an archive's hash what is in it."""
     vcs = reference.vcs and reference.vcs + "+"
     revision = reference.commit or reference.revision
@@ -2049,9 +2078,9 @@ def located(name: str, reference: DirectReference, version: str = "", archives: 
     editable = "-e " if reference.editable else ""
     text = f"{editable}{name} @ {vcs}{reference.url}{revision and '@' + revision}{folder}"
     if reference.kind != "archive":
-        return BoundRequirement(name, text, reference=reference)
+        return BoundRequirement(name, text, reference=reference, place=place)
     reference = reference._replace(hashes=reference.hashes | archive_hashes(archives))
-    return BoundRequirement(name, text, version=version or None, reference=reference)
+    return BoundRequirement(name, text, version=version or None, reference=reference, place=place)
 
 
 def archive_hashes(text: str) -> Names:
@@ -2132,7 +2161,8 @@ class LockReader:
         """Where none of a lock's environments is the target, no interpreter of its kind will do."""
         if self.any_holds(self.data, key):
             return []
-        return [BoundRequirement("python", "python; " + " or ".join(self.data.texts(key)), SpecifierSet("<0"))]
+        text = "python; " + " or ".join(self.data.texts(key))
+        return [BoundRequirement("python", text, SpecifierSet("<0"), place=key)]
 
     def archives(self, table: Table, *keys: str) -> str:
         """A package's tables of archives as text."""
@@ -2685,12 +2715,8 @@ def read_poetry(lock: Lock, path: str, target: Target) -> Bound:
 
 def poetry_python(table: Table, key: str) -> list[BoundRequirement]:
     """What a constraint demands of the interpreter; nothing where it is absent."""
-    text = table.text(key)
-    return (
-        [BoundRequirement("python", f"python {text}", parse_constraint(text, place_of(table.place, key)))]
-        if text
-        else []
-    )
+    text, place = table.text(key), place_of(table.place, key)
+    return [BoundRequirement("python", f"python {text}", parse_constraint(text, place), place=place)] if text else []
 
 
 def poetry_groups(package: Table) -> Names:
@@ -2745,13 +2771,14 @@ def poetry_demand(reader: LockReader, dependency: PoetryDependency) -> BoundRequ
     name, table, _, _ = dependency
     kind = source_of(table, "git", "path", "url")
     if not kind:
-        return BoundRequirement(name, f"{name} {table.text('version') or '*'}", dependency.specifier())
+        text = f"{name} {table.text('version') or '*'}"
+        return BoundRequirement(name, text, dependency.specifier(), place=table.place)
     reference = reader.reference(kind, table.text(kind), table.text("subdirectory"), "", table.flag("develop"))
     if kind == "git":
         revision = table.text(source_of(table, "rev", "tag", "branch"))
         commit = revision if re.fullmatch(COMMIT, revision) else ""
         reference = reference._replace(revision=revision, commit=commit)
-    return located(name, reference)
+    return located(name, reference, table.place)
 
 
 # -- pdm.lock
@@ -2854,10 +2881,11 @@ def pdm_python(metadata: Table, target: Target) -> list[BoundRequirement]:
     if "*" in texts or not tables:
         return []
     if texts:
-        text = " || ".join(dict.fromkeys(texts))
-        return [BoundRequirement("python", f"python{text}", parse_constraint(text, "metadata.targets"))]
+        text, place = " || ".join(dict.fromkeys(texts)), "metadata.targets[0]"
+        return [BoundRequirement("python", f"python{text}", parse_constraint(text, place), place=place)]
     told = (table.text("platform") or table.text("implementation") for table in tables)
-    return [BoundRequirement("python", "python for " + " or ".join(told), SpecifierSet("<0"))]
+    text = "python for " + " or ".join(told)
+    return [BoundRequirement("python", text, SpecifierSet("<0"), place="metadata.targets[0]")]
 
 
 def pdm_admits(table: Table, target: Target) -> bool:
@@ -2913,7 +2941,7 @@ def pipfile_requirement(reader: LockReader, key: str, entry: Table) -> BoundRequ
         version = entry.text("version")
         specifier = parse_specifier("" if version == "*" else version, place_of(entry.place, "version"))
         hashes = frozenset(text.lower() for text in entry.texts("hashes"))
-        return BoundRequirement(name, f"{name}{specifier}", specifier, hashes=hashes)
+        return BoundRequirement(name, f"{name}{specifier}", specifier, hashes=hashes, place=entry.place)
     # the hashes beside a path or URL are those of the index's project of that name; pipenv passes them over
     where, editable = entry.text(kind), entry.flag("editable")
     if kind == "git":
@@ -2925,10 +2953,22 @@ def pipfile_requirement(reader: LockReader, key: str, entry: Table) -> BoundRequ
     reference = reader.reference(kind, where, entry.text("subdirectory"), entry.text("ref"), editable)
     if reference.kind == "directory":  # pipenv names its entry as it likes
         name = canonicalize_name(project_name(reader.path(where), reader.target) or name)
-    return located(name, reference)
+    return located(name, reference, entry.place)
 
 
 # -- the table of formats
+
+
+class Repair(NamedTuple):
+    """The words that align an environment with a bound; of a word `A|B`, B is for where further packages may be."""
+
+    words: str
+    options: str = ""  # for the fields of a Selection, in their order; "-" where there is none
+    project: str = ""  # the file that the tool needs beside the lock
+    replaces: bool = False  # also the right version from another source
+
+
+PIP_FILES, PIP_NAMES = Repair("{pip} install {files}"), Repair("{pip} install {names}")
 
 
 class Format(NamedTuple):
@@ -2938,7 +2978,8 @@ class Format(NamedTuple):
     names: str  # pattern of the whole file name
     content: str  # pattern somewhere in the text of a file of another name (re.MULTILINE)
     load: Callable[[str], Any]
-    read: Callable[[Any, str, Target], Bound]
+    read: Callable[[Any, BoundFile, Target], Bound]
+    repair: Repair
 
 
 # what a requirements file begins with, after comments and blank lines
@@ -2954,20 +2995,75 @@ FORMATS = (
         r"^\[(project|dependency-groups|tool\.poetry)\]",
         load_toml,
         read_pyproject,
+        PIP_NAMES,
     ),
-    Format("*.py (PEP 723)", r".*\.pyw?", r"^# /// script\s*$", load_script, read_script),
+    Format("*.py (PEP 723)", r".*\.pyw?", r"^# /// script\s*$", load_script, read_script, PIP_NAMES),
     Format(
         "requirements files",
         r".*\.(txt|in|pip)|(requirements|constraints)([^.]*|.*\.lock)",
         FIRST_LINE,
         str.splitlines,
         read_requirements,
+        PIP_FILES,
     ),
-    Format("pylock.toml", r"pylock(\.[^.]+)?\.toml", r"^created-by = |^\[\[packages\]\]", load_lock, read_pylock),
-    Format("uv.lock", r"uv\.lock|.*\.py\.lock", r"^version = \d+$", load_lock, read_uv),
-    Format("poetry.lock", r"poetry\.lock", r"^content-hash = ", load_lock, read_poetry),
-    Format("pdm.lock", r"pdm\.lock", r"^lock_version = ", load_lock, read_pdm),
-    Format("Pipfile.lock", r"Pipfile\.lock", r'^ *"pipfile-spec"', load_json, read_pipfile),
+    Format(
+        "pylock.toml",
+        r"pylock(\.[^.]+)?\.toml",
+        r"^created-by = |^\[\[packages\]\]",
+        load_lock,
+        read_pylock,
+        Repair("uv pip sync|install --python={python} |-r {file}", "- - - - - - -"),
+    ),
+    Format(
+        "uv.lock",
+        r"uv\.lock|.*\.py\.lock",
+        r"^version = \d+$",
+        load_lock,
+        read_uv,
+        Repair(
+            "UV_PROJECT_ENVIRONMENT={prefix} uv sync |--inexact --project={folder}",
+            "--extra= --all-extras --group= --all-groups --no-group= --no-default-groups --package=",
+            "pyproject.toml",
+            replaces=True,
+        ),
+    ),
+    Format(
+        "poetry.lock",
+        r"poetry\.lock",
+        r"^content-hash = ",
+        load_lock,
+        read_poetry,
+        Repair(
+            "VIRTUAL_ENV={prefix} poetry sync|install --directory={folder}",
+            "--extras= --all-extras --with= --all-groups --without= --only=main -",
+            "pyproject.toml",
+            replaces=True,
+        ),
+    ),
+    Format(
+        "pdm.lock",
+        r"pdm\.lock",
+        r"^lock_version = ",
+        load_lock,
+        read_pdm,
+        Repair(
+            "PDM_PYTHON={prefix}/bin/python pdm sync --clean-unselected| --project={folder}",
+            "-G -G:all -G -G:all --without= --prod -",
+            "pyproject.toml",
+        ),
+    ),
+    Format(
+        "Pipfile.lock",
+        r"Pipfile\.lock",
+        r'^ *"pipfile-spec"',
+        load_json,
+        read_pipfile,
+        Repair(
+            "PIPENV_PIPFILE={folder}/Pipfile VIRTUAL_ENV={prefix} pipenv sync",
+            "- - --categories=default, --all - - -",
+            "Pipfile",
+        ),
+    ),
 )
 
 
@@ -2995,6 +3091,11 @@ def read_bounds(paths: Sequence[str], target: Target) -> Bound:
     return union
 
 
+def is_stream(bound: str) -> bool:
+    """Whether a bound is no file: standard input or a URL."""
+    return bound in ("-", "<stdin>") or "://" in bound
+
+
 def read_standard_input(paths: Sequence[str]) -> str | None:
     """What standard input gives, if a bound is to be read from it: once for all targets."""
     if "-" not in paths:
@@ -3011,38 +3112,17 @@ def read_standard_input(paths: Sequence[str]) -> str | None:
 
 def read_bound(path: str, target: Target) -> Bound:
     """One bound file and those that it names."""
-    text = ""
+    file = BoundFile("<stdin>" if path == "-" else path)
     try:
-        text = target.read_text(path)
-        path = "<stdin>" if path == "-" else path
-        form = format_of(path, text)
-        bound = form.read(form.load(text), path, target)
+        file.text = target.read_text(path)
+        form = format_of(file, file.text)
+        bound = form.read(form.load(file.text), file, target)
     except BoundError as error:
-        line = line_of(text, error.place) if error.place else 0
-        raise error.at(path, line) from None
+        raise error.at(file, file.line_of(error.place) if error.place else 0) from None
     except RecursionError:
-        raise too_deep(text).at(path) from None
-    requirements = (each if each.file else each._replace(file=path) for each in bound.requirements)
-    return bound._replace(requirements=tuple(requirements))
-
-
-def line_of(text: str, place: str) -> int:
-    """About where a value stands: the parsers of TOML and JSON tell no lines, so its keys are looked for in turn."""
-    position, key = 0, ""
-    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", place):
-        if name:
-            key = re.escape(name)
-            pattern, count = rf"^[^\n\S]*(?:# )?\[+[^]\n]*\b{key}\b[^]\n]*\]|[\"']?\b{key}\b[\"']?[^\n\S]*[=:]", 0
-        elif re.match(r"[^\n\S]*\[\[", text[position : position + 80]):
-            pattern, count = rf"^[^\n\S]*\[\[{key}\]\]", int(index)
-        else:
-            pattern, count = r"\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|\{[^{}\n]*\}", int(index)
-            position = text.find("[", position) + 1
-        starts = [match.start() for match in re.finditer(pattern, text[position:], re.MULTILINE)]
-        if len(starts) <= count:
-            break
-        position += starts[count]
-    return text.count("\n", 0, position) + 1
+        raise too_deep(file.text).at(file) from None
+    named = (each if each.file else BoundRequirement(*each[:7], file, *each[8:]) for each in bound.requirements)
+    return bound._replace(requirements=tuple(named), formats=frozenset({form}))
 
 
 def check_selection(bound: Bound, selection: Selection, files: str) -> None:
@@ -3057,6 +3137,65 @@ def check_selection(bound: Bound, selection: Selection, files: str) -> None:
         for name in sorted(names - known):
             has = f"it has {', '.join(sorted(known))}" if known else "it has none"
             raise BoundError(f"there is no {kind} {name!r} ({has})", file=files)
+
+
+# -- lines, which the parsers of TOML and JSON don't tell
+
+KEY = r"""[\w-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'"""
+TOKENS = rf"""(?xms)
+    ^[ \t]*\[(?P<repeated>\[)?(?P<header>[^][{{}},=\n]+)\](?(repeated)\])
+    | \#[^\n]* | \"{{3}}(?:\\.|[^\\])*?\"{{3}} | \'{{3}}.*?\'{{3}}
+    | (?P<key>(?:{KEY})(?:[ \t]*\.[ \t]*(?:{KEY}))*)[ \t]*[=:]
+    | {KEY} | [][{{}},]"""
+
+
+def lines_of(text: str) -> dict[str, int]:
+    """The lines of the values in a TOML or JSON document, by their places."""
+    # archives are most of a lock, and nobody asks for their lines
+    text = re.sub(ARCHIVE_TABLES, lambda match: "\n" * match[0].count("\n"), text)
+    lines: dict[str, int] = {}
+    arrays: dict[str, str] = {}
+    outer: list[tuple[str, int]] = []  # around an open bracket
+    place, index, at, position, line = "", -1, "", 0, 1  # index: of the next value in an array, -1 in a table
+    for match in re.finditer(TOKENS, text):
+        word, start = match[0], match.start()
+        line += text.count("\n", position, start)
+        position = start
+        if word[0] == "#":
+            continue
+        if match["header"] and not outer:
+            at = place = header_place(match["header"], match["repeated"], arrays)
+        elif match["key"]:
+            at = ".".join(filter(None, (place, path_of(match["key"]))))
+        elif index >= 0:
+            at = f"{place}[{index}]"
+        lines.setdefault(at, line)
+        if word in "[{":
+            outer.append((place, index))
+            place, index = at, -1 if word == "{" else 0
+        elif word in "]}" and outer:
+            place, index = outer.pop()
+        elif word == "," and index >= 0:
+            index += 1
+    return lines
+
+
+def path_of(keys: str) -> str:
+    """A dotted key as places have it."""
+    return ".".join(place_of("", key.strip("\"'")) for key in re.findall(KEY, keys))
+
+
+def header_place(header: str, repeated: str | None, arrays: dict[str, str]) -> str:
+    """The place of the table that a header begins; `arrays` keeps the last table of each array of tables."""
+    path = path_of(header)
+    around = [each for each in arrays if path.startswith(f"{each}.") or (path == each and not repeated)]
+    longest = max(around, key=len, default="")
+    place = arrays.get(longest, "") + path[len(longest) :]
+    if repeated:
+        last = arrays.get(path, "")
+        number = int(last[len(place) + 1 : -1]) + 1 if last.startswith(f"{place}[") else 0
+        arrays[path] = place = f"{place}[{number}]"
+    return place
 
 
 # ======================================================================================================================
@@ -3447,8 +3586,13 @@ class Finding(NamedTuple):
     sites: tuple[str, ...] = ()
     executable: str = ""
     detail: str = ""  # one sentence that says what differs; the path of a file that does
-    file: str = ""  # where the bound's requirement stands
-    line: int = 0
+    file: BoundFile = BoundFile()  # where the bound's requirement stands; empty if there is none
+    place: str | int = 0  # the line there, or what tells it
+
+    @property
+    def line(self) -> int:
+        """The line in the bound file; 0 if there is none."""
+        return self.place if isinstance(self.place, int) else self.file.line_of(self.place)
 
 
 def validate(
@@ -3516,8 +3660,8 @@ def _finding(
         dependency=requirement.text if requirement else "",
         sites=(distribution.site,) if distribution else (),
         detail=detail,
-        file=requirement.file if requirement else "",
-        line=requirement.line if requirement else 0,
+        file=requirement.file if requirement else BoundFile(),
+        place=(requirement.line or requirement.place or 0) if requirement else 0,
     )
 
 
@@ -4230,9 +4374,41 @@ def format_json(findings: Sequence[Finding]) -> str:
     """Findings as one JSON array; an absent value is null."""
     import json
 
-    keys = ("package", "dependency", "explain", "sites", "executable", "detail")
+    keys = ("package", "dependency", "explain", "sites", "executable", "detail", "file", "line")
     rows = [{key: getattr(finding, key) or None for key in keys} for finding in findings]
     return json.dumps([{**row, "sites": row["sites"] or []} for row in rows], indent=2) + "\n"
+
+
+def format_github(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
+    """Findings as annotations of GitHub Actions; what no requirement is about points at the first bound file."""
+    first = next((bound for bound in bounds if not is_stream(bound)), "")
+    lines = []
+    for finding in findings:
+        file, properties = finding.file or first, {"title": f"envlock: {finding.explain}"}
+        if file and not is_stream(file):
+            properties = {"file": _in_repository(file), "line": str(finding.line or 1), **properties}
+        place = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in properties.items())
+        texts = filter(None, (finding.dependency or finding.package, finding.detail))
+        lines.append(f"::error {place}::{_escaped(': '.join(texts))} ({_escaped(finding.executable)})\n")
+    return "".join(lines)
+
+
+def _escaped(text: str, separators: str = "") -> str:
+    """As GitHub reads a command's message, or between these separators its properties."""
+    for char in "%\r\n" + separators:
+        text = text.replace(char, f"%{ord(char):02X}")
+    return _printable(text)
+
+
+def _in_repository(path: str) -> str:
+    """A file's path relative to GitHub's checkout or to the working directory, if it is in one of them."""
+    folder, name = os.path.split(os.path.abspath(path))
+    path = os.path.join(os.path.realpath(folder), name)
+    for root in filter(None, (os.environ.get("GITHUB_WORKSPACE"), os.getcwd())):
+        inside = os.path.join(os.path.realpath(root), "")
+        if path.startswith(inside):
+            return path[len(inside) :].replace(os.sep, "/")
+    return path
 
 
 def format_delimited(findings: Sequence[Finding], delimiter: str) -> str:
@@ -4667,6 +4843,7 @@ def judge_start(base: str, configuration: GuardConfiguration) -> str:
     if findings:
         bounds = " ".join(f"--bound {bound}" for bound in configuration.bounds)
         message = f"Failed: envlock {__version__}: validate {bounds}\n{format_table(findings)}"
+        message += "To pass once: set ENVLOCK_DISABLE=1\n" * bool(configuration.code)
     save_verdict(base, interpreter, target.files, hashes, message=message, began=began)
     return message
 
@@ -4691,7 +4868,7 @@ def refuse_streams(bounds: Iterable[str]) -> None:
     """Raise for a bound that can't be read at every start: a URL, or what is no file (a pipe would never end)."""
     for bound in bounds:
         other = os.path.exists(bound) and not os.path.isfile(bound) and not os.path.isdir(bound)
-        if bound == "-" or "://" in bound or other:
+        if is_stream(bound) or other:
             raise EnvlockError(f"--bound {bound}: a guard needs a file, which it reads at every start")
 
 
@@ -5045,6 +5222,7 @@ def _remove_guard(site: str) -> bool:
 _OUTPUTS = {
     "display": "print a table (the default)",
     "json": "print a JSON array",
+    "github": "print annotations for GitHub Actions",
     "write": "write delimited text to a file",
     "exit": "print nothing, answer by the exit status",
 }
@@ -5146,7 +5324,7 @@ def _add_validate_options(command: argparse.ArgumentParser, argv: Sequence[str])
         output = outputs.add_parser(
             name, help=_OUTPUTS[name], allow_abbrev=False, formatter_class=command.formatter_class
         )
-        if name in ("display", "exit"):
+        if name in ("display", "github", "exit"):
             output.add_argument(
                 "--code", metavar="N", type=_code, help="exit status if not aligned, 1 to 255 (default: 3)"
             )
@@ -5305,22 +5483,30 @@ def _validate_command(options: argparse.Namespace) -> int:
     interpreters = _interpreters(options)
     selection, policy, stdin = _selection(options), _policy(options), read_standard_input(options.bound)
     tell = _teller(options)
-    reports = []
+    reports: list[Report] = []
     texts: dict[str, str] = {}
     for one in interpreters:
         bound = read_bounds(options.bound, Target(one.environment, selection, stdin=stdin, texts=texts))
-        reports.append((one, check(one, bound, policy, tell)))
-    findings = [finding for _, found in reports for finding in found]
+        reports.append(Report(one, bound, check(one, bound, policy, tell)))
+    findings = [finding for report in reports for finding in report.findings]
     _report(options, reports, findings)
     code: int = getattr(options, "code", None) or 3
     return code if findings else 0
 
 
-def _report(
-    options: argparse.Namespace, reports: list[tuple[Interpreter, list[Finding]]], findings: list[Finding]
-) -> None:
+class Report(NamedTuple):
+    """What was found for one interpreter."""
+
+    interpreter: Interpreter
+    bound: Bound
+    findings: list[Finding]
+
+
+def _report(options: argparse.Namespace, reports: list[Report], findings: list[Finding]) -> None:
     if options.output == "json":
         _say(format_json(findings), sys.stdout)
+    elif options.output == "github":
+        _say(format_github(findings, options.bound), sys.stdout)
     elif options.output == "write":
         data = format_delimited(findings, options.delimiter).encode("utf-8", "surrogateescape")
         try:
@@ -5332,12 +5518,137 @@ def _report(
         _print_tables(options, reports)
 
 
-def _print_tables(options: argparse.Namespace, reports: list[tuple[Interpreter, list[Finding]]]) -> None:
+def _print_tables(options: argparse.Namespace, reports: list[Report]) -> None:
     width, color = _terminal(options.color_after or options.color_before or "auto")
-    for interpreter, found in reports:
-        if found:
-            heading = f"{_printable(interpreter.executable)}\n" if len(reports) > 1 else ""
-            _say(heading + format_table(found, width, color), sys.stdout)
+    advise = width and _teller(options)
+    for report in reports:
+        if report.findings:
+            heading = f"{_printable(report.interpreter.executable)}\n" if len(reports) > 1 else ""
+            _say(heading + format_table(report.findings, width, color), sys.stdout)
+            commands = repair_commands(report, options.bound, _selection(options), _policy(options)) if advise else []
+            _say("".join(f"To align: {_printable(command)}\n" for command in commands), sys.stderr)
+
+
+# -- what aligns an environment, in the words of the tool that wrote the bound
+
+
+def repair_commands(report: Report, paths: Sequence[str], selection: Selection, policy: Policy) -> list[str]:
+    """Shell commands, in their order; none for what no tool repairs, nor where one would do more than was asked for."""
+    from shlex import quote
+
+    if policy.ignore or len(report.bound.formats) != 1 or any(map(is_stream, paths)):
+        return []
+    installed = {one.label: one for one in scan(report.interpreter)}
+    removed, asked, renewed = _to_repair(report, installed)
+    words = _repair_words(report, paths, selection, policy.superset)
+    plain = all(re.fullmatch(r"\S+( @ \S+)?", text) for text in asked)  # Poetry's constraints aren't
+    if not words or ("{names}" in words and not plain):
+        return []
+    values = {
+        "pip": _pip_words(report.interpreter, "pip" in (one.name for one in installed.values())),
+        "python": quote(report.interpreter.executable),
+        "prefix": quote(report.interpreter.prefix),
+        "folder": quote(os.path.dirname(paths[0])),
+        "file": quote(paths[0]),
+        "files": " ".join(f"-r {quote(path)}" for path in paths),
+    }
+    steps = (
+        ("{pip} uninstall -y {names}", removed),
+        (words, asked),
+        ("{pip} install --force-reinstall --no-deps {names}", renewed),
+    )
+    return [step.format(names=" ".join(map(quote, names)), **values) for step, names in steps if names]
+
+
+def _to_repair(report: Report, installed: Mapping[str, Distribution]) -> tuple[list[str], list[str], list[str]]:
+    """What to uninstall first, what the bound's tool has to see to, and what to install once more."""
+    (form,), inside = report.bound.formats, os.path.join(report.interpreter.prefix, "")
+    found = [one for one in report.findings if all(site.startswith(inside) for site in one.sites)]
+    asked = [one for one in found if one.explain in ("Missing", "Misdefined")]
+    further = [one for one in found if one.explain == "Unrequired"]
+    foreign = [one for one in asked if one.package and not one.detail.startswith("version ")]
+    removed = [installed[one.package].name for one in (() if form.repair.replaces else foreign)]
+    if "|" in form.repair.words:
+        asked += further
+    elif further:
+        needed = _needed(report.bound, installed.values())
+        removed += [name for name in (installed[one.package].name for one in further) if name not in needed]
+    damaged = {one.package for one in found if one.explain in ("Modified", "Deleted")}
+    damaged = damaged & set(installed) - {one.package for one in found if one.explain not in FILE_VERDICTS}
+    again = [one for label, one in installed.items() if label in damaged and recorded_reference(one) is None]
+    renewed = [f"{one.name}=={one.version}" for one in again]
+    return removed, [one.dependency for one in asked], renewed
+
+
+def _needed(bound: Bound, installed: Iterable[Distribution]) -> set[str]:
+    """The names of what the required packages need in turn, as far as they tell; of a package's extras all or none."""
+    records = {one.name: one.record for one in installed}
+    queue = [(one.name, "[" in one.text) for one in bound.requirements]
+    seen = set()
+    for name, extras in queue:
+        if name in records and (name, extras) not in seen:
+            seen.add((name, extras))
+            metadata = _core_metadata(records[name]).decode(errors="replace")
+            for other, bracket, rest in re.findall(r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)", metadata):
+                if extras or "extra" not in rest:
+                    queue.append((canonicalize_name(other), bool(bracket)))
+    return {name for name, _ in queue}
+
+
+def _pip_words(interpreter: Interpreter, present: bool) -> str:
+    """What installs into an interpreter's environment: its own pip, if it is there, or another."""
+    import shutil
+    from shlex import quote
+
+    python = quote(interpreter.executable)
+    if not present:
+        return f"UV_PYTHON={python} uv pip" if shutil.which("uv") else f"pip --python={python}"
+    beside = os.path.dirname(shutil.which("pip") or "") == os.path.dirname(interpreter.executable)
+    return "pip" if beside else f"{python} -m pip"
+
+
+def _repair_words(report: Report, paths: Sequence[str], selection: Selection, superset: bool) -> str:
+    """A bound's repair for this environment, with values still in braces; empty where it wouldn't do."""
+    (form,), prefix = report.bound.formats, report.interpreter.prefix
+    words, options, project, _ = form.repair
+    if words.startswith("{pip}"):
+        return words
+    folder, name = os.path.split(paths[0])
+    selected = _selected_words(selection, report.bound, options.split())
+    files = os.path.join(prefix, "pyvenv.cfg"), os.path.join(folder, project or name)
+    if len(paths) > 1 or name != form.title or selected is None or not all(map(os.path.isfile, files)):
+        return ""
+    chosen = [word.split("|")[superset] if "|" in word else word for word in words.split(" ")]
+    chosen = [word for word in chosen if word and (folder or "{folder}" not in word)]
+    return " ".join([*(word for word in chosen if not _goes_without_saying(word, prefix, folder)), *selected])
+
+
+def _goes_without_saying(word: str, prefix: str, folder: str) -> bool:
+    """Whether a variable that tells a tool its environment is as the tool has it anyway."""
+    variable, _, value = word.partition("=")
+    if "{prefix}" not in value:
+        return False
+    usual = value.format(prefix=os.path.abspath(os.path.join(folder, ".venv")))
+    return os.environ.get(variable, usual) == value.format(prefix=prefix)
+
+
+def _selected_words(selection: Selection, bound: Bound, words: Sequence[str]) -> list[str] | None:
+    """A selection in a tool's options; None if it can't be said in them, or not surely."""
+    options = selection.options
+    values: Any = selection._replace(
+        extras=selection.extras | (options & bound.extras), groups=selection.groups | (options & bound.groups)
+    )
+    ways = values.groups, values.all_groups, values.no_groups, values.no_default_groups
+    if words and sum(map(bool, ways)) > 1:  # of two, some tools pass over one, others refuse
+        return None
+    found: list[str] = []
+    for value, word in zip(values, words):
+        names = sorted(value) if isinstance(value, frozenset) else ["" if value is True else value] * bool(value)
+        if names and word == "-":
+            return None
+        names = [",".join(names)] if names and word.endswith(",") else names
+        found += [word + name for name in names]
+    return found
 
 
 def _selection(options: argparse.Namespace) -> Selection:
@@ -5412,7 +5723,8 @@ def _install_command(options: argparse.Namespace) -> int:
         _note(options, f"{one.executable}: every start is checked against {names} ({what})")
     # Not before: an older guard that stood there would be found.
     tell = _teller(options)
-    _print_tables(options, [(one, check(one, bound, guard.policy, tell)) for one, bound in zip(interpreters, bounds)])
+    pairs = zip(interpreters, bounds)
+    _print_tables(options, [Report(one, bound, check(one, bound, guard.policy, tell)) for one, bound in pairs])
     return 0
 
 

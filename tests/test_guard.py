@@ -16,6 +16,7 @@ from typing import Any, Callable
 import envlock
 from tests import support
 
+PASS = "To pass once: set ENVLOCK_DISABLE=1\n"
 YOUNG = 2.1  # seconds after which a time stamp is trusted
 LEAKS = """
 import os, signal, sys
@@ -69,6 +70,7 @@ class GuardTestCase(support.TestCase):
 
     def assertStopped(self, message: str, *arguments: object, code: int = 3, **options: Any) -> None:
         done = self.start(*arguments, **options)
+        message += PASS * message.startswith("Failed")
         self.assertEqual((done.stderr, done.stdout, done.returncode), (message, "", code))
 
 
@@ -132,7 +134,7 @@ class StartTest(GuardTestCase):
         console = self.write("uvicorn", f"#!{self.environment.python}\nprint('ran')\n")
         console.chmod(0o755)
         done = support.run([console])
-        self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure, "", 3))
+        self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure + PASS, "", 3))
         self.assertStopped(self.failure, "-", input="print('ran')\n")
         self.assertStopped(self.failure, "-i", input="print('ran')\n")
 
@@ -286,7 +288,7 @@ class VerdictTest(GuardTestCase):
         pipe, command = subprocess.PIPE, [str(self.environment.python), "-c", "print('ran')"]
         starts = [subprocess.Popen(command, stdout=pipe, stderr=pipe, env=support.CLEAN) for _ in range(32)]
         answers = {(*map(os.fsdecode, start.communicate()), start.returncode) for start in starts}
-        self.assertEqual(answers, {("", self.failure, 3)})
+        self.assertEqual(answers, {("", self.failure + PASS, 3)})
         self.assertEqual(list((self.environment.site / "_envlock").glob("*.tmp")), [])
 
     def test_killed_starts_leave_nothing_that_lasts(self) -> None:
@@ -558,7 +560,7 @@ class FaultTest(GuardTestCase):
             self.environment.site.chmod(0o555)
             for _ in range(2):
                 done = support.run(command)
-                self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure, "", 3))
+                self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure + PASS, "", 3))
             self.assertEqual(tree(folder), before)
             words = ["-e", self.environment.python, "site-install", "-b", self.bound, "warn"]
             done = support.run([*powerless, sys.executable, support.ENVLOCK, *words])
@@ -585,7 +587,7 @@ class FaultTest(GuardTestCase):
         self.environment.add("ham", "2.0")
         for _ in range(2):
             done = support.run(command)
-            self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure, "", 3))
+            self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure + PASS, "", 3))
         self.assertEqual(tree(self.environment.site / "_envlock"), before)
 
     def test_a_full_disk(self) -> None:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import envlock
-from envlock import Bound, BoundError, BoundRequirement, EnvlockError, Lock, Selection, Target
-from tests.support import Environment
+from envlock import Bound, BoundError, BoundFile, BoundRequirement, EnvlockError, Lock, Selection, Target
+from tests.support import NO_TOML, Environment
 from tests.support import envlock as run_envlock
 
 DATA = Path(__file__).parent / "data"
@@ -27,12 +27,6 @@ if sys.implementation.name == "pypy":  # its start with TOML is slow
     LOCKS = LOCKS[::4]
 COMMIT = "31ec7eaf960d3c1f4ce6082279f8ee853aaea0bf"
 SHA256 = "0123456789abcdef" * 4
-
-try:
-    envlock.toml_parser()
-    NO_TOML = ""
-except BoundError as error:
-    NO_TOML = str(error)
 
 
 def environment(version: str = "3.11", platform: str = "linux") -> dict[str, str]:
@@ -133,8 +127,9 @@ class WhatTheToolsInstalled(unittest.TestCase):
                 text = path.read_text(encoding="utf-8")
                 form = envlock.format_of(str(path), text)
                 target = Target(environment)
-                quick = form.read(envlock.load_lock(text), str(path), target)
-                whole = form.read(Lock(envlock.load_toml(text)), str(path), target)
+                file = BoundFile(path)
+                quick = form.read(envlock.load_lock(text), file, target)
+                whole = form.read(Lock(envlock.load_toml(text)), file, target)
                 self.assertEqual(list(map(hashed, quick.requirements)), list(map(hashed, whole.requirements)))
 
     def test_the_tables_of_archives_are_cut_out_of_real_locks(self) -> None:
@@ -151,6 +146,44 @@ class WhatTheToolsInstalled(unittest.TestCase):
             with self.subTest(lock=folder.name):
                 text = lock_in(folder).read_text(encoding="utf-8")
                 self.assertEqual(envlock.format_of("prod.lock", text).title, lock_in(folder).name)
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class Lines(Scratch):
+    def test_a_requirement_of_a_real_lock_knows_its_line(self) -> None:
+        for folder in LOCKS:
+            path = lock_in(folder)
+            lines = path.read_text(encoding="utf-8").split("\n")
+            with self.subTest(lock=folder.name):
+                for each in read(path).requirements:
+                    line = each.file.line_of(each.place)
+                    if path.name == "Pipfile.lock":
+                        self.assertIn(each.name, envlock.canonicalize_name(lines[line - 1]))
+                    elif each.name == "python":
+                        self.assertRegex(lines[line - 1], "python|markers|environments|targets")
+                    else:
+                        self.assertRegex(lines[line - 1], r"\A\[\[packages?\]\]\Z")
+                        self.assertEqual(envlock.canonicalize_name(lines[line][8:-1]), each.name)
+
+    def test_a_value_in_a_real_file_stands_on_its_line(self) -> None:
+        projects = sorted(DATA.glob("*/*/pyproject.toml"))
+        for path in [*map(lock_in, LOCKS), *projects]:
+            text = path.read_text(encoding="utf-8")
+            data = envlock.load_json(text) if path.name == "Pipfile.lock" else envlock.load_toml(text)
+            found, lines = envlock.lines_of(text), text.split("\n")
+            with self.subTest(path=path):
+                for place, value in strings(data):
+                    if not re.search("sdist|wheels|files|hashes", place):
+                        self.assertIn(json.dumps(value, ensure_ascii=False)[1:-1], lines[found[place] - 1], place)
+
+
+def strings(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Every string in a document, with its place."""
+    if isinstance(value, str):
+        yield place, value
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in pairs:
+        yield from strings(member, envlock.place_of(place, key))
 
 
 def hashed(requirement: BoundRequirement) -> tuple[str, frozenset[str]]:
@@ -302,14 +335,14 @@ class MalformedLocks(Scratch):
                 table[key] = dice.choice([7, "", "x", [], {}, True, [7], ["x"], {"x": 1}, [{}], None])
                 with contextlib.suppress(EnvlockError):
                     value = loaded._replace(data=twisted) if isinstance(loaded, Lock) else twisted
-                    bound = form.read(value, str(path), Target(environment))
+                    bound = form.read(value, BoundFile(path), Target(environment))
                     for each in bound.requirements:
                         envlock.locked_hashes(each)
 
     def refused_or_read(self, path: Path, text: str) -> None:
         form = envlock.format_of(str(path), text)
         with contextlib.suppress(EnvlockError):
-            form.read(form.load(text), str(path), Target(environment))
+            form.read(form.load(text), BoundFile(path), Target(environment))
 
 
 def members(value: Any) -> Iterator[tuple[Any, Any]]:
