@@ -81,7 +81,9 @@ class InFolder(unittest.TestCase):
 class TestRequirementsFiles(InFolder):
     def test_a_requirement_tells_name_specifier_file_and_line(self) -> None:
         expected = BoundRequirement("zope-interface", "Zope.Interface==5.4", envlock.SpecifierSet("==5.4"))
-        self.assertEqual(expected._replace(file="requirements.txt", line=2), self.one("\nZope.Interface==5.4"))
+        self.assertEqual(
+            expected._replace(file=envlock.BoundFile("requirements.txt"), line=2), self.one("\nZope.Interface==5.4")
+        )
 
     def test_blank_lines_and_comments_are_passed_over(self) -> None:
         self.assertEqual(["six", "zipp"], self.texts("# x\n\n   # y\nsix # z\nzipp\t#\n"))
@@ -345,7 +347,7 @@ class TestRecognition(InFolder):
         self.assertEqual("<stdin>:2: expected a package name, found '='", str(caught.exception))
         with self.assertRaises(BoundError) as caught:
             envlock.read_bounds(["-"], self.target)
-        self.assertEqual("-: standard input cannot be a bound here", str(caught.exception))
+        self.assertEqual("<stdin>: standard input cannot be a bound here", str(caught.exception))
 
 
 class TestRealFiles(InFolder):
@@ -376,6 +378,87 @@ class TestRealFiles(InFolder):
         found = self.read(self.data("uv-export.txt")).requirements
         names = "certifi charset-normalizer click idna iniconfig pysocks requests urllib3"
         self.assertEqual(names, " ".join(each.name for each in found))
+
+
+class TestLines(InFolder):
+    TOML = """\
+# [project]
+title = \'\'\'
+[project]
+dependencies = ["zero"]
+\'\'\'
+a.b . "c.d" = {x = 1.5, "y z" = [1, 2, # "three" [
+ 3], q = {}}
+[tool.other]
+project = "]"
+dependencies = ["no]"] # [
+[ project ]  # c
+dependencies = [ # first [
+  "six[x]>=1", "idna", # , "no"
+
+  'attrs; extra == "[,"',
+]
+optional-dependencies.dev = ["d1",
+ "d2"]
+optional-dependencies."a.b" = ["e1"]
+[[array.within]]
+x = 1
+[[array.within]]
+[[array.within.it]]
+[[array.within.it]]
+[array.within.it."x.y"]
+z = [
+  ["a"],
+  [1]
+]
+"""
+
+    def test_the_line_of_a_place_is_exact(self) -> None:
+        lines = envlock.lines_of(self.TOML)
+        for place, line in (
+            ("project", 11),
+            ("project.dependencies", 12),
+            ("project.dependencies[0]", 13),
+            ("project.dependencies[1]", 13),
+            ("project.dependencies[2]", 15),
+            ("project.optional-dependencies.dev[1]", 18),
+            ('project.optional-dependencies."a.b"[0]', 19),
+            ("tool.other.dependencies[0]", 10),
+            ('a.b."c.d".y z[2]', 7),
+            ('a.b."c.d".q', 7),
+            ("array.within[0].x", 21),
+            ("array.within[1].it[0]", 23),
+            ('array.within[1].it[1]."x.y".z', 26),
+            ('array.within[1].it[1]."x.y".z[1]', 28),
+        ):
+            self.assertEqual(line, lines.get(place), place)
+
+    def test_json_has_lines_too(self) -> None:
+        text = '{"x": {\n"default": {}},\n"default": {\n"a.b": {"markers": "{",\n"c": []},\n"markers" :\n{}}}\n'
+        lines = envlock.lines_of(text)
+        for place, line in (("default", 3), ('default."a.b".c', 5), ("default.markers", 6), ("x.default", 2)):
+            self.assertEqual(line, lines.get(place), place)
+
+    def test_what_is_not_there_is_told_by_what_would_hold_it(self) -> None:
+        file = envlock.BoundFile("x")
+        file.text = "[a]\n[[a.b]]\nc = 1\n"
+        for place, line in (("a.b[0].d", 2), ("a.b[7].c", 1), ("a.z", 1), ("z", 1)):
+            self.assertEqual(line, file.line_of(place), place)
+
+    def test_requirements_of_all_kinds_of_files_know_their_lines(self) -> None:
+        script = '#!/usr/bin/env python3\nx = """\n"""\n# /// script\n# requires-python = ">=3.8"\n'
+        script += '# dependencies = [\n#   "six", # "no"\n#\n#   "zipp",\n# ]\n# ///\n'
+        poetry = '[tool.poetry.dependencies]\npython = "*"\nsix = "*"\n"zope.interface" = "*"\n'
+        poetry += '[tool.poetry.group.dev.dependencies]\nzipp = {version = "1"}\n'
+        self.write("proj/pyproject.toml", '[project]\nname = "proj"\n')
+        for name, text, expected in (
+            ("tool.py", script, {"python": 5, "six": 7, "zipp": 9}),
+            ("pyproject.toml", poetry, {"python": 2, "six": 3, "zope-interface": 4, "zipp": 6}),
+            ("requirements.txt", "# x\nsix\n-e ./proj\n", {"six": 2, "proj": 3}),
+        ):
+            found = self.read(text, name).requirements
+            lines = {each.name: each.line or each.file.line_of(each.place) for each in found}
+            self.assertEqual(expected, lines, name)
 
 
 class TestErrors(InFolder):
@@ -415,10 +498,6 @@ class TestErrors(InFolder):
             envlock.get_as(packages[1], "name", int)
         self.assertEqual("name: expected an integer, found true", str(caught.exception))
         self.assertIsNone(envlock.get_as(table, "empty", str))
-
-    def test_a_place_in_an_array_of_tables_has_a_line(self) -> None:
-        text = 'version = 1\n[[package]]\nname = "a"\n[[package]]\nname = "b"\nversion = 2\n'
-        self.assertEqual(6, envlock.line_of(text, "package[1].version"))
 
     def test_huge_junk_ends_soon(self) -> None:
         size = 1 << 20
