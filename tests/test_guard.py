@@ -16,6 +16,7 @@ from typing import Any
 import envlock
 from tests import support
 
+REFUSAL = "a guard reads its bound at every start: it takes a file, no stream and nothing from the network"
 PASS = "To pass once: set ENVLOCK_DISABLE=1\n"
 YOUNG = 2.1  # seconds after which a time stamp is trusted
 LEAKS = """
@@ -512,7 +513,9 @@ class InstallTest(GuardTestCase):
     def test_refuses_a_bound_that_cannot_be_read_again(self) -> None:
         for bound in ("-", "https://index.example/r.txt", "/dev/null"):
             done = support.envlock("-e", self.environment.python, "site-install", "--bound", bound)
-            self.assertRefused(done, f"--bound {bound}: a guard needs a file, which it reads at every start")
+            self.assertRefused(done, f"--bound {bound.replace('-', '<stdin>')}: {REFUSAL}")
+        done = support.envlock("-e", self.environment.python, "site-install", "-b", "https://me:pass@h.example/r?key=1")
+        self.assertRefused(done, f"--bound https://h.example/r: {REFUSAL}")
 
     @unittest.skipUnless(hasattr(os, "mkfifo"), "needs named pipes")
     def test_a_named_pipe_is_no_bound(self) -> None:
@@ -520,7 +523,7 @@ class InstallTest(GuardTestCase):
         self.assertRuns()
         self.bound.unlink()
         os.mkfifo(str(self.bound))
-        said = f"envlock: error: --bound {self.bound}: a guard needs a file, which it reads at every start\n"
+        said = f"envlock: error: --bound {self.bound}: {REFUSAL}\n"
         self.assertStopped(said)
         done = support.envlock("-e", self.environment.python, "site-install", "--bound", self.bound)
         self.assertEqual((done.stderr, done.returncode), (said, 2))
