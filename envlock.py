@@ -3039,7 +3039,6 @@ def read_url(url: str) -> bytes:
 def fetch(url: str) -> bytes | str:
     """What is at a URL, or what went wrong."""
     from base64 import b64encode
-    from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.parse import quote
     from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -3051,11 +3050,11 @@ def fetch(url: str) -> bytes | str:
             return super().redirect_request(req, *details)
 
     scheme, user, host, path, query = re.findall(BOUND_URL, url)[0]
-    request = Request(scheme + host + quote(path + query, safe="/?:@!$&'()*+,;=%~"))  # noqa: S310 - http: or https:
-    if user:  # not for another host that this one may redirect to
-        user = unquoted(user if ":" in user else f"{user}:")
-        request.add_unredirected_header("Authorization", f"Basic {b64encode(os.fsencode(user)).decode()}")
     try:
+        request = Request(scheme + host + quote(path + query, safe="/?:@!$&'()*+,;=%~"))  # noqa: S310 - http: or https:
+        if user:  # not for another host that this one may redirect to
+            user = unquoted(user if ":" in user else f"{user}:")
+            request.add_unredirected_header("Authorization", f"Basic {b64encode(os.fsencode(user)).decode()}")
         with build_opener(Redirects).open(request, timeout=READ_SECONDS) as answer:
             data: bytes = answer.read(SIZE_LIMIT + 1)
             return "it ends too early" if answer.length and len(data) <= SIZE_LIMIT else data
@@ -3065,7 +3064,7 @@ def fetch(url: str) -> bytes | str:
     except OSError as error:
         reason = getattr(error, "reason", error)
         return str(getattr(reason, "strerror", None) or reason)
-    except (HTTPException, ValueError) as error:  # whose text may show the URL
+    except Exception as error:  # whose text may show the URL
         return type(error).__name__
 
 
