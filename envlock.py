@@ -921,14 +921,13 @@ class Target:
         environment: Callable[[], Mapping[str, str]],
         selection: Selection = Selection(),
         directory: str = "",
-        stdin: str | None = None,
         texts: dict[str, str] | None = None,
     ) -> None:
         self.environment = environment  # called only if a marker or requires-python must be judged
         self.selection = selection
         self.directory = directory  # what relative paths mean; empty: the working directory
-        self.stdin = stdin  # what the bound "-" holds; None where it can't be one
-        # By absolute path; targets that share it see the same bound, though a pipe can be read but once.
+        # By absolute path, and what `read_streams` gives; targets that share it see the same bound, though a pipe can
+        # be read but once.
         self.texts = {} if texts is None else texts
         self.files: list[str] = []  # absolute, in the order of reading; a file looked for and not found too
 
@@ -957,10 +956,10 @@ class Target:
 
     def read_text(self, path: str) -> str:
         """Decode a bound file (BOM, PEP 263, else UTF-8)."""
-        if path == "-":
-            if self.stdin is None:
-                raise BoundError("standard input cannot be a bound here")
-            return self.stdin
+        if is_stream(path):
+            if path not in self.texts:
+                raise BoundError("cannot be a bound here, where it is no file")
+            return self.texts[path]
         path = self.absolute(path)
         self.is_file(path)
         if path not in self.texts:
@@ -1559,10 +1558,10 @@ def nested_requirements(
 
 def nested_path(name: str, parent: RequirementsFile) -> str:
     """The path of a file named by a requirements file."""
+    if is_remote(parent.path) or re.match("https?:", name, re.IGNORECASE):
+        raise BoundError(f"{without_credentials(name)} is not fetched from here: give it as a bound of its own")
     if re.match("file:", name, re.IGNORECASE):
         return path_of_url(name, parent.target)
-    if re.match("https?:", name, re.IGNORECASE):
-        raise BoundError(f"{without_credentials(name)} is not read: a bound file must be a local file")
     return os.path.normpath(os.path.join(os.path.dirname(parent.path), name))
 
 
@@ -2093,17 +2092,6 @@ def locked_hashes(requirement: BoundRequirement) -> Names:
     return requirement.hashes | archive_hashes(requirement.archives)
 
 
-def load_beside(folder: str, target: Target) -> Table:
-    """The pyproject.toml in a folder; empty where there is none."""
-    path = os.path.join(folder, "pyproject.toml")
-    if not target.is_file(path):
-        return Table({})
-    try:
-        return Table(load_toml(target.read_text(path)))
-    except BoundError as error:
-        raise error.at(path) from None
-
-
 def own_name(pyproject: Table) -> Names:
     """The name of the project that a lock belongs to."""
     names = (pyproject.table("project").text("name"), pyproject.table("tool", "poetry").text("name"))
@@ -2135,7 +2123,9 @@ class LockReader:
     def __init__(self, lock: Lock, path: str, target: Target) -> None:
         self.text = lock.text
         self.data = Table(lock.data)
-        self.folder = os.path.dirname(target.absolute(path))  # of standard input the working directory
+        # what is no file names what is in the working directory
+        self.folder = target.absolute("" if is_stream(path) else os.path.dirname(path))
+        self.remote = is_remote(path)
         self.target = target
         self.answers: dict[tuple[str, Names, Names], bool] = {}
 
@@ -2180,6 +2170,16 @@ class LockReader:
         """A path in the lock as an absolute one."""
         return os.path.normpath(os.path.join(self.folder, path))
 
+    def beside(self, folder: str = ".") -> Table:
+        """The pyproject.toml in a folder of the lock's; empty where there is none, or the lock was fetched alone."""
+        path = os.path.join(self.path(folder), "pyproject.toml")
+        if self.remote or not self.target.is_file(path):
+            return Table({})
+        try:
+            return Table(load_toml(self.target.read_text(path)))
+        except BoundError as error:
+            raise error.at(path) from None
+
     def reference(
         self, kind: str, where: str, subdirectory: str = "", commit: str = "", editable: bool = False
     ) -> DirectReference:
@@ -2217,7 +2217,7 @@ class LockGraph(LockReader):
 
     def __init__(self, lock: Lock, path: str, target: Target) -> None:
         super().__init__(lock, path, target)
-        self.pyproject = load_beside(self.folder, target)
+        self.pyproject = self.beside()
         self.packages = self.data.tables("package")
         self.by_name = grouped(self.packages, self.key_of)
         self.asked: dict[str, dict[str, SpecifierSet]] = {}  # of packages with several versions, by name and text
@@ -2368,7 +2368,7 @@ class UvLock(LockGraph):
         if not self.roots:
             return frozenset()
         project = self.roots[0] if self.target.selection.package else self.root
-        pyproject = load_beside(self.path(uv_source(project)[1] if project else "."), self.target)
+        pyproject = self.beside(uv_source(project)[1] if project else ".")
         # uv takes the project's word, even where the lock is frozen and says something else
         table = pyproject.table("tool", "uv") if pyproject.data else project or self.manifest
         if table.data.get("default-groups") == "all":
@@ -2466,7 +2466,7 @@ def read_pylock(lock: Lock, path: str, target: Target) -> Bound:
         for package in counting:
             found += python_requirement(package.data, package.place)
             found.append(pylock_requirement(reader, package))
-    return Bound(tuple(found), own_name(load_beside(reader.folder, target)), extras, groups)
+    return Bound(tuple(found), own_name(reader.beside()), extras, groups)
 
 
 def pylock_requirement(reader: LockReader, package: Table) -> BoundRequirement:
@@ -2931,7 +2931,7 @@ def read_pipfile(data: dict[str, Any], path: str, target: Target) -> Bound:
             if reader.holds(table.table(key), "markers"):
                 requirement = pipfile_requirement(reader, key, table.table(key))
                 found.setdefault(requirement.name, requirement)
-    return Bound(tuple(found.values()), own_name(load_beside(reader.folder, target)), frozenset(), groups)
+    return Bound(tuple(found.values()), own_name(reader.beside()), frozenset(), groups)
 
 
 def pipfile_requirement(reader: LockReader, key: str, entry: Table) -> BoundRequirement:
@@ -3081,38 +3081,19 @@ def format_of(path: str, text: str) -> Format:
 
 
 def read_bounds(paths: Sequence[str], target: Target) -> Bound:
-    """The union of what bound files demand; `-` is standard input."""
+    """The union of what bounds demand; what is no file stands in the target's texts."""
     bounds = [read_bound(path, target) for path in paths]
     union = Bound(
         tuple(requirement for bound in bounds for requirement in bound.requirements),
         *(frozenset().union(*parts) for parts in list(zip(*bounds))[1:]),
     )
-    check_selection(union, target.selection, ", ".join(paths))
+    check_selection(union, target.selection, ", ".join(map(shown_bound, paths)))
     return union
-
-
-def is_stream(bound: str) -> bool:
-    """Whether a bound is no file: standard input or a URL."""
-    return bound in ("-", "<stdin>") or "://" in bound
-
-
-def read_standard_input(paths: Sequence[str]) -> str | None:
-    """What standard input gives, if a bound is to be read from it: once for all targets."""
-    if "-" not in paths:
-        return None
-    try:
-        return decode(sys.stdin.buffer.read(SIZE_LIMIT + 1))
-    except BoundError as error:
-        raise error.at("<stdin>") from None
-    except AttributeError:
-        raise BoundError("standard input cannot be read (it is closed)") from None
-    except (OSError, ValueError) as error:
-        raise BoundError(f"standard input cannot be read ({error})") from None
 
 
 def read_bound(path: str, target: Target) -> Bound:
     """One bound file and those that it names."""
-    file = BoundFile("<stdin>" if path == "-" else path)
+    file = BoundFile(shown_bound(path))
     try:
         file.text = target.read_text(path)
         form = format_of(file, file.text)
@@ -3137,6 +3118,101 @@ def check_selection(bound: Bound, selection: Selection, files: str) -> None:
         for name in sorted(names - known):
             has = f"it has {', '.join(sorted(known))}" if known else "it has none"
             raise BoundError(f"there is no {kind} {name!r} ({has})", file=files)
+
+
+# -- bounds that are no files
+
+BOUND_URL = (
+    r"(?i)(https?://)(?:([^/?#]*)@)?((?:[^][/?#@:\s]+|\[[\da-f:.]+\])(?::\d+)?)((?:/[^?#]*)?)((?:\?[^#]*)?)(?:#.*)?"
+)
+READ_SECONDS = 10  # without a byte
+URL_SECONDS = 30  # in all
+
+
+def is_remote(bound: str) -> bool:
+    """Whether a bound is a URL."""
+    return bool(re.match(r"[a-z][a-z\d+.-]+://", bound, re.IGNORECASE))
+
+
+def is_stream(bound: str) -> bool:
+    """Whether a bound is no file: standard input or a URL."""
+    return bound in ("-", "<stdin>") or is_remote(bound)
+
+
+def shown_bound(bound: str) -> str:
+    """A bound's name for reports and errors; of a URL without what may be secret."""
+    if not is_remote(bound):
+        return "<stdin>" if bound == "-" else bound
+    match = re.fullmatch(BOUND_URL, bound)
+    return "".join(match.group(1, 3, 4)) if match else bound.partition(":")[0] + "://…"
+
+
+def read_streams(bounds: Iterable[str]) -> dict[str, str]:
+    """What the bounds that are no files hold: once for all targets."""
+    texts = {}
+    for bound in dict.fromkeys(filter(is_stream, bounds)):
+        try:
+            texts[bound] = decode(read_url(bound) if is_remote(bound) else read_standard_input())
+        except BoundError as error:
+            raise error.at(shown_bound(bound)) from None
+    return texts
+
+
+def read_standard_input() -> bytes:
+    try:
+        return sys.stdin.buffer.read(SIZE_LIMIT + 1)
+    except AttributeError:
+        raise BoundError("cannot be read (it is closed)") from None
+    except (OSError, ValueError) as error:
+        raise BoundError(f"cannot be read ({error})") from None
+
+
+def read_url(url: str) -> bytes:
+    """What a server sends; a thread waits for it, since a socket's time limit is for each read, not for all of them."""
+    from threading import Thread
+
+    if not re.fullmatch(BOUND_URL, url):
+        raise BoundError("expected https://HOST/PATH or http://HOST/PATH")
+    answers: list[bytes | str] = []
+    thread = Thread(target=lambda: answers.append(fetch(url)), daemon=True)
+    thread.start()
+    thread.join(URL_SECONDS)
+    answer = answers[0] if answers else f"it takes more than {URL_SECONDS} seconds"
+    if isinstance(answer, str):
+        raise BoundError(f"cannot be read ({answer})")
+    return answer
+
+
+def fetch(url: str) -> bytes | str:
+    """What is at a URL, or what went wrong."""
+    from base64 import b64encode
+    from urllib.error import HTTPError
+    from urllib.parse import quote
+    from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+    class Redirects(HTTPRedirectHandler):
+        def redirect_request(self, req: Request, *details: Any) -> Request | None:
+            if not details[-1].lower().startswith(("https:", f"{req.type}:")):
+                raise OSError(f"it redirects to {shown_bound(details[-1])}")
+            return super().redirect_request(req, *details)
+
+    scheme, user, host, path, query = re.findall(BOUND_URL, url)[0]
+    try:
+        request = Request(scheme + host + quote(path + query, safe="/?:@!$&'()*+,;=%~"))  # noqa: S310 - http: or https:
+        if user:  # not for another host that this one may redirect to
+            user = unquoted(user if ":" in user else f"{user}:")
+            request.add_unredirected_header("Authorization", f"Basic {b64encode(os.fsencode(user)).decode()}")
+        with build_opener(Redirects).open(request, timeout=READ_SECONDS) as answer:
+            data: bytes = answer.read(SIZE_LIMIT + 1)
+            return "it ends too early" if answer.length and len(data) <= SIZE_LIMIT else data
+    except HTTPError as error:
+        with error:
+            return f"HTTP status {error.code}"
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        return str(getattr(reason, "strerror", None) or reason)
+    except Exception as error:  # whose text may show the URL
+        return type(error).__name__
 
 
 # -- lines, which the parsers of TOML and JSON don't tell
@@ -3608,7 +3684,7 @@ def validate(
     """
     interpreter = ask_interpreters([exe] if exe else [], user_site)[0]
     paths = [bounds] if isinstance(bounds, str) else list(bounds)
-    target = Target(interpreter.environment, selection, stdin=read_standard_input(paths))
+    target = Target(interpreter.environment, selection, texts=read_streams(paths))
     return check(interpreter, read_bounds(paths, target), policy)
 
 
@@ -4897,7 +4973,8 @@ def refuse_streams(bounds: Iterable[str]) -> None:
     for bound in bounds:
         other = os.path.exists(bound) and not os.path.isfile(bound) and not os.path.isdir(bound)
         if is_stream(bound) or other:
-            raise GuardError(f"--bound {bound}: a guard needs a file, which it reads at every start")
+            why = "a guard reads its bound at every start: it takes a file, no stream and nothing from the network"
+            raise EnvlockError(f"--bound {shown_bound(bound)}: {why}")
 
 
 def save_verdict(
@@ -5462,7 +5539,7 @@ def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="FILE",
-        help="a lock or requirements file; - is standard input; repeatable, the union counts",
+        help="a lock or requirements file, or its URL; - is standard input; repeatable, the union counts",
     )
     selection = parser.add_argument_group("selection: which optional parts of the bound count")
     for option, what in (
@@ -5579,12 +5656,11 @@ def _interpreters(options: argparse.Namespace) -> list[Interpreter]:
 
 def _validate_command(options: argparse.Namespace) -> int:
     interpreters = _interpreters(options)
-    selection, policy, stdin = _selection(options), _policy(options), read_standard_input(options.bound)
+    selection, policy, texts = _selection(options), _policy(options), read_streams(options.bound)
     tell = _teller(options)
     reports: list[Report] = []
-    texts: dict[str, str] = {}
     for one in interpreters:
-        bound = read_bounds(options.bound, Target(one.environment, selection, stdin=stdin, texts=texts))
+        bound = read_bounds(options.bound, Target(one.environment, selection, texts=texts))
         reports.append(Report(one, bound, check(one, bound, policy, tell)))
     findings = [finding for report in reports for finding in report.findings]
     _report(options, reports, findings)

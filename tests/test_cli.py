@@ -6,8 +6,10 @@ import json
 import os
 import re
 import signal
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -26,6 +28,15 @@ from tests.support import (
     run,
 )
 from tests.support import envlock as run_envlock
+
+
+class OneLock(socketserver.StreamRequestHandler):
+    """Answers with a lock."""
+
+    def handle(self) -> None:
+        while self.rfile.readline().strip():
+            pass
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n# \xc3\xa9\nsix==1.17.0\n")
 
 
 class ValidateTest(TestCase):
@@ -83,6 +94,19 @@ class ValidateTest(TestCase):
         arguments = ("-e", self.environment.path, "-e", self.environment.path, "validate", "--bound", "-", "json")
         done = run_envlock(*arguments, input="six==1.17.0\n")
         self.assertEqual([row["explain"] for row in json.loads(done.stdout)], ["Misdefined"] * 2)
+
+    def test_a_url_is_a_bound_for_every_environment(self) -> None:
+        arguments = ("-e", self.environment.path, "-e", self.environment.path, "validate")
+        with socketserver.TCPServer(("127.0.0.1", 0), OneLock) as server:
+            thread = threading.Thread(target=server.handle_request)
+            thread.start()
+            url = f"http://127.0.0.1:{server.server_address[1]}/r.txt"
+            env = {"no_proxy": "*"}
+            done = run_envlock(*arguments, "--bound", url.replace("//", "//me:pass@") + "?key=1", "json", env=env)
+            thread.join()
+        rows = [(row["explain"], row["file"], row["line"]) for row in json.loads(done.stdout)]
+        self.assertEqual((rows, done.stderr, done.returncode), ([("Misdefined", url, 2)] * 2, "", 3))
+        self.assertRefused(run_envlock("validate", "-b", url, env=env), f"{url}: cannot be read (Connection refused)")
 
     def test_ignored_names_may_be_joined_by_commas(self) -> None:
         self.environment.add("idna", "3.7")
