@@ -5207,9 +5207,7 @@ def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
         version, verdict, at = _prove_guard(command, interpreter, site, configuration.code)
         status.update(guard="armed", version=version, last_verdict=verdict or None, last_verdict_at=at or None)
         if version != __version__:
-            status["notes"].append(
-                f"its copy of envlock is another than this one, {__version__} (site-install renews it)"
-            )
+            status["notes"].append(f"its copy of envlock is not {__version__}, as this one (site-install renews it)")
         bound, _ = configuration.read_bounds(interpreter)
         status["now"] = "not aligned" if check(interpreter, bound, configuration.policy) else "aligned"
     except EnvlockError as error:
@@ -5913,7 +5911,8 @@ def _status_command(options: argparse.Namespace) -> int:
     statuses = [guard_status(one, command) for one, command in _guarded(options)]
     text = json.dumps(statuses, indent=2) + "\n" if options.output else "\n".join(map(format_status, statuses))
     _say(text, sys.stdout)
-    return max(4 if one["guard"] != "armed" else 3 * (one["now"] != "aligned") for one in statuses)
+    # What isn't armed isn't compared either: 4.
+    return max(3 * (one["now"] != "aligned") + (one["guard"] != "armed") for one in statuses)
 
 
 def _uninstall_command(options: argparse.Namespace) -> int:

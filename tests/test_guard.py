@@ -992,7 +992,7 @@ class StatusTest(GuardTestCase):
         self.install("exit")
         copy = self.environment.site / "_envlock" / "envlock.py"
         copy.write_bytes(re.sub(b'\n__version__ = ".*"', b'\n__version__ = "0.0.1"', copy.read_bytes()))
-        note = f"its copy of envlock is another than this one, {envlock.__version__} (site-install renews it)"
+        note = f"its copy of envlock is not {envlock.__version__}, as this one (site-install renews it)"
         self.assertStatus(0, guard="armed", version="0.0.1", now="aligned", notes=[note])
 
     def test_several_interpreters_answer_by_the_worst(self) -> None:
