@@ -4487,6 +4487,15 @@ def _in_repository(path: str) -> str:
     return path
 
 
+def format_status(status: Mapping[str, Any]) -> str:
+    """Lines `key: value`: several values are several lines, an absent one is none."""
+    return "".join(
+        f"{key.replace('_', ' ')}: {_printable(one)}\n"
+        for key, value in status.items()
+        for one in ([value] if isinstance(value, str) else value or ())
+    )
+
+
 def format_delimited(findings: Sequence[Finding], delimiter: str) -> str:
     """Findings as the four columns, delimited, with a heading line (module csv)."""
     import csv
@@ -4559,10 +4568,11 @@ except BaseException:
   except OSError:0
   {end}
 """
-# How the guard's own copy of envlock.py is run without a trace on sys.path.
+# How the guard's own copy of envlock.py is run beside the guard, whatever stands in the working directory.
 _LOAD_SOURCE = """\
-import sys
-m=sys.modules['_envlock']=type(sys)('_envlock')
+import os,sys
+sys.path.insert(0,os.path.dirname(os.__file__))
+m=type(sys)('_envlock')
 m.__file__=sys.argv[1]+'/_envlock/envlock.py'
 with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
 """
@@ -4587,7 +4597,7 @@ def check_start() -> None:
     loads = known["marshal"].loads
     file.close()
     base = file.name
-    sys.modules.setdefault("_envlock", type(sys)("_envlock"))
+    sys.modules.setdefault("_envlock", type(sys)("_envlock", base))
     message = None
     try:
         file = os.open(f"{base}.state{sys.flags.no_user_site}", 0)
@@ -4682,12 +4692,13 @@ def run_whole(base: str, message: str | None) -> None:
 
 def kept_verdict(base: str) -> str | None:
     """The kept verdict if the records' names and the bound's bytes are what they were; None if they aren't."""
+    from os import environ
     from time import time_ns
 
     began = time_ns()
     message: str
     try:
-        key, home, entries, message, sites, digest, hashes = read_state(base)
+        key, home, entries, message, sites, digest, *more = read_state(base)
         paths = [path for path, _ in entries]
         if not digest or key != start_key(base, home):
             return None
@@ -4696,8 +4707,9 @@ def kept_verdict(base: str) -> str | None:
     except Exception:  # no state yet, or another release's
         return None
     entries = [(path, file_identity(path)) for path in paths]
-    if all(is_old(identity, began - 2_000_000_000) for _, identity in entries):
-        write_state(base, (key, home, entries, message, sites, digest, hashes))
+    passing = environ.get("ENVLOCK_DISABLE") == "1"  # site-status asks so, and may change nothing
+    if not passing and all(is_old(identity, began - 2_000_000_000) for _, identity in entries):
+        write_state(base, (key, home, entries, message, sites, digest, *more))
     return message
 
 
@@ -4854,6 +4866,23 @@ class GuardConfiguration(NamedTuple):
         )
         return cls(tuple(bounds), directory, Selection(*fields[0]), Policy(*fields[1]), code)
 
+    @classmethod
+    def read(cls, folder: str) -> GuardConfiguration:
+        try:
+            with open(f"{folder}/{_CONFIGURATION}", encoding="utf-8", errors="surrogateescape") as file:
+                return cls.from_json(file.read())
+        except Exception:  # whatever a damaged one causes
+            raise GuardError(f"{folder}/{_CONFIGURATION} is missing or damaged") from None
+
+    def mode(self) -> str:
+        return f"exit {self.code}" if self.code else "warn"
+
+    def demand(self, interpreter: Interpreter) -> tuple[Bound, list[str]]:
+        """What the bounds demand of an interpreter, and the files that say so."""
+        refuse_streams(self.bounds)
+        target = Target(interpreter.environment, self.selection, self.directory)
+        return read_bounds(self.bounds, target), target.files
+
 
 def guard_base(site: str) -> str:
     """The installed files' path but for their suffixes, as the start-up line has it."""
@@ -4864,6 +4893,8 @@ def start_from_source(site: str) -> None:
     """Judge a start of an interpreter for which the installed code is not, and install its own."""
     import contextlib
 
+    if os.environ.get("ENVLOCK_DISABLE") == "1":
+        return
     base = guard_base(site)
     with contextlib.suppress(OSError):
         write_guard_code(site)
@@ -4875,8 +4906,7 @@ def finish_start(base: str, message: str | None) -> None:
     """Step 3 of a start, and the end of a bad one. `message` is the verdict if it stands, None if it must be found."""
     if os.environ.get("ENVLOCK_DISABLE") == "1" or is_worker(own_command()):
         return
-    with open(f"{os.path.dirname(base)}/{_CONFIGURATION}", encoding="utf-8", errors="surrogateescape") as file:
-        configuration = GuardConfiguration.from_json(file.read())
+    configuration = GuardConfiguration.read(os.path.dirname(base))
     try:
         if message is None:
             message = judge_start(base, configuration)
@@ -4907,20 +4937,18 @@ def judge_start(base: str, configuration: GuardConfiguration) -> str:
     from time import time_ns
 
     began = time_ns()
-    refuse_streams(configuration.bounds)
     interpreter = this_interpreter()
     if os.path.dirname(os.path.dirname(base)) not in interpreter.sites:
         return ""
-    target = Target(interpreter.environment, configuration.selection, configuration.directory)
     hashes = known_hashes(base) if configuration.policy.integrity else None
-    bound = read_bounds(configuration.bounds, target)
+    bound, files = configuration.demand(interpreter)
     findings = check(interpreter, bound, configuration.policy, _tell_progress, hashes)
     message = ""
     if findings:
         bounds = " ".join(f"--bound {bound}" for bound in configuration.bounds)
         message = f"Failed: envlock {__version__}: validate {bounds}\n{format_table(findings)}"
         message += "To pass once: set ENVLOCK_DISABLE=1\n" * bool(configuration.code)
-    save_verdict(base, interpreter, target.files, hashes, message=message, began=began)
+    save_verdict(base, interpreter, files, hashes, message=message, began=began)
     return message
 
 
@@ -4946,7 +4974,7 @@ def refuse_streams(bounds: Iterable[str]) -> None:
         other = os.path.exists(bound) and not os.path.isfile(bound) and not os.path.isdir(bound)
         if is_stream(bound) or other:
             why = "a guard reads its bound at every start: it takes a file, no stream and nothing from the network"
-            raise EnvlockError(f"--bound {shown_bound(bound)}: {why}")
+            raise GuardError(f"--bound {shown_bound(bound)}: {why}")
 
 
 def save_verdict(
@@ -4973,7 +5001,7 @@ def save_verdict(
     entries = [(path, identity if is_old(identity, began - 2_000_000_000) else ()) for path, identity in entries]
     home = interpreter.user is not None
     digests = "\0".join([hashes.get(path, "") for path, _ in entries])
-    write_state(base, (start_key(base, home), home, entries, message, len(sites), digest, digests))
+    write_state(base, (start_key(base, home), home, entries, message, len(sites), digest, digests, began))
 
 
 def watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
@@ -5113,7 +5141,7 @@ def damaged_code(site: str) -> list[str]:
 
 def foreign_code(executable: str, site: str) -> list[str]:
     """What an interpreter finds by `damaged_code`."""
-    words = _run_source(executable, "print(*m.damaged_code(sys.argv[1]))", site)
+    words = _run_target(executable, ["-I", "-S"], "print(*m.damaged_code(sys.argv[1]))", site)
     return [f"{_GUARD_FOLDER}/{name}" for name in words.split()]
 
 
@@ -5137,7 +5165,7 @@ def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, c
         before = _guard_files(site)
         try:
             _write_guard(interpreter, site, configuration)
-            _prove_guard(command or interpreter.executable, interpreter, site)
+            _prove_guard(command or interpreter.executable, interpreter, site, configuration)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 _restore_guard(site, before)
@@ -5154,6 +5182,39 @@ def uninstall_guard(interpreter: Interpreter) -> bool:
             return _remove_guard(site)
     except OSError as error:
         raise GuardError(f"{error.filename or site}: cannot be removed ({error.strerror})") from None
+
+
+def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
+    """Whether an interpreter's guard runs, and whether its environment is aligned; nothing is changed."""
+    status: dict[str, Any] = {
+        "executable": interpreter.executable,
+        "guard": "none",  # "not armed": it can't run; "armed"
+        "mode": None,
+        "bounds": [],
+        "version": None,
+        "last_verdict": None,
+        "last_verdict_at": None,
+        "now": None,
+        "notes": [],
+    }
+    try:
+        site = guard_site(interpreter)
+        if not any(entry.startswith((_START_STEM, _GUARD_FOLDER)) for entry in _entries(site)):
+            return status
+        status["guard"] = "not armed"
+        configuration = GuardConfiguration.read(os.path.join(site, _GUARD_FOLDER))
+        status.update(mode=configuration.mode(), bounds=configuration.bounds)
+        version, verdict, at = _prove_guard(command, interpreter, site, configuration)
+        status.update(guard="armed", version=version, last_verdict=verdict or None, last_verdict_at=at or None)
+        if version != __version__:
+            status["notes"].append(
+                f"its copy of envlock is another than this one, {__version__} (site-install renews it)"
+            )
+        findings = check(interpreter, configuration.demand(interpreter)[0], configuration.policy)
+        status["now"] = "not aligned" if findings else "aligned"
+    except EnvlockError as error:
+        status["notes"].append(str(error))
+    return status
 
 
 class _locked:  # noqa: N801
@@ -5199,36 +5260,54 @@ def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfig
         if os.path.isfile(os.path.join(folder, name)) and name not in ("envlock.py", _CONFIGURATION):
             os.unlink(os.path.join(folder, name))
     _write_files(site, {f"{_GUARD_FOLDER}/{_CONFIGURATION}": configuration.to_json().encode("ascii")})
-    _run_source(interpreter.executable, "m.write_guard_code(sys.argv[1])", site)
+    _run_target(interpreter.executable, ["-I", "-S"], "m.write_guard_code(sys.argv[1])", site)
     _write_files(site, start_up_texts(configuration.code, interpreter))
 
 
-def _prove_guard(command: str, interpreter: Interpreter, site: str) -> None:
-    """Start the interpreter, and see that the guard has run."""
-    # There is no state yet, so that the start has run the whole; or there is one, by a start meanwhile.
-    ran = "m and (hasattr(m, 'finish_start') or not hasattr(m, '__file__'))"
-    probe = f"import sys; m = sys.modules.get('_envlock'); print('\\n', bool({ran}), sys.flags.no_site)"
-    words = _run_target(command, ["-c", probe]).split()[-2:]
-    if words[:1] == ["True"]:
-        return
-    reason = "its start-up files do not run"
-    if words[1:] == ["1"]:
+def describe_guard(site: str) -> tuple[object, ...]:
+    """Tell whether the guard of a site directory has run in this start, and what `_prove_guard` returns."""
+    from time import gmtime, strftime
+
+    guard = sys.modules.get("_envlock")
+    path = str(getattr(guard, "__file__", guard and guard.__doc__))
+    # Else it has failed, or is the guard of an environment beneath this one.
+    ran = hasattr(guard, "finish_start") or not path.endswith("envlock.py")
+    ran = ran and path.startswith(f"{site}/{_GUARD_FOLDER}/")
+    try:
+        state = read_state(guard_base(site))
+        kept = "not aligned" if state[3] else "aligned", strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(state[7] // 10**9))
+    except Exception:  # no state yet, or another release's
+        kept = "", ""
+    return (ran, sys.flags.no_site, __version__, *kept)
+
+
+def _prove_guard(command: str, interpreter: Interpreter, site: str, configuration: GuardConfiguration) -> list[str]:
+    """Start the interpreter, and see that the guard has run.
+
+    Returns the version of its envlock.py, the verdict that starts like this one keep, and when it was found (or "").
+    """
+    output = _run_target(command, [], "print('', *m.describe_guard(sys.argv[1]), sep='\\n')", site)
+    ran, no_site, *told = ([""] * 5 + output.splitlines())[-5:]
+    if ran == "True":
+        return told
+    stem = os.path.join(site, _START_STEM)
+    texts = start_up_texts(configuration.code, interpreter)
+    reason = "its start-up file does not run, or fails"
+    if no_site == "1":
         reason = "it is started with -S, so that no start-up file runs"
-    elif interpreter.version >= (3, 15) and os.path.exists(os.path.join(site, f"{_START_STEM}.start")):
-        reason = f"{os.path.join(site, _START_STEM)}.start suppresses the start-up file of the same name"
+    elif any(_read(os.path.join(site, name), 1 << 16) != text for name, text in texts.items()):
+        reason = f"{' or '.join(texts)} in {site} is gone or changed"
+    elif interpreter.version >= (3, 15) and os.path.exists(f"{stem}.start"):
+        reason = f"{stem}.start suppresses the start-up file of the same name"
     raise GuardError(f"{command}: the guard cannot work in this interpreter: {reason}")
 
 
-def _run_source(executable: str, statement: str, site: str) -> str:
-    """What an interpreter prints that runs a statement with the guard's own copy of envlock.py as `m`."""
-    return _run_target(executable, ["-I", "-S", "-B", "-c", _LOAD_SOURCE + statement, site])
-
-
-def _run_target(executable: str, arguments: list[str]) -> str:
+def _run_target(executable: str, options: list[str], call: str, site: str) -> str:
     import subprocess
 
     environment = {**os.environ, "ENVLOCK_DISABLE": "1"}
-    command = [executable, *arguments]
+    # -B: asking writes nothing.
+    command = [executable, *options, "-B", "-c", _LOAD_SOURCE + call, site]
     try:
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_SECONDS, check=False
@@ -5321,7 +5400,8 @@ examples:
   envlock validate --help                              the options of one command
 
 exit status:
-  0  aligned    3  not aligned (or --code N)    2  wrong usage or unusable input    130  interrupted"""
+  0  aligned    3  not aligned (or --code N)    4  not guarded (site-status)
+  2  wrong usage or unusable input    130  interrupted"""
 
 _VALIDATE_EPILOG = """\
 examples:
@@ -5355,6 +5435,19 @@ command pass. Starts that have the user site count it, those that have not (-s, 
 
 exit status:
   0  installed, whatever was found    2  wrong usage or unusable input; nothing changed    130  interrupted"""
+
+_STATUS_EPILOG = """\
+examples:
+  envlock -e .venv site-status                  one environment
+  envlock -e .venv -e python3.12 site-status    several
+  envlock -e .venv site-status json             for a program
+
+The interpreter is started once, unjudged, to see whether its guard runs; nothing is changed. A guard that can't run is
+not armed. Any start of the guarded interpreter says what differs.
+
+exit status, the worst of several:
+  0  armed and aligned    3  armed, but not aligned, or the bound can't be used    4  not armed, or no guard
+  2  wrong usage or unusable input    130  interrupted"""
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -5511,8 +5604,11 @@ def _add_install_options(command: argparse.ArgumentParser, argv: Sequence[str]) 
             )
 
 
-def _add_uninstall_options(command: argparse.ArgumentParser, argv: Sequence[str]) -> None:  # noqa: ARG001
+def _add_site_options(command: argparse.ArgumentParser, argv: Sequence[str]) -> None:  # noqa: ARG001
     _add_general_options(command, "after")
+    if command.prog.endswith("status"):
+        output = command.add_argument_group("output (default: lines for people)")
+        output.add_argument("output", nargs="?", choices=["json"], metavar="json", help="print a JSON array")
 
 
 # Command word: what it does, the end of its help, its options.
@@ -5527,7 +5623,8 @@ _COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser, Sequence
         _INSTALL_EPILOG,
         _add_install_options,
     ),
-    "site-uninstall": ("remove the guard of an interpreter", _EPILOG, _add_uninstall_options),
+    "site-uninstall": ("remove the guard of an interpreter", _EPILOG, _add_site_options),
+    "site-status": ("say whether an interpreter is guarded, and aligned", _STATUS_EPILOG, _add_site_options),
 }
 
 
@@ -5786,22 +5883,36 @@ def _say(text: str, stream: TextIO | None) -> None:
             raise EnvlockError(f"standard output: {error.strerror}") from None
 
 
+def _guarded(options: argparse.Namespace) -> list[tuple[Interpreter, str]]:
+    """The interpreters, and what starts each."""
+    commands = map(find_executable, _exes(options))
+    return [(one, next(commands, one.executable)) for one in _interpreters(options)]
+
+
 def _install_command(options: argparse.Namespace) -> int:
     refuse_streams(options.bound)
-    interpreters = _interpreters(options)
+    interpreters = _guarded(options)
     guard = GuardConfiguration.for_bounds(options.bound, _selection(options), _policy(options))
-    bounds = [read_bounds(guard.bounds, Target(one.environment, guard.selection)) for one in interpreters]
-    commands = [*map(find_executable, _exes(options))] or [""]
-    for one, command in zip(interpreters, commands):
-        install_guard(one, guard._replace(code=getattr(options, "code", 0)), command)
+    guard = guard._replace(code=getattr(options, "code", 0))
+    bounds = [guard.demand(one)[0] for one, _ in interpreters]
+    for one, command in interpreters:
+        install_guard(one, guard, command)
         names = ", ".join(options.bound)
-        what = f"exit {options.code}" if options.mode == "exit" else "warn"
-        _note(options, f"{one.executable}: every start is checked against {names} ({what})")
+        _note(options, f"{one.executable}: every start is checked against {names} ({guard.mode()})")
     # Not before: an older guard that stood there would be found.
     tell = _teller(options)
     pairs = zip(interpreters, bounds)
-    _print_tables(options, [Report(one, bound, check(one, bound, guard.policy, tell)) for one, bound in pairs])
+    _print_tables(options, [Report(one, bound, check(one, bound, guard.policy, tell)) for (one, _), bound in pairs])
     return 0
+
+
+def _status_command(options: argparse.Namespace) -> int:
+    import json
+
+    statuses = [guard_status(one, command) for one, command in _guarded(options)]
+    text = json.dumps(statuses, indent=2) + "\n" if options.output else "\n".join(map(format_status, statuses))
+    _say(text, sys.stdout)
+    return max(4 if one["guard"] != "armed" else 3 * (one["now"] != "aligned") for one in statuses)
 
 
 def _uninstall_command(options: argparse.Namespace) -> int:
@@ -5825,6 +5936,7 @@ _RUN: dict[str, Callable[[argparse.Namespace], int]] = {
     "validate": _validate_command,
     "site-install": _install_command,
     "site-uninstall": _uninstall_command,
+    "site-status": _status_command,
 }
 
 
