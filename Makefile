@@ -18,7 +18,7 @@ check: ## what CI runs: lint, the tests on every interpreter found, conformance
 conformance: ## compare with the packaging tools themselves (installs them below .cache)
 	@$(PYTHON) tests/check.py conformance
 
-bench: ## cost side by side with a bare start and with other tools (installs them below .cache)
-	@$(PYTHON) tests/bench.py && $(PYTHON) tests/bench_guard.py
+bench: ## cost side by side with a bare start and with other tools (installs them below .cache, 3 GB)
+	@$(PYTHON) tests/bench.py && $(PYTHON) tests/bench_guard.py && $(PYTHON) tests/bench_integrity.py
 
 .PHONY: help demo test lint check conformance bench

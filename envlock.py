@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     Named = TypeVar("Named", "BoundRequirement", "Distribution")
     Tell = Callable[[str, bool], object]  # takes a note, and whether it is only progress, which the next overwrites
     Names = frozenset[str]  # of extras or groups
+    Known = dict[str, tuple[str, tuple[int, ...]]]  # by path: a file's digest as its record tells it, its identity
     Entry = tuple[str, str]  # where a requirement stands (`project.dependencies[0]`), and its text
 else:
 
@@ -4940,7 +4941,8 @@ def judge_start(base: str, configuration: GuardConfiguration) -> str:
     interpreter = this_interpreter()
     if os.path.dirname(os.path.dirname(base)) not in interpreter.sites:
         return ""
-    hashes = known_hashes(base) if configuration.policy.integrity else None
+    known = known_files(base)
+    hashes = {path: digest for path, (digest, _) in known.items()} if configuration.policy.integrity else None
     bound, files = configuration.demand(interpreter)
     findings = check(interpreter, bound, configuration.policy, _tell_progress, hashes)
     message = ""
@@ -4948,7 +4950,7 @@ def judge_start(base: str, configuration: GuardConfiguration) -> str:
         bounds = " ".join(f"--bound {bound}" for bound in configuration.bounds)
         message = f"Failed: envlock {__version__}: validate {bounds}\n{format_table(findings)}"
         message += "To pass once: set ENVLOCK_DISABLE=1\n" * bool(configuration.code)
-    save_verdict(base, interpreter, files, hashes, message=message, began=began)
+    save_verdict(base, interpreter, files, hashes, known, message=message, began=began)
     return message
 
 
@@ -4958,12 +4960,12 @@ def _tell_progress(text: str, passing: bool) -> None:
         _tell(text, passing)
 
 
-def known_hashes(base: str) -> dict[str, str]:
-    """The digests of the files that were right when the last verdict was found, and haven't changed since."""
+def known_files(base: str) -> Known:
+    """The files that were right when the last verdict was found, and haven't changed since."""
     try:
-        entries, hashes = read_state(base)[2::4]
-        pairs = zip(entries, hashes.split("\0"))
-        return {path: digest for (path, identity), digest in pairs if digest and file_identity(path) == identity}
+        entries, digests = read_state(base)[2::4]
+        known = ((path, (digest, identity)) for (path, identity), digest in zip(entries, digests.split("\0")) if digest)
+        return {path: one for path, one in known if file_identity(path) == one[1]}
     except Exception:  # no state yet, or another release's
         return {}
 
@@ -4982,19 +4984,22 @@ def save_verdict(
     interpreter: Interpreter,
     bound_files: list[str],
     hashes: Mapping[str, str] | None,
+    known: Known,
     *,
     message: str,
     began: int,
 ) -> None:
     """Keep a verdict with the identity of all that it rests on, unless some of that changed while it was found.
 
-    With integrity that is much more: `hashes`, as it gives them. Then there is no step 2, and no digest.
+    With integrity that is much more: `hashes`, as it gives them. Then there is no step 2, and no digest of content.
+    What is `known` keeps the identity that it had before the check: a change meanwhile shows at the next start.
     """
     sites, files = watched_paths(interpreter)
     files += [f"{os.path.dirname(base)}/{_CONFIGURATION}", *bound_files]
     digest = content_digest(sites, files) if hashes is None else b""
     hashes = hashes or {}
-    entries = [(path, file_identity(path)) for path in (*sites, *files, *hashes)]
+    paths = (*sites, *files, *hashes)
+    entries = [(path, known[path][1] if path in known else file_identity(path)) for path in paths]
     if not all(identity is None or identity[1] < began - 100_000_000 for _, identity in entries):
         return
     # A time too young to trust is kept as one that never recurs, so that the next start compares the content.
