@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     )
 
     T = TypeVar("T")
+    Path = str | os.PathLike[str]
     Named = TypeVar("Named", "BoundRequirement", "Distribution")
     Tell = Callable[[str, bool], object]  # takes a note, and whether it is only progress, which the next overwrites
     Names = frozenset[str]  # of extras or groups
@@ -3672,8 +3673,8 @@ class Finding(NamedTuple):
 
 
 def validate(
-    bounds: str | Sequence[str],
-    exe: str | None = None,
+    bounds: Path | Sequence[Path],
+    exe: Path | None = None,
     selection: Selection = Selection(),
     policy: Policy = Policy(),
     user_site: bool | None = None,
@@ -3682,8 +3683,8 @@ def validate(
 
     `exe` is what -e takes; None is the interpreter that runs this.
     """
-    interpreter = ask_interpreters([exe] if exe else [], user_site)[0]
-    paths = [bounds] if isinstance(bounds, str) else list(bounds)
+    interpreter = ask_interpreters([os.fspath(exe)] if exe else [], user_site)[0]
+    paths = [os.fspath(each) for each in ([bounds] if isinstance(bounds, (str, os.PathLike)) else bounds)]
     target = Target(interpreter.environment, selection, texts=read_streams(paths))
     return check(interpreter, read_bounds(paths, target), policy)
 
