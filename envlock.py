@@ -4990,6 +4990,8 @@ def watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
 # -- which starts pass: the tools that repair an environment, and children of a start that was judged
 
 _REPAIR_MODULES = {"pip", "ensurepip", "venv", "virtualenv", "piptools", "uv", "poetry", "pdm", "pipenv", "envlock"}
+# By these dpkg compiles what it installs; a package stays half installed if they, or the starts by them, fail.
+_DPKG_SCRIPTS = {"py3compile", "py3clean", "pypy3compile", "pypy3clean"}
 _REPAIR_SCRIPTS = (
     r"pip|pip3|pip3\.\d+|__pip-runner__\.py|_in_process\.py|pip_compileall\.py|sysconfig_get_paths\.py|pip-sync"
     r"|pip-compile|_py_info_collect\.py|virtualenv|poetry|pdm|pipenv|envlock|envlock\.py"
@@ -5053,15 +5055,17 @@ def is_worker(command: Command) -> bool:
 
 def is_repair(command: Command, parent: Sequence[str]) -> bool:
     """Whether a start is a tool that repairs the environment, or is asked by one."""
+    names = {os.path.basename(word) for word in parent[:2]}
+    name = os.path.basename(command.what) if command.kind == "script" else ""
+    if (names | {name}) & _DPKG_SCRIPTS:
+        return True
     if command.kind == "-m":
         return command.what in _REPAIR_MODULES
     if command.kind == "script":
-        name = os.path.basename(command.what)
         return bool(re.fullmatch(_REPAIR_SCRIPTS, name)) or "/pipenv/resolver/" in command.what
     if command.kind != "-c":
         return False
     starter = python_command(parent)
-    names = {os.path.basename(word) for word in parent[:2]}
     module = starter.what if starter.kind == "-m" else ""
     if (names | {module}) & {"uv", "pdm"}:
         return bool(sys.flags.isolated) or "run" not in parent

@@ -889,6 +889,8 @@ class RepairTest(unittest.TestCase):
             "/x/__pip-runner__.py",
             "_in_process.py build_wheel",
             "/l/pipenv/resolver/main.py",
+            "/usr/bin/py3compile -p python3-six",
+            "/usr/bin/pypy3clean -p pypy3-six",
             "envlock.py site-install",
             "-m envlock",
         ):
@@ -913,6 +915,8 @@ class RepairTest(unittest.TestCase):
             "python -m pdm sync",
         ):
             self.assertTrue(self.allowed("-c pass", parent), parent)
+        for command in ("-c pass", "-m py_compile -"):
+            self.assertTrue(self.allowed(command, "/usr/bin/python3 /usr/bin/py3compile -p python3-six"), command)
         for parent in (
             "uv run python",
             "python /h/pdm run python",
@@ -920,6 +924,7 @@ class RepairTest(unittest.TestCase):
             "uvicorn",
             "bash",
             "python -m pipeline",
+            "python3 -m py_compile -",
             "",
         ):
             self.assertFalse(self.allowed("-c pass", parent), parent)
