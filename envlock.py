@@ -5143,6 +5143,7 @@ def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, c
         try:
             _write_guard(interpreter, site, configuration)
             _prove_guard(command or interpreter.executable, interpreter, site)
+            _start_once(command or interpreter.executable)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 _restore_guard(site, before)
@@ -5224,15 +5225,25 @@ def _prove_guard(command: str, interpreter: Interpreter, site: str) -> None:
     raise GuardError(f"{command}: the guard cannot work in this interpreter: {reason}")
 
 
+def _start_once(command: str) -> None:
+    """Have a verdict kept: the starts to come may be another user's, or on a read-only disk, and can't keep theirs."""
+    from contextlib import suppress
+    from time import sleep
+
+    sleep(0.1)  # or `save_verdict` would take the guard itself for something that is changing
+    with suppress(GuardError):  # the verdict, whatever it is
+        _run_target(command, ["-c", "pass"], disable="")
+
+
 def _run_source(executable: str, statement: str, site: str) -> str:
     """What an interpreter prints that runs a statement with the guard's own copy of envlock.py as `m`."""
     return _run_target(executable, ["-I", "-S", "-B", "-c", _LOAD_SOURCE + statement, site])
 
 
-def _run_target(executable: str, arguments: list[str]) -> str:
+def _run_target(executable: str, arguments: list[str], disable: str = "1") -> str:
     import subprocess
 
-    environment = {**os.environ, "ENVLOCK_DISABLE": "1"}
+    environment = {**os.environ, "ENVLOCK_DISABLE": disable}
     command = [executable, *arguments]
     try:
         done = subprocess.run(

@@ -743,6 +743,11 @@ class InstallTest(GuardTestCase):
         self.assertRefused(done, f"{self.folder / 'none.txt'}: cannot be read (No such file or directory)")
         self.assertEqual(tree(self.environment.path), before)
 
+    def test_leaves_a_verdict_for_those_who_cannot_keep_one(self) -> None:
+        self.install("exit")
+        probe = "import sys; print(hasattr(sys.modules['_envlock'], 'finish_start'))"
+        self.assertEqual(self.start("-c", probe).stdout, "False\n")
+
     def test_an_interpreter_that_runs_no_start_up_file(self) -> None:
         self.install("warn")
         before = tree(self.environment.path)
