@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     )
 
     T = TypeVar("T")
+    Path = str | os.PathLike[str]
     Named = TypeVar("Named", "BoundRequirement", "Distribution")
     Tell = Callable[[str, bool], object]  # takes a note, and whether it is only progress, which the next overwrites
     Names = frozenset[str]  # of extras or groups
@@ -3673,8 +3674,8 @@ class Finding(NamedTuple):
 
 
 def validate(
-    bounds: str | Sequence[str],
-    exe: str | None = None,
+    bounds: Path | Sequence[Path],
+    exe: Path | None = None,
     selection: Selection = Selection(),
     policy: Policy = Policy(),
     user_site: bool | None = None,
@@ -3683,8 +3684,8 @@ def validate(
 
     `exe` is what -e takes; None is the interpreter that runs this.
     """
-    interpreter = ask_interpreters([exe] if exe else [], user_site)[0]
-    paths = [bounds] if isinstance(bounds, str) else list(bounds)
+    interpreter = ask_interpreters([os.fspath(exe)] if exe else [], user_site)[0]
+    paths = [os.fspath(each) for each in ([bounds] if isinstance(bounds, (str, os.PathLike)) else bounds)]
     target = Target(interpreter.environment, selection, texts=read_streams(paths))
     return check(interpreter, read_bounds(paths, target), policy)
 
@@ -5022,6 +5023,8 @@ def watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
 # -- which starts pass: the tools that repair an environment, and children of a start that was judged
 
 _REPAIR_MODULES = {"pip", "ensurepip", "venv", "virtualenv", "piptools", "uv", "poetry", "pdm", "pipenv", "envlock"}
+# By these dpkg compiles what it installs; a package stays half installed if they, or the starts by them, fail.
+_DPKG_SCRIPTS = {"py3compile", "py3clean", "pypy3compile", "pypy3clean"}
 _REPAIR_SCRIPTS = (
     r"pip|pip3|pip3\.\d+|__pip-runner__\.py|_in_process\.py|pip_compileall\.py|sysconfig_get_paths\.py|pip-sync"
     r"|pip-compile|_py_info_collect\.py|virtualenv|poetry|pdm|pipenv|envlock|envlock\.py"
@@ -5085,15 +5088,17 @@ def is_worker(command: Command) -> bool:
 
 def is_repair(command: Command, parent: Sequence[str]) -> bool:
     """Whether a start is a tool that repairs the environment, or is asked by one."""
+    names = {os.path.basename(word) for word in parent[:2]}
+    name = os.path.basename(command.what) if command.kind == "script" else ""
+    if (names | {name}) & _DPKG_SCRIPTS:
+        return True
     if command.kind == "-m":
         return command.what in _REPAIR_MODULES
     if command.kind == "script":
-        name = os.path.basename(command.what)
         return bool(re.fullmatch(_REPAIR_SCRIPTS, name)) or "/pipenv/resolver/" in command.what
     if command.kind != "-c":
         return False
     starter = python_command(parent)
-    names = {os.path.basename(word) for word in parent[:2]}
     module = starter.what if starter.kind == "-m" else ""
     if (names | {module}) & {"uv", "pdm"}:
         return bool(sys.flags.isolated) or "run" not in parent
@@ -5146,7 +5151,7 @@ def damaged_code(site: str) -> list[str]:
 
 def foreign_code(executable: str, site: str) -> list[str]:
     """What an interpreter finds by `damaged_code`."""
-    words = _run_target(executable, ["-I", "-S"], "print(*m.damaged_code(sys.argv[1]))", site)
+    words = _run_source(executable, ["-I", "-S"], "print(*m.damaged_code(sys.argv[1]))", site)
     return [f"{_GUARD_FOLDER}/{name}" for name in words.split()]
 
 
@@ -5171,6 +5176,7 @@ def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, c
         try:
             _write_guard(interpreter, site, configuration)
             _prove_guard(command or interpreter.executable, interpreter, site, configuration)
+            _start_once(command or interpreter.executable)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 _restore_guard(site, before)
@@ -5265,7 +5271,7 @@ def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfig
         if os.path.isfile(os.path.join(folder, name)) and name not in ("envlock.py", _CONFIGURATION):
             os.unlink(os.path.join(folder, name))
     _write_files(site, {f"{_GUARD_FOLDER}/{_CONFIGURATION}": configuration.to_json().encode("ascii")})
-    _run_target(interpreter.executable, ["-I", "-S"], "m.write_guard_code(sys.argv[1])", site)
+    _run_source(interpreter.executable, ["-I", "-S"], "m.write_guard_code(sys.argv[1])", site)
     _write_files(site, start_up_texts(configuration.code, interpreter))
 
 
@@ -5291,7 +5297,7 @@ def _prove_guard(command: str, interpreter: Interpreter, site: str, configuratio
 
     Returns the version of its envlock.py, the verdict that starts like this one keep, and when it was found (or "").
     """
-    output = _run_target(command, [], "print('', *m.describe_guard(sys.argv[1]), sep='\\n')", site)
+    output = _run_source(command, [], "print('', *m.describe_guard(sys.argv[1]), sep='\\n')", site)
     ran, no_site, *told = ([""] * 5 + output.splitlines())[-5:]
     if ran == "True":
         return told
@@ -5307,12 +5313,27 @@ def _prove_guard(command: str, interpreter: Interpreter, site: str, configuratio
     raise GuardError(f"{command}: the guard cannot work in this interpreter: {reason}")
 
 
-def _run_target(executable: str, options: list[str], call: str, site: str) -> str:
+def _start_once(command: str) -> None:
+    """Have a verdict kept: the starts to come may be another user's, or on a read-only disk, and can't keep theirs."""
+    from contextlib import suppress
+    from time import sleep
+
+    sleep(0.1)  # or `save_verdict` would take the guard itself for something that is changing
+    with suppress(GuardError):  # the verdict, whatever it is
+        _run_target(command, ["-c", "pass"], disable="")
+
+
+def _run_source(executable: str, options: list[str], statement: str, site: str) -> str:
+    """What an interpreter prints that runs a statement with the guard's own copy of envlock.py as `m`."""
+    # -B: asking writes nothing.
+    return _run_target(executable, [*options, "-B", "-c", _LOAD_SOURCE + statement, site])
+
+
+def _run_target(executable: str, arguments: list[str], disable: str = "1") -> str:
     import subprocess
 
-    environment = {**os.environ, "ENVLOCK_DISABLE": "1"}
-    # -B: asking writes nothing.
-    command = [executable, *options, "-B", "-c", _LOAD_SOURCE + call, site]
+    environment = {**os.environ, "ENVLOCK_DISABLE": disable}
+    command = [executable, *arguments]
     try:
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_SECONDS, check=False

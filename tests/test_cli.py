@@ -547,7 +547,8 @@ class LibraryTest(TestCase):
         lock = self.write("requirements.lock", "six==1.16.0\n")
         drifted = self.write("drifted.lock", "six==1.17.0\n")
         self.assertEqual(envlock.validate(str(lock), exe=str(self.environment.path)), [])
-        (finding,) = envlock.validate([str(lock), str(drifted)], exe=str(self.environment.path))
+        self.assertEqual(envlock.validate(lock, exe=self.environment.path), [])
+        (finding,) = envlock.validate([str(lock), drifted], exe=str(self.environment.path))
         self.assertEqual((finding.explain, finding.dependency), ("Misdefined", "six==1.17.0"))
         self.assertEqual(finding.executable, str(self.environment.python))
 

@@ -745,6 +745,11 @@ class InstallTest(GuardTestCase):
         self.assertRefused(done, f"{self.folder / 'none.txt'}: cannot be read (No such file or directory)")
         self.assertEqual(tree(self.environment.path), before)
 
+    def test_leaves_a_verdict_for_those_who_cannot_keep_one(self) -> None:
+        self.install("exit")
+        probe = "import sys; print(hasattr(sys.modules['_envlock'], 'finish_start'))"
+        self.assertEqual(self.start("-c", probe).stdout, "False\n")
+
     def test_an_interpreter_that_runs_no_start_up_file(self) -> None:
         self.install("warn")
         before = tree(self.environment.path)
@@ -1111,6 +1116,8 @@ class RepairTest(unittest.TestCase):
             "/x/__pip-runner__.py",
             "_in_process.py build_wheel",
             "/l/pipenv/resolver/main.py",
+            "/usr/bin/py3compile -p python3-six",
+            "/usr/bin/pypy3clean -p pypy3-six",
             "envlock.py site-install",
             "-m envlock",
         ):
@@ -1135,6 +1142,8 @@ class RepairTest(unittest.TestCase):
             "python -m pdm sync",
         ):
             self.assertTrue(self.allowed("-c pass", parent), parent)
+        for command in ("-c pass", "-m py_compile -"):
+            self.assertTrue(self.allowed(command, "/usr/bin/python3 /usr/bin/py3compile -p python3-six"), command)
         for parent in (
             "uv run python",
             "python /h/pdm run python",
@@ -1142,6 +1151,7 @@ class RepairTest(unittest.TestCase):
             "uvicorn",
             "bash",
             "python -m pipeline",
+            "python3 -m py_compile -",
             "",
         ):
             self.assertFalse(self.allowed("-c pass", parent), parent)
