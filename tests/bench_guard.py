@@ -17,7 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.bench import FETTER, ROOT, SIZES, Fabricated, timed, tool
+from tests.bench import FETTER, SIZES, Fabricated, timed, tool
+from tests.check import ROOT
 
 PAIRS = 100
 YOUNG = 2.1  # seconds after which the guard trusts a time stamp
@@ -48,6 +49,16 @@ class Guarded:
         """Let time stamps grow old enough to be trusted, and the guard note that."""
         time.sleep(YOUNG)
         timed(self.start)
+
+
+def guarded_by_fetter(folder: Path, packages: int) -> list[str]:
+    """A start of a fabricated environment that holds fetter and its guard."""
+    one = Guarded(folder, packages)
+    one.plain()
+    subprocess.run([sys.executable, "-m", "pip", "--python", one.made.python, "install", "-q", FETTER], check=True)
+    words = ["-e", one.made.python, "site-install", "--bound", one.made.lock, "--superset", "exit"]
+    subprocess.run([str(tool(FETTER) / "fetter"), *words], check=True, stdout=subprocess.DEVNULL)
+    return one.start
 
 
 def instructions(command: list[str]) -> int:
@@ -94,13 +105,7 @@ def measure_times(folder: Path) -> None:
     print(f"  same content   {more:+7.2f}")
     more = statistics.median(changed(one, "content") - timed(other.start) for _ in range(21))
     print(f"  changed        {more:+7.2f}")
-    scripts = tool(FETTER)
-    fetter = Guarded(folder / "fetter", 325)
-    fetter.plain()
-    subprocess.run([sys.executable, "-m", "pip", "--python", fetter.made.python, "install", "-q", FETTER], check=True)
-    words = ["-e", fetter.made.python, "site-install", "--bound", fetter.made.lock, "--superset", "exit"]
-    subprocess.run([str(scripts / "fetter"), *words], check=True, stdout=subprocess.DEVNULL)
-    base, theirs = paired(other.start, fetter.start, 21)
+    base, theirs = paired(other.start, guarded_by_fetter(folder / "fetter", 325), 21)
     print(f"  fetter's guard {theirs:+7.2f}")
 
 

@@ -11,15 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import envlock
+from tests.check import CACHE, ROOT, installed
 
-ROOT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("ENVLOCK_CACHE", ROOT / ".cache"))
 PACKAGES = ("jupyter", "pandas", "scikit-learn", "pyarrow", "polars", "matplotlib", "boto3", "django", "sympy")
 ROUNDS = 7
 
@@ -44,16 +42,6 @@ with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
 """
 
 
-def environment() -> str:
-    folder = CACHE / "bench" / "integrity"
-    python = folder / "bin" / "python"
-    if not (folder / "done").exists():
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *PACKAGES], check=True)
-        (folder / "done").touch()
-    return str(python)
-
-
 def run(command: list[str]) -> tuple[float, float]:
     """(seconds, most memory in MB) of one run."""
     start = time.perf_counter()
@@ -66,7 +54,7 @@ def run(command: list[str]) -> tuple[float, float]:
 
 
 def main() -> int:
-    python = environment()
+    python = str(installed(CACHE / "bench" / "integrity", *PACKAGES) / "python")
     interpreter = envlock.ask_interpreters([python])[0]
     files = list(filter(os.path.isfile, envlock.recorded_files(interpreter)))
     size = sum(map(os.path.getsize, files)) / 1e6
