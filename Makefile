@@ -19,6 +19,6 @@ conformance: ## compare with the packaging tools themselves (installs them below
 	@$(PYTHON) tests/check.py conformance
 
 bench: ## cost side by side with a bare start and with other tools (installs them below .cache)
-	@$(PYTHON) tests/bench.py && $(PYTHON) tests/bench_guard.py
+	@for part in bench bench_guard bench_plot bench_peers; do $(PYTHON) tests/$$part.py || exit; done
 
 .PHONY: help demo test lint check conformance bench
