@@ -18,7 +18,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import envlock
 from tests.check import CACHE, ROOT, installed
 
-PACKAGES = ("jupyter", "pandas", "scikit-learn", "pyarrow", "polars", "matplotlib", "boto3", "django", "sympy")
+PACKAGES = (
+    "jupyter",
+    "pandas",
+    "scikit-learn",
+    "pyarrow",
+    "polars",
+    "matplotlib",
+    "boto3",
+    "django",
+    "sympy",
+    "plotly",
+    "bokeh",
+    "spacy",
+    "dask",
+    "ansible",
+)
 ROUNDS = 7
 
 # As many threads, the same files in the same shares, and no comparison.
@@ -56,7 +71,9 @@ def run(command: list[str]) -> tuple[float, float]:
 def main() -> int:
     python = str(installed(CACHE / "bench" / "integrity", *PACKAGES) / "python")
     interpreter = envlock.ask_interpreters([python])[0]
-    files = list(filter(os.path.isfile, envlock.recorded_files(interpreter)))
+    hashes: dict[str, str] = {}
+    envlock.integrity_findings(interpreter, envlock.Policy(), hashes=hashes)
+    files = [path for path, digest in hashes.items() if digest]
     size = sum(map(os.path.getsize, files)) / 1e6
     with tempfile.TemporaryDirectory() as folder:
         names, bound = Path(folder, "names"), Path(folder, "requirements.txt")

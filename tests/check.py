@@ -66,6 +66,7 @@ def installed(folder: Path, *requirements: str) -> Path:
     if not stamp.exists() or stamp.read_text() != "\n".join(requirements):
         venv.create(folder, with_pip=True, clear=True)
         if requirements:
+            print(f"{folder}: installing {', '.join(requirements)}", flush=True)
             status, output = run([str(commands / "python"), "-m", "pip", "install", "-q", *requirements])
             if status:
                 raise SystemExit(output)

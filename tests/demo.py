@@ -64,14 +64,13 @@ def tell(story: Story) -> None:
     say("A lock file names everything; an equal environment prints nothing.")
     story.freeze("requirements.lock")
     story.envlock("validate", "--bound", "requirements.lock", status=0)
-    say("Drift: a package is added, one is upgraded, one is gone.")
-    make_wheel(story.project / "wheels", "url-parts", "1.27.0")
-    story.pip("install", "--upgrade", "url-parts", "colour-tools")
+    say("Drift: a package is added, one is another version, one is gone.")
+    story.pip("install", "url-parts==1.25.0", "colour-tools")
     story.pip("uninstall", "-y", "char-tables")
     story.envlock("validate", "--bound", "requirements.lock", status=3)
     story.envlock("validate", "--bound", "requirements.lock", "json", status=3)
     say("Repaired by the tool that made it:")
-    story.pip("install", "-r", "requirements.lock")
+    story.pip("install", "--no-deps", "-r", "requirements.lock")
     story.pip("uninstall", "-y", "colour-tools")
     story.envlock("validate", "--bound", "requirements.lock", status=0)
     tell_guard(story)
@@ -101,7 +100,12 @@ def main() -> int:
         project = folder / "project"
         wheels = project / "wheels"
         make_wheel(wheels, "web-client", "2.32.3", ["url-parts<2", "char-tables"])
-        for name, version in (("url-parts", "1.26.0"), ("char-tables", "3.3.2"), ("colour-tools", "0.4.6")):
+        for name, version in (
+            ("url-parts", "1.25.0"),
+            ("url-parts", "1.26.0"),
+            ("char-tables", "3.3.2"),
+            ("colour-tools", "0.4.6"),
+        ):
             make_wheel(wheels, name, version)
         print(f"$ python3 -m venv .venv   # in {project}")
         made = run([sys.executable, "-m", "venv", ".venv"], cwd=project)

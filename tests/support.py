@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -15,6 +18,8 @@ import zipfile
 from pathlib import Path
 from typing import Any, Sequence
 
+from envlock import BoundError, toml_parser
+
 ROOT = Path(__file__).resolve().parent.parent
 ENVLOCK = ROOT / "envlock.py"
 DATA = ROOT / "tests" / "data"
@@ -25,6 +30,13 @@ CLEAN = {
     for key, value in os.environ.items()
     if not key.startswith(("PYTHON", "ENVLOCK", "VIRTUAL_ENV", "PIP_")) and key not in ("NO_COLOR", "FORCE_COLOR")
 }
+
+
+try:
+    toml_parser()
+    NO_TOML = ""
+except BoundError as error:
+    NO_TOML = str(error)
 
 
 def run(
@@ -55,15 +67,49 @@ def envlock(*arguments: object, **options: Any) -> subprocess.CompletedProcess[s
     return run([sys.executable, ENVLOCK, *arguments], **options)
 
 
-def add_record(site: Path, name: str, version: str, direct_url: dict[str, Any] | None = None) -> Path:
+def on_terminal(*arguments: object, columns: int = 300, env: dict[str, str] | None = None, **options: Any) -> str:
+    """What `envlock.py` shows on a terminal, both streams as they come."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("4H", 50, columns, 0, 0))
+    command = list(map(str, (sys.executable, ENVLOCK, *arguments)))
+    env = {**CLEAN, "NO_COLOR": "1", **(env or {})}
+    shown = b""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=side, stderr=side, env=env, **options):
+        os.close(side)
+        with contextlib.suppress(OSError):  # Linux tells the end so
+            while True:
+                data = os.read(main, 10_000)
+                if not data:
+                    break
+                shown += data
+    os.close(main)
+    return shown.decode().replace("\r\n", "\n")
+
+
+def add_record(
+    site: Path, name: str, version: str, direct_url: dict[str, Any] | None = None, requires: Sequence[str] = ()
+) -> Path:
     """Write a *.dist-info as an installer leaves it."""
     record = site / f"{name.replace('-', '_')}-{version}.dist-info"
     record.mkdir(parents=True)
-    (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
+    needs = "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
+    (record / "METADATA").write_text(metadata, encoding="utf-8")
     (record / "RECORD").write_text("", encoding="utf-8")
     if direct_url is not None:
         (record / "direct_url.json").write_text(json.dumps(direct_url), encoding="utf-8")
     return record
+
+
+def recorded_hash(data: bytes, algorithm: str = "sha256") -> str:
+    """A file's hash as RECORD has it."""
+    digest = hashlib.new(algorithm, data).digest()
+    return f"{algorithm}={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
 class Environment:
@@ -80,8 +126,10 @@ class Environment:
             run([self.python, "-I", "-c", code]).stdout.strip() or sysconfig.get_path("purelib", vars=scheme)
         )
 
-    def add(self, name: str, version: str, direct_url: dict[str, Any] | None = None) -> Path:
-        return add_record(self.site, name, version, direct_url)
+    def add(
+        self, name: str, version: str, direct_url: dict[str, Any] | None = None, requires: Sequence[str] = ()
+    ) -> Path:
+        return add_record(self.site, name, version, direct_url, requires)
 
     def remove(self, name: str) -> None:
         for record in self.site.glob(f"{name.replace('-', '_')}-*.dist-info"):
@@ -146,5 +194,11 @@ def make_wheel(folder: Path, name: str, version: str, requires: Sequence[str] = 
     with zipfile.ZipFile(path, "w") as archive:
         for inside, text in files.items():
             archive.writestr(inside, text)
-        archive.writestr(f"{record}/RECORD", "".join(f"{inside},,\n" for inside in (*files, f"{record}/RECORD")))
+        archive.writestr(f"{record}/RECORD", "".join(map(record_line, files, files.values())) + f"{record}/RECORD,,\n")
     return path
+
+
+def record_line(inside: str, text: str) -> str:
+    """A file's line in RECORD."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+    return f"{inside},sha256={digest},{len(text.encode())}\n"

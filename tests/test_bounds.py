@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import gc
 import json
 import os
 import random
+import shutil
+import socket
+import ssl
 import tempfile
+import threading
 import time
 import unittest
+import warnings
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import envlock
 from envlock import Bound, BoundError, BoundRequirement, DirectReference, EnvlockError, Selection, Target
+from tests.support import run
 
 DATA = Path(__file__).parent / "data"
 LINUX = {
@@ -81,7 +90,9 @@ class InFolder(unittest.TestCase):
 class TestRequirementsFiles(InFolder):
     def test_a_requirement_tells_name_specifier_file_and_line(self) -> None:
         expected = BoundRequirement("zope-interface", "Zope.Interface==5.4", envlock.SpecifierSet("==5.4"))
-        self.assertEqual(expected._replace(file="requirements.txt", line=2), self.one("\nZope.Interface==5.4"))
+        self.assertEqual(
+            expected._replace(file=envlock.BoundFile("requirements.txt"), line=2), self.one("\nZope.Interface==5.4")
+        )
 
     def test_blank_lines_and_comments_are_passed_over(self) -> None:
         self.assertEqual(["six", "zipp"], self.texts("# x\n\n   # y\nsix # z\nzipp\t#\n"))
@@ -341,11 +352,12 @@ class TestRecognition(InFolder):
 
     def test_standard_input_is_read_only_where_it_may_be(self) -> None:
         with self.assertRaises(BoundError) as caught:
-            envlock.read_bounds(["-"], envlock.Target(dict, stdin="six\n=\n"))
+            envlock.read_bounds(["-"], envlock.Target(dict, texts={"-": "six\n=\n"}))
         self.assertEqual("<stdin>:2: expected a package name, found '='", str(caught.exception))
-        with self.assertRaises(BoundError) as caught:
-            envlock.read_bounds(["-"], self.target)
-        self.assertEqual("-: standard input cannot be a bound here", str(caught.exception))
+        for bound, shown in (("-", "<stdin>"), ("https://u:p@host.example/r", "https://host.example/r")):
+            with self.assertRaises(BoundError) as caught:
+                envlock.read_bounds([bound], self.target)
+            self.assertEqual(f"{shown}: cannot be a bound here, where it is no file", str(caught.exception))
 
 
 class TestRealFiles(InFolder):
@@ -376,6 +388,263 @@ class TestRealFiles(InFolder):
         found = self.read(self.data("uv-export.txt")).requirements
         names = "certifi charset-normalizer click idna iniconfig pysocks requests urllib3"
         self.assertEqual(names, " ".join(each.name for each in found))
+
+
+class TestLines(InFolder):
+    TOML = """\
+# [project]
+title = \'\'\'
+[project]
+dependencies = ["zero"]
+\'\'\'
+a.b . "c.d" = {x = 1.5, "y z" = [1, 2, # "three" [
+ 3], q = {}}
+[tool.other]
+project = "]"
+dependencies = ["no]"] # [
+[ project ]  # c
+dependencies = [ # first [
+  "six[x]>=1", "idna", # , "no"
+
+  'attrs; extra == "[,"',
+]
+optional-dependencies.dev = ["d1",
+ "d2"]
+optional-dependencies."a.b" = ["e1"]
+[[array.within]]
+x = 1
+[[array.within]]
+[[array.within.it]]
+[[array.within.it]]
+[array.within.it."x.y"]
+z = [
+  ["a"],
+  [1]
+]
+"""
+
+    def test_the_line_of_a_place_is_exact(self) -> None:
+        lines = envlock.lines_of(self.TOML)
+        for place, line in (
+            ("project", 11),
+            ("project.dependencies", 12),
+            ("project.dependencies[0]", 13),
+            ("project.dependencies[1]", 13),
+            ("project.dependencies[2]", 15),
+            ("project.optional-dependencies.dev[1]", 18),
+            ('project.optional-dependencies."a.b"[0]', 19),
+            ("tool.other.dependencies[0]", 10),
+            ('a.b."c.d".y z[2]', 7),
+            ('a.b."c.d".q', 7),
+            ("array.within[0].x", 21),
+            ("array.within[1].it[0]", 23),
+            ('array.within[1].it[1]."x.y".z', 26),
+            ('array.within[1].it[1]."x.y".z[1]', 28),
+        ):
+            self.assertEqual(line, lines.get(place), place)
+
+    def test_json_has_lines_too(self) -> None:
+        text = '{"x": {\n"default": {}},\n"default": {\n"a.b": {"markers": "{",\n"c": []},\n"markers" :\n{}}}\n'
+        lines = envlock.lines_of(text)
+        for place, line in (("default", 3), ('default."a.b".c', 5), ("default.markers", 6), ("x.default", 2)):
+            self.assertEqual(line, lines.get(place), place)
+
+    def test_what_is_not_there_is_told_by_what_would_hold_it(self) -> None:
+        file = envlock.BoundFile("x")
+        file.text = "[a]\n[[a.b]]\nc = 1\n"
+        for place, line in (("a.b[0].d", 2), ("a.b[7].c", 1), ("a.z", 1), ("z", 1)):
+            self.assertEqual(line, file.line_of(place), place)
+
+    def test_requirements_of_all_kinds_of_files_know_their_lines(self) -> None:
+        script = '#!/usr/bin/env python3\nx = """\n"""\n# /// script\n# requires-python = ">=3.8"\n'
+        script += '# dependencies = [\n#   "six", # "no"\n#\n#   "zipp",\n# ]\n# ///\n'
+        poetry = '[tool.poetry.dependencies]\npython = "*"\nsix = "*"\n"zope.interface" = "*"\n'
+        poetry += '[tool.poetry.group.dev.dependencies]\nzipp = {version = "1"}\n'
+        self.write("proj/pyproject.toml", '[project]\nname = "proj"\n')
+        for name, text, expected in (
+            ("tool.py", script, {"python": 5, "six": 7, "zipp": 9}),
+            ("pyproject.toml", poetry, {"python": 2, "six": 3, "zope-interface": 4, "zipp": 6}),
+            ("requirements.txt", "# x\nsix\n-e ./proj\n", {"six": 2, "proj": 3}),
+        ):
+            found = self.read(text, name).requirements
+            lines = {each.name: each.line or each.file.line_of(each.place) for each in found}
+            self.assertEqual(expected, lines, name)
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A server on this machine; what it is asked for tells how it answers."""
+
+    asked: ClassVar[list[tuple[str, str | None]]] = []
+    other = ""  # where it redirects to
+
+    def do_GET(self) -> None:
+        self.asked.append((self.path, self.headers["Authorization"]))
+        path, _, query = self.path.partition("?")
+        if path == "/redirect":
+            self.send_response(302)
+            self.send_header("Location", query.replace("OTHER", self.other))
+            self.end_headers()
+            return
+        body = {"/pyproject.toml": b'[project]\ndependencies = ["six"]\n', "/nested.txt": b"six\n-r more.txt\n"}.get(
+            path
+        )
+        body = body or {"/nested.txt": b"", "/wrong.txt": b"six\n=\n", "/latin.txt": b"\xe9"}.get(path, b"# x\nsix\n")
+        self.send_response(404 if path == "/absent" else 200)
+        if path not in ("/endless", "/drip", "/stall"):
+            self.send_header("Content-Length", str(len(body) + (path == "/cut.txt")))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(body)
+            for _ in range({"/endless": 40, "/drip": 20}.get(path, 0)):
+                self.wfile.write(b"#" * (1 << 20) if path == "/endless" else b"#")
+                time.sleep(0.1 if path == "/drip" else 0)
+            time.sleep(2 if path == "/stall" else 0)
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):  # who distrusts the certificate hangs up
+            super().handle()
+
+    def log_message(self, *details: Any) -> None:
+        pass
+
+
+def serve(test: unittest.TestCase, certificate: str = "") -> str:
+    """Start a server, and tell its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    server.daemon_threads = True
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    for cleanup in (server.server_close, thread.join, server.shutdown):
+        test.addCleanup(cleanup)
+    return f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
+
+
+class TestUrls(InFolder):
+    def setUp(self) -> None:
+        super().setUp()
+        ignoring = warnings.catch_warnings()  # before Python 3.14 a socket is lost when a certificate fails
+        ignoring.__enter__()
+        warnings.simplefilter("ignore", ResourceWarning)
+        self.addCleanup(ignoring.__exit__, None, None, None)
+        self.addCleanup(gc.collect)
+        os.environ["no_proxy"] = "*"
+        self.addCleanup(os.environ.pop, "no_proxy")
+        self.server = serve(self)
+        Answers.asked.clear()
+        Answers.other = self.server
+
+    def fetch(self, path: str, server: str = "") -> Bound:
+        url = (server or self.server) + path
+        return envlock.read_bounds([url], Target(lambda: LINUX, texts=envlock.read_streams([url])))
+
+    def problem(self, path: str, server: str = "") -> str:
+        with self.assertRaises(EnvlockError) as caught:
+            self.fetch(path, server)
+        return str(caught.exception).replace(self.server, "SERVER")
+
+    def patch(self, **seconds: float) -> None:
+        for name, value in seconds.items():
+            self.addCleanup(setattr, envlock, name, getattr(envlock, name))
+            setattr(envlock, name, value)
+
+    def test_a_requirement_is_known_by_the_url(self) -> None:
+        (six,) = self.fetch("/requirements.txt").requirements
+        self.assertEqual(("six", f"{self.server}/requirements.txt", 2), (six.text, six.file, six.line))
+
+    def test_the_path_tells_the_format_or_else_the_content(self) -> None:
+        for path in ("/requirements.txt?raw=pyproject.toml", "/raw/2#uv.lock", "/pyproject.toml?x=/r.txt"):
+            self.assertEqual(["six"], [each.text for each in self.fetch(path).requirements], path)
+
+    def test_what_may_be_secret_is_sent_and_never_shown(self) -> None:
+        server = self.server.replace("//", "//me:p%40ss@")
+        (six,) = self.fetch("/r.txt?key=1", server).requirements
+        self.assertEqual(f"{self.server}/r.txt", six.file)
+        basic = "Basic " + base64.b64encode(b"me:p@ss").decode()
+        self.assertEqual([("/r.txt?key=1", basic)], Answers.asked)
+        for path, message in (
+            ("/wrong.txt?key=1", "SERVER/wrong.txt:2: expected a package name, found '='"),
+            ("/absent?key=1", "SERVER/absent: cannot be read (HTTP status 404)"),
+            ("/redirect?/absent?key=2", "SERVER/redirect: cannot be read (HTTP status 404)"),
+        ):
+            self.assertEqual(message, self.problem(path, server), path)
+        self.assertEqual(
+            "https://…: expected https://HOST/PATH or http://HOST/PATH", self.problem("", "https://u:p/w@h/")
+        )
+
+    def test_who_one_is_is_not_told_another_host(self) -> None:
+        Answers.other = self.server.replace("127.0.0.1", "localhost")
+        self.fetch("/redirect?OTHER/r.txt", self.server.replace("//", "//me:pass@"))
+        self.assertEqual([False, True], [told is None for _, told in Answers.asked])
+
+    def test_other_schemes_are_refused(self) -> None:
+        self.write("r.txt", "six\n")
+        for scheme in ("file", "ftp", "gopher"):
+            message = f"{scheme}://…: expected https://HOST/PATH or http://HOST/PATH"
+            self.assertEqual(message, self.problem("/r.txt", f"{scheme}://{self.folder}"))
+        message = "SERVER/redirect: cannot be read (HTTP status 302)"
+        self.assertEqual(message, self.problem(f"/redirect?file://{self.folder}/r.txt"))
+        message = "SERVER/redirect: cannot be read (it redirects to ftp://…)"
+        self.assertEqual(message, self.problem("/redirect?ftp://127.0.0.1/r.txt"))
+
+    def test_what_cannot_be_read_is_told(self) -> None:
+        for path, message in (
+            ("/absent", "SERVER/absent: cannot be read (HTTP status 404)"),
+            ("/cut.txt", "SERVER/cut.txt: cannot be read (it ends too early)"),
+            ("/latin.txt", "SERVER/latin.txt:1: not text in the encoding utf-8"),
+            ("/endless", "SERVER/endless: larger than 32 MB: no bound file"),
+        ):
+            self.assertEqual(message, self.problem(path))
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            server = f"http://127.0.0.1:{unused.getsockname()[1]}"
+            self.assertEqual(f"{server}/r: cannot be read (Connection refused)", self.problem("/r", server))
+
+    def test_a_slow_server_is_not_waited_for(self) -> None:
+        self.patch(READ_SECONDS=0.5)
+        self.assertEqual("SERVER/stall: cannot be read (timed out)", self.problem("/stall"))
+        self.patch(URL_SECONDS=1)
+        begun = time.monotonic()
+        self.assertEqual("SERVER/drip: cannot be read (it takes more than 1 seconds)", self.problem("/drip"))
+        self.assertLess(time.monotonic() - begun, 1.8)
+
+    def test_further_files_are_not_fetched(self) -> None:
+        self.write("more.txt", "six\n")
+        message = "is not fetched from here: give it as a bound of its own"
+        self.assertEqual(f"SERVER/nested.txt:2: more.txt {message}", self.problem("/nested.txt"))
+        with self.assertRaises(EnvlockError) as caught:
+            self.read("-r https://me:pass@host.example/r.txt\n")
+        self.assertEqual(f"requirements.txt:1: https://host.example/r.txt {message}", str(caught.exception))
+
+    def test_a_lock_is_read_without_the_project_in_the_working_directory(self) -> None:
+        text = 'version = 1\n[[package]]\nname = "a"\nversion = "1"\nsource = { editable = "." }\n'
+        text += '[package.optional-dependencies]\nx = []\n[package.dev-dependencies]\ng = [{ name = "b" }]\n'
+        text += '[[package]]\nname = "b"\nversion = "2"\nsource = { registry = "i" }\n'
+        self.write("pyproject.toml", '[project]\nname = "other"\n[tool.uv]\ndefault-groups = ["g"]\n')
+        for bound, expected in (("https://host.example/uv.lock", []), ("-", ["b==2"])):
+            found = envlock.read_bounds([bound], Target(lambda: LINUX, texts={bound: text}))
+            self.assertEqual([f"-e a @ file://{self.folder}", *expected], [each.text for each in found.requirements])
+
+    @unittest.skipUnless(shutil.which("openssl"), "needs openssl for a certificate")
+    def test_https_holds_to_certificates_and_to_https(self) -> None:
+        words = "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+        made = run(["openssl", *words.split(), "-keyout", "key.pem", "-out", "certificate.pem"])
+        self.assertEqual(made.returncode, 0, made.stderr)
+        both = Path("key.pem").read_text() + Path("certificate.pem").read_text()
+        self.write("both.pem", both)
+        secure = serve(self, os.path.join(self.folder, "both.pem"))
+        said = self.problem("/r.txt", secure)
+        self.assertRegex(said, rf"\A{secure}/r.txt: cannot be read \(.*certificate verify failed.*\)\Z")
+        os.environ["SSL_CERT_FILE"] = os.path.join(self.folder, "certificate.pem")
+        self.addCleanup(os.environ.pop, "SSL_CERT_FILE")
+        self.assertEqual("six", self.fetch("/r.txt", secure).requirements[0].text)
+        message = f"{secure}/redirect: cannot be read (it redirects to SERVER/r.txt)"
+        self.assertEqual(message, self.problem("/redirect?OTHER/r.txt?key=1", secure))
+        Answers.other = secure
+        self.assertEqual("six", self.fetch("/redirect?OTHER/r.txt").requirements[0].text)
 
 
 class TestErrors(InFolder):
@@ -415,10 +684,6 @@ class TestErrors(InFolder):
             envlock.get_as(packages[1], "name", int)
         self.assertEqual("name: expected an integer, found true", str(caught.exception))
         self.assertIsNone(envlock.get_as(table, "empty", str))
-
-    def test_a_place_in_an_array_of_tables_has_a_line(self) -> None:
-        text = 'version = 1\n[[package]]\nname = "a"\n[[package]]\nname = "b"\nversion = 2\n'
-        self.assertEqual(6, envlock.line_of(text, "package[1].version"))
 
     def test_huge_junk_ends_soon(self) -> None:
         size = 1 << 20

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import marshal
 import os
 import shutil
 import signal
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import envlock
-from tests.support import CLEAN, ENVLOCK, TestCase, add_record, allow_interrupt, make_wheel, run
+from tests.support import CLEAN, ENVLOCK, TestCase, add_record, allow_interrupt, make_wheel, recorded_hash, run
+from tests.support import envlock as run_envlock
 
 LAUNCHER = """\
 #!{python}
@@ -29,11 +31,6 @@ if __name__ == '__main__':
     sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])
     sys.exit({function}())
 """
-
-
-def recorded_hash(data: bytes, algorithm: str = "sha256") -> str:
-    digest = hashlib.new(algorithm, data).digest()
-    return f"{algorithm}={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
 class IntegrityTest(TestCase):
@@ -502,9 +499,28 @@ class UnrecordedTest(IntegrityTest):
         self.put("_virtualenv.pth", b"import _virtualenv; import evil")
         self.assertEqual(self.unrecorded(), ["_virtualenv.pth"])
 
-    def test_the_guard_is_known(self) -> None:
-        for name in ("0-envlock.pth", "_envlock/envlock.py", "_envlock/guard.json"):
-            self.put(name)
+    def test_the_start_up_file_of_a_guard_is_known_by_its_bytes(self) -> None:
+        for version in ((3, 8, 0), (3, 18, 0)):
+            self.version = version
+            for code in (0, 3, 255):
+                for name, data in envlock.start_up_texts(code, self.interpreter()).items():
+                    self.put(name, data)
+                self.assertEqual(self.unrecorded(), [])
+            self.put(name, data + b"#")
+            self.assertEqual(self.unrecorded(), [f"{name} (not as this envlock writes it)"])
+            (self.site / name).unlink()
+
+    def test_what_only_has_the_names_of_a_guard_is_reported(self) -> None:
+        names = ("0-envlock.pth", "0-envlock.start", "_envlock/__init__.py", "_envlock/envlock.py", "_envlock/evil.so")
+        for name in (*names, "_envlock/more/deep.py"):
+            self.put(name, b"import evil")
+        for name in ("guard.json", "30d00f0", "30d00f0.state0", "envlock.py.17.tmp", "__pycache__/x.pyc"):
+            self.put(f"_envlock/{name}")
+        expected = [f"{name} (not as this envlock writes it)" for name in (*names, "_envlock/more")]
+        self.assertEqual(self.unrecorded(), expected)
+
+    def test_a_package_may_record_what_has_the_name_of_a_guard(self) -> None:
+        self.install_files("pkg", "1.0", {"0-envlock.pth": b"import pkg", "_envlock/pkg.py": b""})
         self.assertEqual(self.unrecorded(), [])
 
     def test_a_start_file_that_silences_another_ones_pth_is_reported(self) -> None:
@@ -513,10 +529,11 @@ class UnrecordedTest(IntegrityTest):
             "good", "1.0", {"good.pth": b"import good", "good.py": b"", "own.pth": b"", "own.start": b""}
         )
         self.install_files("bad", "1.0", {"good.start": b""})
-        self.put("0-envlock.pth")
+        self.put("0-envlock.pth", envlock.start_up_texts(3, self.interpreter())["0-envlock.pth"])
         self.put("0-envlock.start")
         expected = ["0-envlock.start (it silences 0-envlock.pth)", "good.start (it silences good.pth)"]
         self.assertEqual(self.unrecorded(), expected)
+        (self.site / "0-envlock.start").unlink()
         self.version = (3, 14, 0)
         self.assertEqual(self.unrecorded(), [])
 
@@ -574,24 +591,59 @@ class UnrecordedTest(IntegrityTest):
         self.assertEqual(self.unrecorded(), ["sitecustomize.py"])
 
 
-class WatchedTest(IntegrityTest):
-    def test_names_every_file_that_a_verdict_rests_on(self) -> None:
-        record = self.install_files("pkg", "1.0", {"pkg/__init__.py": b"", "pkg.pth": b""})
-        self.record("other", "1.0", "__pycache__/x.pyc,,")
-        watched = envlock.recorded_files(self.interpreter())
-        names = ("pkg/__init__.py", "pkg.pth", f"{record.name}/RECORD", "other-1.0.dist-info/RECORD")
-        for name in names:
-            self.assertIn(f"{self.site}/{name}", watched)
-        self.assertNotIn(f"{self.site}/__pycache__/x.pyc", watched)
+class HashesTest(IntegrityTest):
+    """What a guard keeps: every path that findings rest on, and the digests that are known."""
+
+    def found(self, hashes: dict[str, str]) -> list[str]:
+        findings = envlock.integrity_findings(self.interpreter(), envlock.Policy(integrity=True), hashes=hashes)
+        return [os.path.basename(one.detail) for each in findings.values() for one in each]
+
+    def test_has_every_path_that_findings_rest_on(self) -> None:
+        record = self.install_files("pkg", "1.0", {"pkg/__init__.py": b"", "a.txt": b"1", "gone.txt": b""})
+        self.record("other", "1.0", "__pycache__/x.pyc,,", "size.txt,,1")
+        add_record(self.site, "old", "1.0").joinpath("RECORD").unlink()
+        self.put("a.txt", b"2")
+        self.put("size.txt", b"2")
+        (self.site / "gone.txt").unlink()
+        self.put("data/deep/table.json")
+        hashes = {f"{self.site}/forgotten.txt": "sha256=AAAA"}
+        self.assertEqual(self.found(hashes), ["a.txt", "gone.txt"])
+        records = (record.name, "other-1.0.dist-info", "old-1.0.dist-info")
+        names = {f"{name}/{inside}" for name in records for inside in ("RECORD", "INSTALLER")}
+        names |= {f"old-1.0.dist-info/{name}" for name in ("installed-files.txt", "top_level.txt")}
+        names |= {f"{name}/METADATA" for name in records[:2]}
+        names |= {"pkg/__init__.py", "a.txt", "gone.txt", "size.txt", "data", "data/deep"}
+        self.assertEqual(set(hashes), {f"{self.site}/{name}" for name in names})
+        digests = {path: digest for path, digest in hashes.items() if digest}
+        self.assertEqual(digests, {f"{self.site}/pkg/__init__.py": recorded_hash(b"")})
 
     def test_what_is_known_to_be_right_is_not_read(self) -> None:
         self.install_files("pkg", "1.0", {"a.txt": b"", "b.txt": b""})
         self.put("a.txt", b"1")
         self.put("b.txt", b"1")
-        policy = envlock.Policy(integrity=True)
-        unchanged = {f"{self.site}/a.txt"}
-        findings = envlock.integrity_findings(self.interpreter(), policy, unchanged=unchanged)
-        self.assertEqual([one.detail for one in findings["pkg"]], [f"{self.site}/b.txt"])
+        hashes = {f"{self.site}/a.txt": recorded_hash(b""), f"{self.site}/b.txt": recorded_hash(b"1")}
+        self.assertEqual(self.found(hashes), ["b.txt"])
+        self.assertEqual(hashes[f"{self.site}/a.txt"], recorded_hash(b""))
+        self.assertEqual(hashes[f"{self.site}/b.txt"], "")
+
+    def test_a_file_of_several_packages_is_known_by_the_one_that_it_meets(self) -> None:
+        self.install_files("one", "1.0", {"ns.py": b"1"})
+        self.install_files("two", "1.0", {"ns.py": b"2"})
+        hashes: dict[str, str] = {}
+        for _ in range(2):
+            self.assertEqual(self.found(hashes), [])
+            self.assertEqual(hashes[f"{self.site}/ns.py"], recorded_hash(b"2"))
+        shutil.rmtree(self.site / "two-1.0.dist-info")
+        self.assertEqual(self.found(hashes), ["ns.py"])
+
+    def test_a_folder_behind_a_link_is_watched_by_both_names(self) -> None:
+        (self.prefix / "other").mkdir()
+        os.symlink("other", self.prefix / "bin")
+        self.put("../../../bin/run", b"1")
+        self.record("pkg", "1.0", f"../../../bin/run,{recorded_hash(b'1')},1")
+        hashes: dict[str, str] = {}
+        self.assertEqual(self.found(hashes), [])
+        self.assertLessEqual({f"{self.prefix}/bin", f"{self.prefix}/other/run"}, set(hashes))
 
 
 class CommandTest(TestCase):
@@ -630,6 +682,25 @@ pkg-1.0              Modified    {site}/pkg.py
         self.assertEqual(rows, [(None, "Unrecorded", [site], f"{site}/evil.pth"), modified])
         done = self.environment.validate("--bound", self.bound)
         self.assertEqual((done.stdout, done.returncode), ("", 0))
+
+    def test_a_guard_is_known_as_long_as_it_is_as_installed(self) -> None:
+        done = run_envlock("-q", "-e", self.environment.python, "site-install", "-b", self.bound, "--integrity", "exit")
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("", "", 0))
+        words = ("--bound", self.bound, "--integrity", "json")
+        self.assertEqual(self.environment.validate(*words).stdout, "[]\n")
+        folder = self.environment.site / "_envlock"
+        codes = [path for path in folder.iterdir() if path.suffix in ("", ".lean", ".full")]
+        self.assertEqual(len(codes), 3)
+        contents = (marshal.dumps(compile("import evil", "evil", "exec")), b"", b"\xff", b"import evil")
+        for path, content in zip((*codes, folder / "envlock.py"), contents):
+            kept = path.read_bytes()
+            path.write_bytes(content)
+            rows = json.loads(self.environment.validate(*words).stdout)
+            detail = f"{os.path.realpath(path)} (not as this envlock writes it)"
+            self.assertEqual([(row["explain"], row["detail"]) for row in rows], [("Unrecorded", detail)])
+            path.write_bytes(kept)
+        codes[0].unlink()
+        self.assertEqual(self.environment.validate(*words).stdout, "[]\n")
 
     def test_the_note_is_one_line_that_quiet_silences(self) -> None:
         self.record.write_text("pkg.py,,\n")

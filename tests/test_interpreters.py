@@ -112,6 +112,12 @@ class RecordTest(TestCase):
         self.record("paths.pth", f"# {later}\n\nimport this_never_runs\n{added}\n/does/not/exist\n")
         self.assertEqual(self.labels(self.site, later), ["six-1.16.0"])
 
+    def test_a_directory_that_is_added_again_counts_once(self) -> None:
+        self.record("six-1.16.0.dist-info")
+        add_record(self.folder / "added", "attrs", "25.1.0")
+        self.record("paths.pth", f".\n{self.folder / 'added'}\n{self.folder / 'added'}/\n")
+        self.assertEqual(self.labels(), ["attrs-25.1.0", "six-1.16.0"])
+
     @unittest.skipUnless(hasattr(os, "mkfifo"), "no named pipes here")
     def test_a_named_pipe_is_no_start_up_file(self) -> None:
         os.mkfifo(self.site / "pipe.pth")

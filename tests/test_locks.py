@@ -7,6 +7,7 @@ import copy
 import json
 import os
 import random
+import re
 import sys
 import tempfile
 import textwrap
@@ -16,8 +17,8 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import envlock
-from envlock import Bound, BoundError, BoundRequirement, EnvlockError, Lock, Selection, Target
-from tests.support import Environment
+from envlock import Bound, BoundError, BoundFile, BoundRequirement, EnvlockError, Lock, Selection, Target
+from tests.support import NO_TOML, Environment
 from tests.support import envlock as run_envlock
 
 DATA = Path(__file__).parent / "data"
@@ -26,12 +27,6 @@ if sys.implementation.name == "pypy":  # its start with TOML is slow
     LOCKS = LOCKS[::4]
 COMMIT = "31ec7eaf960d3c1f4ce6082279f8ee853aaea0bf"
 SHA256 = "0123456789abcdef" * 4
-
-try:
-    envlock.toml_parser()
-    NO_TOML = ""
-except BoundError as error:
-    NO_TOML = str(error)
 
 
 def environment(version: str = "3.11", platform: str = "linux") -> dict[str, str]:
@@ -132,8 +127,9 @@ class WhatTheToolsInstalled(unittest.TestCase):
                 text = path.read_text(encoding="utf-8")
                 form = envlock.format_of(str(path), text)
                 target = Target(environment)
-                quick = form.read(envlock.load_lock(text), str(path), target)
-                whole = form.read(Lock(envlock.load_toml(text)), str(path), target)
+                file = BoundFile(path)
+                quick = form.read(envlock.load_lock(text), file, target)
+                whole = form.read(Lock(envlock.load_toml(text)), file, target)
                 self.assertEqual(list(map(hashed, quick.requirements)), list(map(hashed, whole.requirements)))
 
     def test_the_tables_of_archives_are_cut_out_of_real_locks(self) -> None:
@@ -152,8 +148,152 @@ class WhatTheToolsInstalled(unittest.TestCase):
                 self.assertEqual(envlock.format_of("prod.lock", text).title, lock_in(folder).name)
 
 
+@unittest.skipIf(NO_TOML, NO_TOML)
+class Lines(Scratch):
+    def test_a_requirement_of_a_real_lock_knows_its_line(self) -> None:
+        for folder in LOCKS:
+            path = lock_in(folder)
+            lines = path.read_text(encoding="utf-8").split("\n")
+            with self.subTest(lock=folder.name):
+                for each in read(path).requirements:
+                    line = each.file.line_of(each.place)
+                    if path.name == "Pipfile.lock":
+                        self.assertIn(each.name, envlock.canonicalize_name(lines[line - 1]))
+                    elif each.name == "python":
+                        self.assertRegex(lines[line - 1], "python|markers|environments|targets")
+                    else:
+                        self.assertRegex(lines[line - 1], r"\A\[\[packages?\]\]\Z")
+                        self.assertEqual(envlock.canonicalize_name(lines[line][8:-1]), each.name)
+
+    def test_a_value_in_a_real_file_stands_on_its_line(self) -> None:
+        projects = sorted(DATA.glob("*/*/pyproject.toml"))
+        for path in [*map(lock_in, LOCKS), *projects]:
+            text = path.read_text(encoding="utf-8")
+            data = envlock.load_json(text) if path.name == "Pipfile.lock" else envlock.load_toml(text)
+            found, lines = envlock.lines_of(text), text.split("\n")
+            with self.subTest(path=path):
+                for place, value in strings(data):
+                    if not re.search("sdist|wheels|files|hashes", place):
+                        self.assertIn(json.dumps(value, ensure_ascii=False)[1:-1], lines[found[place] - 1], place)
+
+
+def strings(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Every string in a document, with its place."""
+    if isinstance(value, str):
+        yield place, value
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in pairs:
+        yield from strings(member, envlock.place_of(place, key))
+
+
 def hashed(requirement: BoundRequirement) -> tuple[str, frozenset[str]]:
     return requirement.text, envlock.locked_hashes(requirement)
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class PlainToml(unittest.TestCase):
+    """What is read without a TOML parser is what a TOML parser reads."""
+
+    PIECES = (
+        *(
+            '"',
+            "\\",
+            '\\"',
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ", ",
+            " ",
+            "\n",
+            " = ",
+            "#",
+            ":",
+            "'",
+            "1",
+            "0",
+            "-",
+            ".",
+            "\t",
+            "\r",
+            "\x7f",
+        ),
+        *(
+            "true",
+            "null",
+            "NaN",
+            "a = 1",
+            "[a]",
+            "[[a]]",
+            "[package]",
+            "[[package]]",
+            '    "x",\n',
+            "%s",
+            "%",
+            "\u00e9",
+            "}, {",
+        ),
+    )
+
+    def agree(self, text: str) -> bool:
+        """Whether a text is plain; if it is, both readers must give the same."""
+        plain = envlock.plain_toml(text)
+        if plain is not None:
+            self.assertEqual(plain, envlock.toml_parser().loads(text), text)
+        return plain is not None
+
+    def test_locks_as_the_tools_write_them_are_plain(self) -> None:
+        for folder in LOCKS:
+            path = lock_in(folder)
+            text = path.read_text(encoding="utf-8")
+            if path.name != "Pipfile.lock":
+                with self.subTest(lock=folder.name):
+                    cut = re.sub(envlock.ARCHIVE_TABLES, envlock.cut_out, text)
+                    # nested arrays, and pdm's tables without blanks, are left to the parser
+                    self.assertIs(self.agree(cut), not re.search(r"\[\[$|,url = ", cut, re.MULTILINE))
+
+    def test_a_damaged_lock_is_read_as_a_parser_reads_it_or_not_at_all(self) -> None:
+        chance, plain = random.Random(751), 0
+        texts = [lock_in(folder).read_text(encoding="utf-8") for folder in LOCKS]
+        cuts = [re.sub(envlock.ARCHIVE_TABLES, envlock.cut_out, text).split("\n") for text in texts]
+        for _ in range(300 if sys.implementation.name == "pypy" else 3000):
+            lines = chance.choice(cuts)
+            start = chance.randrange(len(lines))
+            text = "\n".join(lines[start : start + chance.randrange(1, 30)])
+            for _ in range(chance.randrange(3)):
+                at = chance.randrange(len(text) + 1)
+                text = text[:at] + chance.choice(self.PIECES) + text[at + chance.choice((0, 0, 1, 5)) :]
+            plain += self.agree(text)
+        self.assertGreater(plain, 50)
+
+    def test_what_only_looks_plain_is_left_to_the_parser(self) -> None:
+        for text in (
+            "a = 1\na = 2",
+            '[a]\n"b" = 1\nb = 2',
+            "[a]\n[a]",
+            "[a]\n[[a]]",
+            "[[a]]\n[a]",
+            "a = []\n[[a]]",
+            "a = { b = 1 }\n[a.c]",
+            "a = { b = 1, b = 2 }",
+            "a = [\n    1,\nb = 2\n]",
+            "a = [\n[b]\n]",
+            "a = { b = 1\n}",
+            'a = {"b": 1}',
+            "a = null",
+            "a = 01",
+            'a = "\\/"',
+            'a = "\\ud800"',
+            'a = "\x7f"',
+            'a = "%s"',
+            "a = %s",
+            'a = "b\nc"',
+            "a = " + "[" * 9 + "]" * 9,
+            "# a bell: \x07\na = 1",
+        ):
+            with self.subTest(text=text):
+                self.assertIsNone(envlock.plain_toml(text))
 
 
 @unittest.skipIf(NO_TOML, NO_TOML)
@@ -162,6 +302,16 @@ class MalformedLocks(Scratch):
         for name, text, message in INVALID:
             with self.subTest(message):
                 self.assertEqual(self.error(name, text), message)
+
+    def test_a_table_of_an_archive_that_is_cut_out_must_be_right(self) -> None:
+        package = 'version = 1\n[[package]]\nname = "a"\nversion = "1"\nsource = { registry = "r" }\n'
+        for archives in (
+            r'sdist = { url = "a\q", hash = "sha256:00" }',
+            'wheels = [\n    { url = "a\n    b", hash = "sha256:00" },\n]',
+            'sdist = { url = "a", hash = "sha256:00" }\nsdist = { url = "a", hash = "sha256:00" }',
+        ):
+            with self.subTest(archives=archives):
+                self.assertRegex(self.error("uv.lock", f"{package}{archives}\n"), r"^uv\.lock:[67]: invalid TOML: ")
 
     def test_any_cut_is_read_or_refused_in_words(self) -> None:
         dice = random.Random(4)
@@ -185,14 +335,14 @@ class MalformedLocks(Scratch):
                 table[key] = dice.choice([7, "", "x", [], {}, True, [7], ["x"], {"x": 1}, [{}], None])
                 with contextlib.suppress(EnvlockError):
                     value = loaded._replace(data=twisted) if isinstance(loaded, Lock) else twisted
-                    bound = form.read(value, str(path), Target(environment))
+                    bound = form.read(value, BoundFile(path), Target(environment))
                     for each in bound.requirements:
                         envlock.locked_hashes(each)
 
     def refused_or_read(self, path: Path, text: str) -> None:
         form = envlock.format_of(str(path), text)
         with contextlib.suppress(EnvlockError):
-            form.read(form.load(text), str(path), Target(environment))
+            form.read(form.load(text), BoundFile(path), Target(environment))
 
 
 def members(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -585,6 +735,21 @@ class PdmLocks(Scratch):
         self.assertEqual(self.texts("pdm.lock", self.LOCK, "--extra one"), ["python>=3.9", "a==1", "b==1", "c==1"])
         self.assertEqual(self.texts("pdm.lock", self.LOCK, "--group dev"), ["python>=3.9", "a==1", "b==1"])
         self.assertEqual(self.texts("pdm.lock", self.LOCK, "--no-default-groups"), ["python>=3.9", "a==1"])
+
+    def test_a_target_must_be_this_platform_and_implementation(self) -> None:
+        for told, row in (
+            ('platform = "manylinux_2_99_x86_64"', "python>=3.9"),
+            ('platform = "linux"\nimplementation = "cpython"\ngil_disabled = false', "python>=3.9"),
+            ('platform = "freebsd_14_amd64"', "python>=3.9"),  # how that names itself isn't known: not judged
+            ('platform = "windows_amd64"', "python for windows_amd64"),
+            ('platform = "macos"', "python for macos"),
+            ('platform = "manylinux_2_17_aarch64"', "python for manylinux_2_17_aarch64"),
+            ('implementation = "pypy"', "python for pypy"),
+        ):
+            with self.subTest(target=told):
+                target = f'requires_python = ">=3.9"\n{told}\n'
+                lock = textwrap.dedent(self.LOCK).replace('requires_python = ">=3.9"\n', target, 1)
+                self.assertEqual(self.texts("pdm.lock", lock)[0], row)
 
 
 class Pipfiles(Scratch):

@@ -16,7 +16,9 @@ FINDINGS = [
     envlock.Finding(
         "Unrequired", "six-1.16.0", "", (f"{HOME}/env/site-packages",), "/env/bin/python", "not in the bound"
     ),
-    envlock.Finding("Missing", "", "zipp==3.18.1", (), "/env/bin/python", "not installed"),
+    envlock.Finding(
+        "Missing", "", "zipp==3.18.1", (), "/env/bin/python", "not installed", envlock.BoundFile("sub/r.txt"), 7
+    ),
 ]
 TABLE = """\
 Package     Dependency    Explain     Sites
@@ -48,10 +50,11 @@ class TableTest(unittest.TestCase):
 
 class DataTest(unittest.TestCase):
     def test_json_has_null_for_what_is_absent(self) -> None:
-        keys = ("package", "dependency", "explain", "sites", "executable", "detail")
+        keys = ("package", "dependency", "explain", "sites", "executable", "detail", "file", "line")
+        site = [f"{HOME}/env/site-packages"]
         rows = [
-            ("six-1.16.0", None, "Unrequired", [f"{HOME}/env/site-packages"], "/env/bin/python", "not in the bound"),
-            (None, "zipp==3.18.1", "Missing", [], "/env/bin/python", "not installed"),
+            ("six-1.16.0", None, "Unrequired", site, "/env/bin/python", "not in the bound", None, None),
+            (None, "zipp==3.18.1", "Missing", [], "/env/bin/python", "not installed", "sub/r.txt", 7),
         ]
         self.assertEqual(json.loads(envlock.format_json(FINDINGS)), [dict(zip(keys, row)) for row in rows])
         self.assertEqual(envlock.format_json([]), "[]\n")
@@ -64,6 +67,57 @@ class DataTest(unittest.TestCase):
         self.assertEqual(
             envlock.format_delimited(findings, "|"), "Package|Dependency|Explain|Sites\n|a>=1,<2|Missing|\n"
         )
+
+
+class GithubTest(unittest.TestCase):
+    def lines(self, *findings: envlock.Finding, bounds: tuple[str, ...] = ("-", "lock.txt", "b.txt")) -> list[str]:
+        return envlock.format_github(findings, bounds).splitlines()
+
+    def test_an_annotation_points_at_the_requirement(self) -> None:
+        expected = [
+            "::error file=lock.txt,line=1,title=envlock%3A Unrequired::six-1.16.0: not in the bound (/env/bin/python)",
+            "::error file=sub/r.txt,line=7,title=envlock%3A Missing::zipp==3.18.1: not installed (/env/bin/python)",
+        ]
+        self.assertEqual(self.lines(*FINDINGS), expected)
+        self.assertEqual(self.lines(), [])
+
+    def test_what_githubs_commands_are_made_of_is_escaped(self) -> None:
+        file = envlock.BoundFile("a,b:c%\r\n.txt")
+        finding = envlock.Finding("Missing", "", "x, y: 100%", (), "/e\nv\033", "gone\r\n", file, 2)
+        (line,) = self.lines(finding)
+        place = "file=a%2Cb%3Ac%25%0D%0A.txt,line=2,title=envlock%3A Missing"
+        self.assertEqual(line, f"::error {place}::x, y: 100%25: gone%0D%0A (/e%0Av\\x1b)")
+
+    def test_what_is_no_file_is_not_named(self) -> None:
+        title = "::error title=envlock%3A Missing::x: gone (/env)"
+        for name in ("<stdin>", "https://host.example/r.txt"):
+            finding = envlock.Finding("Missing", "", "x", (), "/env", "gone", envlock.BoundFile(name), 2)
+            self.assertEqual(self.lines(finding), [title])
+        nothing = envlock.Finding("Missing", "", "x", (), "/env", "gone")
+        self.assertEqual(self.lines(nothing, bounds=("-", "https://host.example/r.txt")), [title])
+
+    def test_a_file_is_named_relative_to_the_checkout_or_the_working_directory(self) -> None:
+        folder = TemporaryDirectory(prefix="envlock-")
+        self.addCleanup(folder.cleanup)
+        self.addCleanup(os.chdir, os.getcwd())
+        root = Path(folder.name).resolve()
+        (root / "repo" / "sub").mkdir(parents=True)
+        (root / "link").symlink_to(root / "repo")
+        os.chdir(root / "repo" / "sub")
+        self.addCleanup(os.environ.pop, "GITHUB_WORKSPACE", None)
+        for workspace, bound, expected in (
+            ("", "r.txt", "r.txt"),
+            ("", str(root / "repo" / "sub" / "r.txt"), "r.txt"),
+            ("", "../r.txt", f"{root}/repo/r.txt"),
+            (str(root / "link"), "../r.txt", "r.txt"),
+            (str(root / "repo"), "r.txt", "sub/r.txt"),
+            (str(root / "repo"), str(root / "link" / "sub" / "r.txt"), "sub/r.txt"),
+            (str(root / "re"), "r.txt", "r.txt"),
+        ):
+            with self.subTest(workspace=workspace, bound=bound):
+                os.environ["GITHUB_WORKSPACE"] = workspace
+                (line,) = self.lines(FINDINGS[0], bounds=(bound,))
+                self.assertIn(f"::error file={expected},line=1,", line)
 
 
 class WriteTest(unittest.TestCase):

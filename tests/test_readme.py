@@ -1,0 +1,101 @@
+"""The README: its commands, run one after the other as they stand, print what it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Iterator
+
+import envlock
+from tests.support import ENVLOCK, ROOT, make_wheel, run
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# What the README was written with: another Python has another folder there.
+WRITTEN_WITH = "lib/python3.13/"
+HOME = "/home/ada"
+
+
+def blocks() -> Iterator[list[tuple[str, str]]]:
+    """The commands of each block that shows a terminal, with what it shows of their output."""
+    for block in re.findall(r"(?:^    .*\n)+", README, re.MULTILINE):
+        lines = [line[4:] for line in block.splitlines()]
+        if not lines[0].startswith("$ "):
+            continue
+        commands: list[tuple[str, str]] = []
+        for line in lines:
+            if line.startswith("$ "):
+                commands.append((line[2:], ""))
+            else:
+                commands[-1] = (commands[-1][0], f"{commands[-1][1]}{line}\n")
+        yield commands
+
+
+def make_project(home: Path) -> Path:
+    """A project as the README's story has it: a copied file, one requirement, and an index of four packages."""
+    project = home / "project"
+    wheels = home / "wheels"
+    make_wheel(wheels, "web-client", "2.32.3", ["url-parts<2", "char-tables"])
+    for name, version in (
+        ("url-parts", "1.25.0"),
+        ("url-parts", "1.26.0"),
+        ("char-tables", "3.3.2"),
+        ("colour-tools", "0.4.6"),
+    ):
+        make_wheel(wheels, name, version)
+    project.mkdir()
+    shutil.copy(ENVLOCK, project)
+    (project / "requirements.txt").write_text("web-client==2.32.3\n", encoding="utf-8")
+    (project / "app.py").write_text("print('the application runs')\n", encoding="utf-8")
+    made = run([sys.executable, "-m", "venv", project / ".venv"])
+    assert made.returncode == 0, made.stderr
+    (home / "bin").mkdir()
+    (home / "bin" / "python3").symlink_to(sys.executable)
+    return project
+
+
+@unittest.skipIf(os.name == "nt", "the README's commands are a POSIX shell's")
+class TestReadme(unittest.TestCase):
+    maxDiff = None
+
+    def test_its_commands_print_what_it_shows(self) -> None:
+        folder = tempfile.TemporaryDirectory(prefix="envlock-")
+        self.addCleanup(folder.cleanup)
+        home = Path(folder.name).resolve()
+        project = make_project(home)
+        library = next((project / ".venv").glob("lib/p*/")).name
+        env = {
+            "HOME": str(home),
+            "PATH": f"{home / 'bin'}:{project / '.venv' / 'bin'}:{os.environ['PATH']}",
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(home / "wheels"),
+        }
+        shown = list(blocks())
+        self.assertGreaterEqual(sum(map(len, shown)), 15)
+        for commands in shown:
+            script = "".join(f"{command}\ns=$?; printf '\\036'; (exit $s)\n" for command, _ in commands)
+            done = run(["sh", "-c", f"exec 2>&1\n{script}"], cwd=project, env=env, timeout=300)
+            told = done.stdout.replace(f"lib/{library}/", WRITTEN_WITH).replace(str(home), HOME).split("\036")
+            for (command, output), printed in zip(commands, told):
+                with self.subTest(command=command):
+                    self.assertEqual(printed, output)
+            self.assertEqual(len(told), len(commands) + 1, done.stdout)
+
+    def test_it_names_each_command_and_option(self) -> None:
+        for command in envlock._COMMANDS:
+            usage = run([sys.executable, ENVLOCK, command, "--help"]).stdout
+            for spellings in [command, *re.findall(r"^  (-[^A-Z ][^\n]*?)(?:  |\n)", usage, re.MULTILINE)]:
+                with self.subTest(command=command, option=spellings):
+                    words = re.findall(r"(?:^|(?<=, ))-*[a-z-]+", spellings)
+                    self.assertTrue(any(word in README for word in words))
+
+    def test_its_formats_are_those_of_the_table(self) -> None:
+        for form in envlock.FORMATS:
+            with self.subTest(format=form.title):
+                self.assertTrue(form.title.split(" ")[0].strip("*") in README)
