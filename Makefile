@@ -19,6 +19,6 @@ conformance: ## compare with the packaging tools themselves (installs them below
 	@$(PYTHON) tests/check.py conformance
 
 bench: ## cost side by side with a bare start and with other tools (installs them below .cache, 3 GB)
-	@$(PYTHON) tests/bench.py && $(PYTHON) tests/bench_guard.py && $(PYTHON) tests/bench_integrity.py
+	@for part in bench bench_guard bench_plot bench_peers bench_integrity; do $(PYTHON) tests/$$part.py || exit; done
 
 .PHONY: help demo test lint check conformance bench

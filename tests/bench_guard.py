@@ -18,7 +18,8 @@ from typing import Iterator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.bench import FETTER, ROOT, SIZES, Fabricated, timed, tool
+from tests.bench import FETTER, SIZES, Fabricated, timed, tool
+from tests.check import ROOT
 from tests.support import recorded_hash
 
 PAIRS, FEW_PAIRS = 100, 21
@@ -74,6 +75,16 @@ def recorded_modules(site: Path, count: int) -> Iterator[Path]:
         (record / "RECORD").write_text("".join(rows))
 
 
+def guarded_by_fetter(folder: Path, packages: int) -> list[str]:
+    """A start of a fabricated environment that holds fetter and its guard."""
+    one = Guarded(folder, packages)
+    one.plain()
+    subprocess.run([sys.executable, "-m", "pip", "--python", one.made.python, "install", "-q", FETTER], check=True)
+    words = ["-e", one.made.python, "site-install", "--bound", one.made.lock, "--superset", "exit"]
+    subprocess.run([str(tool(FETTER) / "fetter"), *words], check=True, stdout=subprocess.DEVNULL)
+    return one.start
+
+
 def instructions(command: list[str]) -> int:
     done = subprocess.run(
         ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command],
@@ -118,13 +129,7 @@ def measure_times(folder: Path) -> None:
     print(f"  same content   {more:+7.2f}")
     more = statistics.median(changed(one, "content") - timed(other.start) for _ in range(FEW_PAIRS))
     print(f"  changed        {more:+7.2f}")
-    scripts = tool(FETTER)
-    fetter = Guarded(folder / "fetter", 325)
-    fetter.plain()
-    subprocess.run([sys.executable, "-m", "pip", "--python", fetter.made.python, "install", "-q", FETTER], check=True)
-    words = ["-e", fetter.made.python, "site-install", "--bound", fetter.made.lock, "--superset", "exit"]
-    subprocess.run([str(scripts / "fetter"), *words], check=True, stdout=subprocess.DEVNULL)
-    base, theirs = paired(other.start, fetter.start, FEW_PAIRS)
+    base, theirs = paired(other.start, guarded_by_fetter(folder / "fetter", 325), FEW_PAIRS)
     print(f"  fetter's guard {theirs:+7.2f}")
 
 

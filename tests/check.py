@@ -59,23 +59,24 @@ def interpreters() -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda item: (item[0].split()[0], int(item[0].rpartition(".")[2]))))
 
 
-def dev_tool(name: str) -> str:
-    """The path of a development tool, installed below the cache."""
-    folder = CACHE / "dev"
-    bin_folder = folder / ("Scripts" if os.name == "nt" else "bin")
+def installed(folder: Path, *requirements: str) -> Path:
+    """The folder of commands of an environment that holds these requirements, made unless it is there."""
+    commands = folder / ("Scripts" if os.name == "nt" else "bin")
     stamp = folder / "installed"
-    if not stamp.exists() or stamp.read_text() != "\n".join(DEV_TOOLS):
+    if not stamp.exists() or stamp.read_text() != "\n".join(requirements):
         venv.create(folder, with_pip=True, clear=True)
-        status, output = run([str(bin_folder / "python"), "-m", "pip", "install", "-q", *DEV_TOOLS])
-        if status:
-            raise SystemExit(output)
-        stamp.write_text("\n".join(DEV_TOOLS))
-    return str(bin_folder / name)
+        if requirements:
+            print(f"{folder}: installing {', '.join(requirements)}", flush=True)
+            status, output = run([str(commands / "python"), "-m", "pip", "install", "-q", *requirements])
+            if status:
+                raise SystemExit(output)
+        stamp.write_text("\n".join(requirements))
+    return commands
 
 
 def lint(tally: Tally) -> None:
     for words in (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "--strict")):
-        status, output = run([dev_tool(words[0]), *words[1:]])
+        status, output = run([str(installed(CACHE / "dev", *DEV_TOOLS) / words[0]), *words[1:]])
         tally.add(" ".join(words), int(status == 0), int(status != 0), output)
 
 

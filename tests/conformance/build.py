@@ -6,13 +6,12 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import venv
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 import envlock
-from tests.check import CACHE
+from tests.check import CACHE, installed
 from tests.support import CLEAN, ENVLOCK, ROOT
 
 
@@ -23,23 +22,14 @@ def run(*command: object) -> str:
     return done.stdout.decode()
 
 
-def make_python(folder: Path, *requirements: str) -> Path:
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-        if requirements:
-            run(python, "-m", "pip", "install", "-q", *requirements)
-    return python
-
-
 def main() -> int:
-    builder = make_python(CACHE / "build", "build", "flit_core>=3.8,<4")
+    builder = installed(CACHE / "build", "build", "flit_core>=3.8,<4") / "python"
     failures = []
     with tempfile.TemporaryDirectory(prefix="envlock-build-") as name:
         out = Path(name)
         run(builder, "-m", "build", "--no-isolation", "--outdir", out / "dist", ROOT)
         sdist, wheel = sorted((out / "dist").iterdir(), key=lambda path: path.suffix)
-        python = make_python(out / "venv")
+        python = installed(out / "venv") / "python"
         checks = {}
         for archive in (wheel, sdist):
             no_index = ["--no-index", "--no-build-isolation"] if archive is wheel else ["--no-deps"]
