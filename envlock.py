@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     Tell = Callable[[str, bool], object]  # takes a note, and whether it is only progress, which the next overwrites
     Names = frozenset[str]  # of extras or groups
     Known = dict[str, tuple[str, tuple[int, ...]]]  # by path: a file's digest as its record tells it, its identity
+    Report = tuple["Interpreter", "Bound", list["Finding"]]  # what was found for one interpreter
     Entry = tuple[str, str]  # where a requirement stands (`project.dependencies[0]`), and its text
 else:
 
@@ -2961,18 +2962,6 @@ def pipfile_requirement(reader: LockReader, key: str, entry: Table) -> BoundRequ
 # -- the table of formats
 
 
-class Repair(NamedTuple):
-    """The words that align an environment with a bound; of a word `A|B`, B is for where further packages may be."""
-
-    words: str
-    options: str = ""  # for the fields of a Selection, in their order; "-" where there is none
-    project: str = ""  # the file that the tool needs beside the lock
-    replaces: bool = False  # also the right version from another source
-
-
-PIP_FILES, PIP_NAMES = Repair("{pip} install {files}"), Repair("{pip} install {names}")
-
-
 class Format(NamedTuple):
     """A kind of bound file. `read(data, path, target)` gets what `load(text)` gives; errors need not name the file."""
 
@@ -2981,7 +2970,10 @@ class Format(NamedTuple):
     content: str  # pattern somewhere in the text of a file of another name (re.MULTILINE)
     load: Callable[[str], Any]
     read: Callable[[Any, BoundFile, Target], Bound]
-    repair: Repair
+    repair: str  # the words that align an environment; of `A|B`, B where further packages may be present
+    options: str = ""  # the tool's, for the fields of a Selection in their order; "-" where it has none
+    project: str = ""  # the file that the tool needs beside the lock
+    replaces: bool = False  # whether it also installs anew what has the right version from another source
 
 
 # what a requirements file begins with, after comments and blank lines
@@ -2997,16 +2989,16 @@ FORMATS = (
         r"^\[(project|dependency-groups|tool\.poetry)\]",
         load_toml,
         read_pyproject,
-        PIP_NAMES,
+        "{pip} install {names}",
     ),
-    Format("*.py (PEP 723)", r".*\.pyw?", r"^# /// script\s*$", load_script, read_script, PIP_NAMES),
+    Format("*.py (PEP 723)", r".*\.pyw?", r"^# /// script\s*$", load_script, read_script, "{pip} install {names}"),
     Format(
         "requirements files",
         r".*\.(txt|in|pip)|(requirements|constraints)([^.]*|.*\.lock)",
         FIRST_LINE,
         str.splitlines,
         read_requirements,
-        PIP_FILES,
+        "{pip} install {files}",
     ),
     Format(
         "pylock.toml",
@@ -3014,7 +3006,8 @@ FORMATS = (
         r"^created-by = |^\[\[packages\]\]",
         load_lock,
         read_pylock,
-        Repair("uv pip sync|install --python={python} |-r {file}", "- - - - - - -"),
+        "uv pip sync|install --python={python} |-r {file}",
+        "- - - - - - -",
     ),
     Format(
         "uv.lock",
@@ -3022,12 +3015,10 @@ FORMATS = (
         r"^version = \d+$",
         load_lock,
         read_uv,
-        Repair(
-            "UV_PROJECT_ENVIRONMENT={prefix} uv sync |--inexact --project={folder}",
-            "--extra= --all-extras --group= --all-groups --no-group= --no-default-groups --package=",
-            "pyproject.toml",
-            replaces=True,
-        ),
+        "UV_PROJECT_ENVIRONMENT={prefix} uv sync |--inexact --project={folder}",
+        "--extra={} --all-extras --group={} --all-groups --no-group={} --no-default-groups --package={}",
+        "pyproject.toml",
+        replaces=True,
     ),
     Format(
         "poetry.lock",
@@ -3035,12 +3026,10 @@ FORMATS = (
         r"^content-hash = ",
         load_lock,
         read_poetry,
-        Repair(
-            "VIRTUAL_ENV={prefix} poetry sync|install --directory={folder}",
-            "--extras= --all-extras --with= --all-groups --without= --only=main -",
-            "pyproject.toml",
-            replaces=True,
-        ),
+        "VIRTUAL_ENV={prefix} poetry sync|install --directory={folder}",
+        "--extras={} --all-extras --with={} --all-groups --without={} - -",
+        "pyproject.toml",
+        replaces=True,
     ),
     Format(
         "pdm.lock",
@@ -3048,11 +3037,9 @@ FORMATS = (
         r"^lock_version = ",
         load_lock,
         read_pdm,
-        Repair(
-            "PDM_PYTHON={prefix}/bin/python pdm sync --clean-unselected| --project={folder}",
-            "-G -G:all -G -G:all --without= --prod -",
-            "pyproject.toml",
-        ),
+        "PDM_PYTHON={prefix}/bin/python pdm sync --clean-unselected| --project={folder}",
+        "-G{} -G:all -G{} -G:all --without={} - -",
+        "pyproject.toml",
     ),
     Format(
         "Pipfile.lock",
@@ -3060,11 +3047,9 @@ FORMATS = (
         r'^ *"pipfile-spec"',
         load_json,
         read_pipfile,
-        Repair(
-            "PIPENV_PIPFILE={folder}/Pipfile VIRTUAL_ENV={prefix} pipenv sync",
-            "- - --categories=default, --all - - -",
-            "Pipfile",
-        ),
+        "PIPENV_PIPFILE={folder}/Pipfile VIRTUAL_ENV={prefix} pipenv sync",
+        "- - --categories=default,{} --all - - -",
+        "Pipfile",
     ),
 )
 
@@ -3173,10 +3158,11 @@ def read_url(url: str) -> bytes:
     """What a server sends; a thread waits for it, since a socket's time limit is for each read, not for all of them."""
     from threading import Thread
 
-    if not re.fullmatch(BOUND_URL, url):
+    match = re.fullmatch(BOUND_URL, url)
+    if not match:
         raise BoundError("expected https://HOST/PATH or http://HOST/PATH")
     answers: list[bytes | str] = []
-    thread = Thread(target=lambda: answers.append(fetch(url)), daemon=True)
+    thread = Thread(target=lambda: answers.append(fetch(*match.groups())), daemon=True)
     thread.start()
     thread.join(URL_SECONDS)
     answer = answers[0] if answers else f"it takes more than {URL_SECONDS} seconds"
@@ -3185,11 +3171,10 @@ def read_url(url: str) -> bytes:
     return answer
 
 
-def fetch(url: str) -> bytes | str:
+def fetch(scheme: str, user: str | None, host: str, path: str, query: str) -> bytes | str:
     """What is at a URL, or what went wrong."""
     from base64 import b64encode
     from urllib.error import HTTPError
-    from urllib.parse import quote
     from urllib.request import HTTPRedirectHandler, Request, build_opener
 
     class Redirects(HTTPRedirectHandler):
@@ -3198,9 +3183,8 @@ def fetch(url: str) -> bytes | str:
                 raise OSError(f"it redirects to {shown_bound(details[-1])}")
             return super().redirect_request(req, *details)
 
-    scheme, user, host, path, query = re.findall(BOUND_URL, url)[0]
     try:
-        request = Request(scheme + host + quote(path + query, safe="/?:@!$&'()*+,;=%~"))  # noqa: S310 - http: or https:
+        request = Request(scheme + host + path + query)  # noqa: S310 - http: or https:
         if user:  # not for another host that this one may redirect to
             user = unquoted(user if ":" in user else f"{user}:")
             request.add_unredirected_header("Authorization", f"Basic {b64encode(os.fsencode(user)).decode()}")
@@ -3229,10 +3213,14 @@ TOKENS = rf"""(?xms)
 
 def lines_of(text: str) -> dict[str, int]:
     """The lines of the values in a TOML or JSON document, by their places."""
+    from collections import defaultdict
+    from itertools import count
+
     # archives are most of a lock, and nobody asks for their lines
     text = re.sub(ARCHIVE_TABLES, lambda match: "\n" * match[0].count("\n"), text)
     lines: dict[str, int] = {}
     arrays: dict[str, str] = {}
+    numbers: dict[str, Iterator[int]] = defaultdict(count)
     outer: list[tuple[str, int]] = []  # around an open bracket
     place, index, at, position, line = "", -1, "", 0, 1  # index: of the next value in an array, -1 in a table
     for match in re.finditer(TOKENS, text):
@@ -3242,7 +3230,7 @@ def lines_of(text: str) -> dict[str, int]:
         if word[0] == "#":
             continue
         if match["header"] and not outer:
-            at = place = header_place(match["header"], match["repeated"], arrays)
+            at = place = header_place(match, arrays, numbers)
         elif match["key"]:
             at = ".".join(filter(None, (place, path_of(match["key"]))))
         elif index >= 0:
@@ -3263,16 +3251,14 @@ def path_of(keys: str) -> str:
     return ".".join(place_of("", key.strip("\"'")) for key in re.findall(KEY, keys))
 
 
-def header_place(header: str, repeated: str | None, arrays: dict[str, str]) -> str:
-    """The place of the table that a header begins; `arrays` keeps the last table of each array of tables."""
-    path = path_of(header)
-    around = [each for each in arrays if path.startswith(f"{each}.") or (path == each and not repeated)]
-    longest = max(around, key=len, default="")
-    place = arrays.get(longest, "") + path[len(longest) :]
-    if repeated:
-        last = arrays.get(path, "")
-        number = int(last[len(place) + 1 : -1]) + 1 if last.startswith(f"{place}[") else 0
-        arrays[path] = place = f"{place}[{number}]"
+def header_place(match: re.Match[str], arrays: dict[str, str], numbers: dict[str, Iterator[int]]) -> str:
+    """The place of the table that a header begins; `arrays` keeps the last table of each array, outer ones first."""
+    path = place = path_of(match["header"])
+    for array, last in arrays.items():
+        if path.startswith(f"{array}."):
+            place = last + path[len(array) :]
+    if match["repeated"]:
+        arrays[path] = place = f"{place}[{next(numbers[place])}]"
     return place
 
 
@@ -4462,12 +4448,12 @@ def format_github(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
     first = next((bound for bound in bounds if not is_stream(bound)), "")
     lines = []
     for finding in findings:
-        file, properties = finding.file or first, {"title": f"envlock: {finding.explain}"}
+        file, place = finding.file or first, ""
         if file and not is_stream(file):
-            properties = {"file": _in_repository(file), "line": str(finding.line or 1), **properties}
-        place = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in properties.items())
-        texts = filter(None, (finding.dependency or finding.package, finding.detail))
-        lines.append(f"::error {place}::{_escaped(': '.join(texts))} ({_escaped(finding.executable)})\n")
+            place = f"file={_escaped(_in_repository(file), ':,')},line={finding.line or 1},"
+        about = finding.dependency or finding.package
+        message = f"{about}{about and ': '}{finding.detail} ({finding.executable})"
+        lines.append(f"::error {place}title=envlock%3A {finding.explain}::{_escaped(message)}\n")
     return "".join(lines)
 
 
@@ -4480,8 +4466,7 @@ def _escaped(text: str, separators: str = "") -> str:
 
 def _in_repository(path: str) -> str:
     """A file's path relative to GitHub's checkout or to the working directory, if it is in one of them."""
-    folder, name = os.path.split(os.path.abspath(path))
-    path = os.path.join(os.path.realpath(folder), name)
+    path = os.path.realpath(path)
     for root in filter(None, (os.environ.get("GITHUB_WORKSPACE"), os.getcwd())):
         inside = os.path.join(os.path.realpath(root), "")
         if path.startswith(inside):
@@ -5686,19 +5671,11 @@ def _validate_command(options: argparse.Namespace) -> int:
     reports: list[Report] = []
     for one in interpreters:
         bound = read_bounds(options.bound, Target(one.environment, selection, texts=texts))
-        reports.append(Report(one, bound, check(one, bound, policy, tell)))
-    findings = [finding for report in reports for finding in report.findings]
+        reports.append((one, bound, check(one, bound, policy, tell)))
+    findings = [finding for _, _, found in reports for finding in found]
     _report(options, reports, findings)
     code: int = getattr(options, "code", None) or 3
     return code if findings else 0
-
-
-class Report(NamedTuple):
-    """What was found for one interpreter."""
-
-    interpreter: Interpreter
-    bound: Bound
-    findings: list[Finding]
 
 
 def _report(options: argparse.Namespace, reports: list[Report], findings: list[Finding]) -> None:
@@ -5721,9 +5698,10 @@ def _print_tables(options: argparse.Namespace, reports: list[Report]) -> None:
     width, color = _terminal(options.color_after or options.color_before or "auto")
     advise = width and _teller(options)
     for report in reports:
-        if report.findings:
-            heading = f"{_printable(report.interpreter.executable)}\n" if len(reports) > 1 else ""
-            _say(heading + format_table(report.findings, width, color), sys.stdout)
+        interpreter, _, found = report
+        if found:
+            heading = f"{_printable(interpreter.executable)}\n" if len(reports) > 1 else ""
+            _say(heading + format_table(found, width, color), sys.stdout)
             commands = repair_commands(report, options.bound, _selection(options), _policy(options)) if advise else []
             _say("".join(f"To align: {_printable(command)}\n" for command in commands), sys.stderr)
 
@@ -5734,23 +5712,24 @@ def _print_tables(options: argparse.Namespace, reports: list[Report]) -> None:
 def repair_commands(report: Report, paths: Sequence[str], selection: Selection, policy: Policy) -> list[str]:
     """Shell commands, in their order; none for what no tool repairs, nor where one would do more than was asked for."""
     from shlex import quote
+    from shutil import which
 
-    if policy.ignore or len(report.bound.formats) != 1 or any(map(is_stream, paths)):
+    interpreter, bound, _ = report
+    if policy.ignore or len(bound.formats) != 1 or any(map(is_stream, paths)):
         return []
-    installed = {one.label: one for one in scan(report.interpreter)}
+    installed = {one.label: one for one in scan(interpreter)}
     removed, asked, renewed = _to_repair(report, installed)
     words = _repair_words(report, paths, selection, policy.superset)
     plain = all(re.fullmatch(r"\S+( @ \S+)?", text) for text in asked)  # Poetry's constraints aren't
     if not words or ("{names}" in words and not plain):
         return []
-    values = {
-        "pip": _pip_words(report.interpreter, "pip" in (one.name for one in installed.values())),
-        "python": quote(report.interpreter.executable),
-        "prefix": quote(report.interpreter.prefix),
-        "folder": quote(os.path.dirname(paths[0])),
-        "file": quote(paths[0]),
-        "files": " ".join(f"-r {quote(path)}" for path in paths),
-    }
+    python = quote(interpreter.executable)
+    pip = f"{python} -m pip"
+    if "pip" not in (one.name for one in installed.values()):
+        pip = f"UV_PYTHON={python} uv pip" if which("uv") else f"pip --python={python}"
+    values = {"pip": pip, "python": python, "prefix": quote(interpreter.prefix), "file": quote(paths[0])}
+    values["folder"] = quote(os.path.dirname(paths[0]))
+    values["files"] = " ".join(f"-r {quote(path)}" for path in paths)
     steps = (
         ("{pip} uninstall -y {names}", removed),
         (words, asked),
@@ -5760,93 +5739,71 @@ def repair_commands(report: Report, paths: Sequence[str], selection: Selection, 
 
 
 def _to_repair(report: Report, installed: Mapping[str, Distribution]) -> tuple[list[str], list[str], list[str]]:
-    """What to uninstall first, what the bound's tool has to see to, and what to install once more."""
-    (form,), inside = report.bound.formats, os.path.join(report.interpreter.prefix, "")
-    found = [one for one in report.findings if all(site.startswith(inside) for site in one.sites)]
-    asked = [one for one in found if one.explain in ("Missing", "Misdefined")]
-    further = [one for one in found if one.explain == "Unrequired"]
-    foreign = [one for one in asked if one.package and not one.detail.startswith("version ")]
-    removed = [installed[one.package].name for one in (() if form.repair.replaces else foreign)]
-    if "|" in form.repair.words:
-        asked += further
-    elif further:
-        needed = _needed(report.bound, installed.values())
-        removed += [name for name in (installed[one.package].name for one in further) if name not in needed]
-    damaged = {one.package for one in found if one.explain in ("Modified", "Deleted")}
-    damaged = damaged & set(installed) - {one.package for one in found if one.explain not in FILE_VERDICTS}
-    again = [one for label, one in installed.items() if label in damaged and recorded_reference(one) is None]
-    renewed = [f"{one.name}=={one.version}" for one in again]
-    return removed, [one.dependency for one in asked], renewed
+    """Names to uninstall first, requirements that the bound's tool has to see to, and pins to install once more."""
+    interpreter, bound, found = report
+    (form,), inside = bound.formats, os.path.join(interpreter.prefix, "")
+    removes = "|" in form.repair
+    needed = set() if removes else _needed(bound, installed.values())
+    removed, asked, renewed = [], {}, {}
+    for one in found:
+        record, known = installed.get(one.package), one.explain in ("Missing", "Misdefined", "Unrequired")
+        if not all(site.startswith(inside) for site in one.sites):
+            continue
+        if known:
+            asked[one.package or one.dependency] = one
+        elif record and one.explain in ("Modified", "Deleted") and recorded_reference(record) is None:
+            renewed[one.package] = f"{record.name}=={record.version}"
+        foreign = one.explain == "Misdefined" and not form.replaces and not one.detail.startswith("version ")
+        if record and (foreign or (one.explain == "Unrequired" and not removes and record.name not in needed)):
+            removed.append(record.name)
+    texts = [one.dependency for one in asked.values() if removes or one.dependency]
+    return removed, texts, [pin for label, pin in renewed.items() if label not in asked]
 
 
 def _needed(bound: Bound, installed: Iterable[Distribution]) -> set[str]:
     """The names of what the required packages need in turn, as far as they tell; of a package's extras all or none."""
-    records = {one.name: one.record for one in installed}
+    records = {(one.name, extras): one.record for one in installed for extras in (False, True)}
     queue = [(one.name, "[" in one.text) for one in bound.requirements]
-    seen = set()
-    for name, extras in queue:
-        if name in records and (name, extras) not in seen:
-            seen.add((name, extras))
-            metadata = _core_metadata(records[name]).decode(errors="replace")
-            for other, bracket, rest in re.findall(r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)", metadata):
-                if extras or "extra" not in rest:
-                    queue.append((canonicalize_name(other), bool(bracket)))
+    for each in queue:
+        metadata = _core_metadata(records.pop(each)).decode(errors="replace") if each in records else ""
+        for name, bracket, rest in re.findall(r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)", metadata):
+            if each[1] or "extra" not in rest:
+                queue.append((canonicalize_name(name), bool(bracket)))
     return {name for name, _ in queue}
-
-
-def _pip_words(interpreter: Interpreter, present: bool) -> str:
-    """What installs into an interpreter's environment: its own pip, if it is there, or another."""
-    import shutil
-    from shlex import quote
-
-    python = quote(interpreter.executable)
-    if not present:
-        return f"UV_PYTHON={python} uv pip" if shutil.which("uv") else f"pip --python={python}"
-    beside = os.path.dirname(shutil.which("pip") or "") == os.path.dirname(interpreter.executable)
-    return "pip" if beside else f"{python} -m pip"
 
 
 def _repair_words(report: Report, paths: Sequence[str], selection: Selection, superset: bool) -> str:
     """A bound's repair for this environment, with values still in braces; empty where it wouldn't do."""
-    (form,), prefix = report.bound.formats, report.interpreter.prefix
-    words, options, project, _ = form.repair
-    if words.startswith("{pip}"):
-        return words
+    interpreter, bound, _ = report
+    (form,), prefix = bound.formats, interpreter.prefix
+    if form.repair.startswith("{pip}"):
+        return form.repair
     folder, name = os.path.split(paths[0])
-    selected = _selected_words(selection, report.bound, options.split())
-    files = os.path.join(prefix, "pyvenv.cfg"), os.path.join(folder, project or name)
+    selected = _selected_words(selection, bound, form.options)
+    files = os.path.join(prefix, "pyvenv.cfg"), os.path.join(folder, form.project or name)
     if len(paths) > 1 or name != form.title or selected is None or not all(map(os.path.isfile, files)):
         return ""
-    chosen = [word.split("|")[superset] if "|" in word else word for word in words.split(" ")]
-    chosen = [word for word in chosen if word and (folder or "{folder}" not in word)]
-    return " ".join([*(word for word in chosen if not _goes_without_saying(word, prefix, folder)), *selected])
+    kept = []
+    for word in form.repair.split(" "):
+        variable, _, value = word.partition("={prefix}")  # told unless the tool has it so anyway
+        usual = os.environ.get(variable) or os.path.abspath(os.path.join(folder, ".venv")) + value
+        if (folder or "{folder}" not in word) and not ("{prefix}" in word and usual == prefix + value):
+            kept.append(word.split("|")[superset] if "|" in word else word)
+    return " ".join([*filter(None, kept), *selected])
 
 
-def _goes_without_saying(word: str, prefix: str, folder: str) -> bool:
-    """Whether a variable that tells a tool its environment is as the tool has it anyway."""
-    variable, _, value = word.partition("=")
-    if "{prefix}" not in value:
-        return False
-    usual = value.format(prefix=os.path.abspath(os.path.join(folder, ".venv")))
-    return os.environ.get(variable, usual) == value.format(prefix=prefix)
-
-
-def _selected_words(selection: Selection, bound: Bound, words: Sequence[str]) -> list[str] | None:
-    """A selection in a tool's options; None if it can't be said in them, or not surely."""
+def _selected_words(selection: Selection, bound: Bound, words: str) -> list[str] | None:
+    """A selection in a tool's options; None if it can't be said in them."""
     options = selection.options
     values: Any = selection._replace(
         extras=selection.extras | (options & bound.extras), groups=selection.groups | (options & bound.groups)
     )
-    ways = values.groups, values.all_groups, values.no_groups, values.no_default_groups
-    if words and sum(map(bool, ways)) > 1:  # of two, some tools pass over one, others refuse
-        return None
     found: list[str] = []
-    for value, word in zip(values, words):
-        names = sorted(value) if isinstance(value, frozenset) else ["" if value is True else value] * bool(value)
+    for value, word in zip(values, words.split()):
+        names: list[Any] = [value] * bool(value) if isinstance(value, (bool, str)) else sorted(value)
         if names and word == "-":
             return None
-        names = [",".join(names)] if names and word.endswith(",") else names
-        found += [word + name for name in names]
+        found += [word.format(name) for name in ([",".join(names)] if names and "," in word else names)]
     return found
 
 
@@ -5928,7 +5885,7 @@ def _install_command(options: argparse.Namespace) -> int:
     # Not before: an older guard that stood there would be found.
     tell = _teller(options)
     pairs = zip(interpreters, bounds)
-    _print_tables(options, [Report(one, bound, check(one, bound, guard.policy, tell)) for (one, _), bound in pairs])
+    _print_tables(options, [(one, bound, check(one, bound, guard.policy, tell)) for (one, _), bound in pairs])
     return 0
 
 
