@@ -4687,7 +4687,7 @@ def kept_verdict(base: str) -> str | None:
     try:
         key, home, entries, message, sites, digest, *more = read_state(base)
         paths = [path for path, _ in entries]
-        if not digest or key != start_key(base, home):
+        if not digest or not is_for_start(key, base, home):
             return None
         if content_digest(paths[:sites], paths[sites:]) != digest:
             return None
@@ -4740,13 +4740,22 @@ def write_state(base: str, state: Any) -> None:
         pass
 
 
-def start_key(base: str, home: bool) -> tuple[str | None, ...]:
-    """What tells one start's verdict from another's; `home`: the user site counts, and its place depends on more."""
+def start_key(base: str, home: str | None) -> tuple[str | None, ...]:
+    """What tells one start's verdict from another's; `home` is the user site, where it counts, or None."""
     import os
     import sys
 
     environ: Any = os.environ.get if home else {}.get
     return base, sys.version, sys.prefix, environ("PYTHONUSERBASE"), environ("HOME")
+
+
+def is_for_start(key: tuple[str | None, ...], base: str, home: str | None) -> bool:
+    """Whether a verdict was kept for such a start: for the same user, or neither of the two has a user site."""
+    import os
+    import sys
+
+    now, user = start_key(base, home), getattr(sys.modules.get("site"), "USER_SITE", None)
+    return key == now or bool(key[:3] == now[:3] and home and user and not any(map(os.path.exists, (home, user))))
 
 
 def file_identity(path: str) -> tuple[int, ...] | None:
@@ -4810,6 +4819,7 @@ _LEAN_FUNCTIONS: tuple[Any, ...] = (
     read_state,
     write_state,
     start_key,
+    is_for_start,
     file_identity,
     is_old,
     content_digest,
@@ -4990,7 +5000,7 @@ def save_verdict(
         return
     # A time too young to trust is kept as one that never recurs, so that the next start compares the content.
     entries = [(path, identity if is_old(identity, began - 2_000_000_000) else ()) for path, identity in entries]
-    home = interpreter.user is not None
+    home = interpreter.user
     digests = "\0".join([hashes.get(path, "") for path, _ in entries])
     write_state(base, (start_key(base, home), home, entries, message, len(sites), digest, digests, began))
 

@@ -1055,6 +1055,38 @@ class UserSiteTest(GuardTestCase):
         other = {**home, "PYTHONUSERBASE": str(self.folder / "other")}
         self.assertEqual(support.run([venv.python, "-c", "print('ran')"], env=other).returncode, 3)
 
+    @unittest.skipUnless(sys.implementation.name == "cpython" and os.name == "posix", "made as CPython is installed")
+    def test_users_without_a_user_site_have_one_verdict(self) -> None:
+        python = self.make_interpreter(self.folder / "usr")
+        empty = self.write("empty.txt", "")
+        homes = [{"HOME": str(self.folder / name)} for name in ("ada", "bob")]
+        done = support.envlock("-q", "-e", python, "site-install", "-b", empty, "exit", env=homes[0])
+        self.assertEqual((done.stderr, done.returncode), ("", 0))
+        probe = "import sys; print(hasattr(sys.modules['_envlock'], 'finish_start'))"
+        for home in homes:
+            self.assertEqual(support.run([python, "-c", probe], env=home).stdout, "False\n")
+        user = support.run([python, "-m", "site", "--user-site"], env={**homes[1], "ENVLOCK_DISABLE": "1"})
+        support.add_record(Path(user.stdout.strip()), "ham", "2.0")
+        time.sleep(0.2)  # else the verdict isn't kept
+        for number, code in ((0, 0), (1, 3), (0, 0)):
+            self.assertEqual(support.run([python, "-c", ""], env=homes[number]).returncode, code)
+
+    def make_interpreter(self, prefix: Path) -> Path:
+        """One that is no virtual environment, and whose site-packages may be written."""
+        library = Path(os.__file__).parent
+        own = prefix / "lib" / library.name
+        (own / "site-packages").mkdir(parents=True)
+        for entry in library.iterdir():
+            if entry.name != "site-packages":
+                (own / entry.name).symlink_to(entry)
+        python = prefix / "bin" / "python3"
+        python.parent.mkdir()
+        shutil.copy(getattr(sys, "_base_executable", sys.executable), python)
+        done = support.run([python, "-c", "import site, sys; print(sys.prefix, *site.getsitepackages())"])
+        if done.stdout.split() != [str(prefix), str(own / "site-packages")]:
+            self.skipTest(f"this Python is made in another way: {done.stdout}{done.stderr}")
+        return python
+
 
 class LeakTest(GuardTestCase):
     def test_a_changed_start_leaves_nothing_behind(self) -> None:
