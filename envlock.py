@@ -3394,12 +3394,7 @@ def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list
     """
     if not exes:
         return [this_interpreter(user_site)]
-    import inspect
-
-    try:
-        sources = [inspect.getsource(function) for function in (describe_interpreter, default_environment)]
-    except OSError:  # python3 - < envlock.py
-        raise InterpreterError("-e needs envlock as a file") from None
+    sources = map(_source_of, (describe_interpreter, default_environment))
     wanted = "True" if user_site else 'not os.environ.get("PYTHONNOUSERSITE")'
     answer = f"json.dumps([describe_interpreter({wanted}, {bool(user_site)}), default_environment()])"
     code = "\n".join((*sources, "import json, os", f"print('\\n' {_ANSWER!r} + {answer})"))
@@ -3411,6 +3406,18 @@ def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list
     finally:
         for child in children:
             _end(child)
+
+
+def _source_of(function: Any) -> str:
+    """The text of a function at the top level of this module: importing `inspect` takes longer than asking."""
+    import linecache
+
+    first = function.__code__.co_firstlineno
+    lines = linecache.getlines(function.__code__.co_filename, globals())[first - 1 :]
+    if not lines:  # python3 - < envlock.py
+        raise InterpreterError("-e needs envlock as a file")
+    end = next(index for index, line in enumerate(lines) if index and line[0] not in " \n#)")
+    return "".join(lines[:end])
 
 
 def _start(exe: str, command: list[str]) -> subprocess.Popen[bytes]:
