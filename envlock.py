@@ -75,7 +75,7 @@ else:
         pass
 
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 
 class EnvlockError(Exception):
