@@ -4041,24 +4041,25 @@ def _add_rows(
     parent, folder = os.path.split(distribution.record)
     site = os.path.realpath(parent)
     recorded.watched.extend(f"{distribution.record}/{name}" for name in ("RECORD", "INSTALLER"))
-    roots, fresh = (*roots, site + os.sep), []
+    start, name, fresh = site + os.sep, distribution.name, []
+    roots, owners = (*roots, start), recorded.owners
     places: dict[str, str] = {}
     for row in rows:
         listed, digest, size = row if len(row) == 3 else (*row, "", "")[:3]
-        path = f"{site}{os.sep}{listed}"
-        entry = path[: path.find("/", len(site) + 1)] if "/" in listed else path
+        path = start + listed
+        entry = path[: path.find("/", len(start))] if "/" in listed else path
         if listed[0] in "./\\" or ".." in listed or "\\" in listed or ":" in listed:
             path = _resolved(site, listed, places)
             entry = _entry_of(path, roots)
             if not entry:
                 recorded.outside.append(path)
                 continue
-        recorded.owners.setdefault(entry, distribution.name)
+        owners.setdefault(entry, name)
         if not _may_change(listed, folder) and (uncertain is None or not re.search(uncertain, listed)):
-            if path not in recorded.claims:
-                recorded.claims[path] = []
+            claims = recorded.claims.setdefault(path, [])
+            if not claims:
                 fresh.append(path)
-            recorded.claims[path].append(Claim(distribution, digest, size))
+            claims.append(Claim(distribution, digest, size))
     recorded.watched.extend(place for place, resolved in places.items() if place != resolved)
     return fresh
 
