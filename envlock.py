@@ -5245,9 +5245,12 @@ class _locked:  # noqa: N801
             return
         self.descriptor = os.open(self.site, os.O_RDONLY)
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        self.umask = os.umask(0o022)
+        os.umask(self.umask & 0o222)  # `site` passes over a start-up file that a user can't read
 
     def __exit__(self, *_: object) -> None:
         if self.descriptor >= 0:
+            os.umask(self.umask)
             os.close(self.descriptor)
 
 

@@ -750,6 +750,16 @@ class InstallTest(GuardTestCase):
         probe = "import sys; print(hasattr(sys.modules['_envlock'], 'finish_start'))"
         self.assertEqual(self.start("-c", probe).stdout, "False\n")
 
+    @unittest.skipIf(os.name == "nt", "has no umask")
+    def test_every_user_can_read_it_whatever_the_umask(self) -> None:
+        words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound, "exit"]
+        done = support.envlock(*words, preexec_fn=lambda: os.umask(0o077))
+        self.assertEqual((done.stderr, done.returncode), ("", 0))
+        folder = self.environment.site / "_envlock"
+        for path in (self.environment.site / "0-envlock.pth", *folder.iterdir()):
+            self.assertEqual(oct(path.stat().st_mode & 0o777), "0o644", path)
+        self.assertEqual(oct(folder.stat().st_mode & 0o777), "0o755")
+
     def test_an_interpreter_that_runs_no_start_up_file(self) -> None:
         self.install("warn")
         before = tree(self.environment.path)
