@@ -28,6 +28,7 @@ def start(extension: str, source: str, steps: str) -> None:
     wanted = _read(source)
     noted: dict[str, set[int]] = {source: set()}
     files: dict[str, Any] = {}
+    tracers: list[Any] = []  # one that is freed ends the tracing of whatever thread runs
 
     def should_trace(name: str, _: FrameType) -> Any:
         file = module.CFileDisposition()
@@ -47,6 +48,7 @@ def start(extension: str, source: str, steps: str) -> None:
         )
         tracer.concur_id_func = tracer.should_start_context = None
         tracer.lock_data = tracer.unlock_data = int  # does nothing
+        tracers.append(tracer)
         tracer.start()
         return tracer(frame, event, argument) if frame else None
 
