@@ -1296,12 +1296,12 @@ def chosen_groups(selection: Selection, known: frozenset[str], default: frozense
 
 # -- direct references: URLs and paths
 
-VCS_SCHEME = r"(git|hg|svn|bzr)\+(?=[a-z])"
+VCS_SCHEME = r"(git|hg|svn|bzr)\+(?=[a-z][a-z0-9+.-]*:)"
 URL_SCHEMES = (
     r"(?:https?|ftp|file|git\+(?:https?|ssh|git|file)|hg\+(?:file|https?|ssh|static-http)"
     r"|svn\+(?:ssh|https?|svn|file)|bzr\+(?:https?|ssh|sftp|ftp|lp|file)):"
 )
-URL_PARTS = r"([a-z][a-z0-9+.-]*:(?://[^/?]*)?)([^?]*)(.*)"
+URL_PARTS = r"(?is)\A([a-z][a-z0-9+.-]*:(?://[^/?]*)?)([^?]*)(.*)"
 ARCHIVE_SUFFIXES = (
     *(".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz"),
     *(".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma"),
@@ -1350,10 +1350,7 @@ def split_fragment(url: str) -> tuple[str, dict[str, str]]:
 
 def split_revision(address: str) -> tuple[str, str]:
     """`SCHEME://HOST/PATH@REVISION`: the address without credentials, and the revision."""
-    match = re.fullmatch(URL_PARTS, address, re.IGNORECASE | re.DOTALL)
-    if not match:
-        return address, ""
-    start, path, query = match.groups()
+    start, path, query = re.findall(URL_PARTS, address)[0]
     path, mark, revision = path.rpartition("@") if "@" in path else (path, "", "")
     if mark and not revision:
         raise BoundError(f"expected a revision after '@' in {without_credentials(address)!r}")
@@ -3459,9 +3456,8 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         else:
             child.kill()
         child.wait()
-    for stream in (child.stdout, child.stderr):
-        if stream:
-            stream.close()
+    for stream in filter(None, (child.stdout, child.stderr)):
+        stream.close()
 
 
 class Distribution(NamedTuple):
