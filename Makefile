@@ -18,7 +18,10 @@ check: ## what CI runs: lint, the tests on every interpreter found, conformance
 conformance: ## compare with the packaging tools themselves (installs them below .cache)
 	@$(PYTHON) tests/check.py conformance
 
-bench: ## cost side by side with a bare start and with other tools (installs them below .cache)
-	@$(PYTHON) tests/bench.py && $(PYTHON) tests/bench_guard.py
+coverage: ## branch coverage of envlock.py by the tests, subprocesses included (installs coverage.py below .cache)
+	@$(PYTHON) tests/check.py coverage
 
-.PHONY: help demo test lint check conformance bench
+bench: ## cost side by side with a bare start and with other tools (installs them below .cache, 3 GB)
+	@for part in bench bench_guard bench_plot bench_peers bench_integrity; do $(PYTHON) tests/$$part.py || exit; done
+
+.PHONY: help demo test lint check conformance coverage bench

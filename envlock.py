@@ -48,9 +48,12 @@ if TYPE_CHECKING:
     )
 
     T = TypeVar("T")
+    Path = str | os.PathLike[str]
     Named = TypeVar("Named", "BoundRequirement", "Distribution")
     Tell = Callable[[str, bool], object]  # takes a note, and whether it is only progress, which the next overwrites
     Names = frozenset[str]  # of extras or groups
+    Known = dict[str, tuple[str, tuple[int, ...]]]  # by path: a file's digest as its record tells it, its identity
+    Report = tuple["Interpreter", "Bound", list["Finding"]]  # what was found for one interpreter
     Entry = tuple[str, str]  # where a requirement stands (`project.dependencies[0]`), and its text
 else:
 
@@ -72,7 +75,7 @@ else:
         pass
 
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 
 class EnvlockError(Exception):
@@ -1293,12 +1296,12 @@ def chosen_groups(selection: Selection, known: frozenset[str], default: frozense
 
 # -- direct references: URLs and paths
 
-VCS_SCHEME = r"(git|hg|svn|bzr)\+(?=[a-z])"
+VCS_SCHEME = r"(git|hg|svn|bzr)\+(?=[a-z][a-z0-9+.-]*:)"
 URL_SCHEMES = (
     r"(?:https?|ftp|file|git\+(?:https?|ssh|git|file)|hg\+(?:file|https?|ssh|static-http)"
     r"|svn\+(?:ssh|https?|svn|file)|bzr\+(?:https?|ssh|sftp|ftp|lp|file)):"
 )
-URL_PARTS = r"([a-z][a-z0-9+.-]*:(?://[^/?]*)?)([^?]*)(.*)"
+URL_PARTS = r"(?is)\A([a-z][a-z0-9+.-]*:(?://[^/?]*)?)([^?]*)(.*)"
 ARCHIVE_SUFFIXES = (
     *(".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz"),
     *(".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma"),
@@ -1347,10 +1350,7 @@ def split_fragment(url: str) -> tuple[str, dict[str, str]]:
 
 def split_revision(address: str) -> tuple[str, str]:
     """`SCHEME://HOST/PATH@REVISION`: the address without credentials, and the revision."""
-    match = re.fullmatch(URL_PARTS, address, re.IGNORECASE | re.DOTALL)
-    if not match:
-        return address, ""
-    start, path, query = match.groups()
+    start, path, query = re.findall(URL_PARTS, address)[0]
     path, mark, revision = path.rpartition("@") if "@" in path else (path, "", "")
     if mark and not revision:
         raise BoundError(f"expected a revision after '@' in {without_credentials(address)!r}")
@@ -2959,18 +2959,6 @@ def pipfile_requirement(reader: LockReader, key: str, entry: Table) -> BoundRequ
 # -- the table of formats
 
 
-class Repair(NamedTuple):
-    """The words that align an environment with a bound; of a word `A|B`, B is for where further packages may be."""
-
-    words: str
-    options: str = ""  # for the fields of a Selection, in their order; "-" where there is none
-    project: str = ""  # the file that the tool needs beside the lock
-    replaces: bool = False  # also the right version from another source
-
-
-PIP_FILES, PIP_NAMES = Repair("{pip} install {files}"), Repair("{pip} install {names}")
-
-
 class Format(NamedTuple):
     """A kind of bound file. `read(data, path, target)` gets what `load(text)` gives; errors need not name the file."""
 
@@ -2979,7 +2967,10 @@ class Format(NamedTuple):
     content: str  # pattern somewhere in the text of a file of another name (re.MULTILINE)
     load: Callable[[str], Any]
     read: Callable[[Any, BoundFile, Target], Bound]
-    repair: Repair
+    repair: str  # the words that align an environment; of `A|B`, B where further packages may be present
+    options: str = ""  # the tool's, for the fields of a Selection in their order; "-" where it has none
+    project: str = ""  # the file that the tool needs beside the lock
+    replaces: bool = False  # whether it also installs anew what has the right version from another source
 
 
 # what a requirements file begins with, after comments and blank lines
@@ -2995,16 +2986,16 @@ FORMATS = (
         r"^\[(project|dependency-groups|tool\.poetry)\]",
         load_toml,
         read_pyproject,
-        PIP_NAMES,
+        "{pip} install {names}",
     ),
-    Format("*.py (PEP 723)", r".*\.pyw?", r"^# /// script\s*$", load_script, read_script, PIP_NAMES),
+    Format("*.py (PEP 723)", r".*\.pyw?", r"^# /// script\s*$", load_script, read_script, "{pip} install {names}"),
     Format(
         "requirements files",
         r".*\.(txt|in|pip)|(requirements|constraints)([^.]*|.*\.lock)",
         FIRST_LINE,
         str.splitlines,
         read_requirements,
-        PIP_FILES,
+        "{pip} install {files}",
     ),
     Format(
         "pylock.toml",
@@ -3012,7 +3003,8 @@ FORMATS = (
         r"^created-by = |^\[\[packages\]\]",
         load_lock,
         read_pylock,
-        Repair("uv pip sync|install --python={python} |-r {file}", "- - - - - - -"),
+        "uv pip sync|install --python={python} |-r {file}",
+        "- - - - - - -",
     ),
     Format(
         "uv.lock",
@@ -3020,12 +3012,10 @@ FORMATS = (
         r"^version = \d+$",
         load_lock,
         read_uv,
-        Repair(
-            "UV_PROJECT_ENVIRONMENT={prefix} uv sync |--inexact --project={folder}",
-            "--extra= --all-extras --group= --all-groups --no-group= --no-default-groups --package=",
-            "pyproject.toml",
-            replaces=True,
-        ),
+        "UV_PROJECT_ENVIRONMENT={prefix} uv sync |--inexact --project={folder}",
+        "--extra={} --all-extras --group={} --all-groups --no-group={} --no-default-groups --package={}",
+        "pyproject.toml",
+        replaces=True,
     ),
     Format(
         "poetry.lock",
@@ -3033,12 +3023,10 @@ FORMATS = (
         r"^content-hash = ",
         load_lock,
         read_poetry,
-        Repair(
-            "VIRTUAL_ENV={prefix} poetry sync|install --directory={folder}",
-            "--extras= --all-extras --with= --all-groups --without= --only=main -",
-            "pyproject.toml",
-            replaces=True,
-        ),
+        "VIRTUAL_ENV={prefix} poetry sync|install --directory={folder}",
+        "--extras={} --all-extras --with={} --all-groups --without={} - -",
+        "pyproject.toml",
+        replaces=True,
     ),
     Format(
         "pdm.lock",
@@ -3046,11 +3034,9 @@ FORMATS = (
         r"^lock_version = ",
         load_lock,
         read_pdm,
-        Repair(
-            "PDM_PYTHON={prefix}/bin/python pdm sync --clean-unselected| --project={folder}",
-            "-G -G:all -G -G:all --without= --prod -",
-            "pyproject.toml",
-        ),
+        "PDM_PYTHON={prefix}/bin/python pdm sync --clean-unselected| --project={folder}",
+        "-G{} -G:all -G{} -G:all --without={} - -",
+        "pyproject.toml",
     ),
     Format(
         "Pipfile.lock",
@@ -3058,11 +3044,9 @@ FORMATS = (
         r'^ *"pipfile-spec"',
         load_json,
         read_pipfile,
-        Repair(
-            "PIPENV_PIPFILE={folder}/Pipfile VIRTUAL_ENV={prefix} pipenv sync",
-            "- - --categories=default, --all - - -",
-            "Pipfile",
-        ),
+        "PIPENV_PIPFILE={folder}/Pipfile VIRTUAL_ENV={prefix} pipenv sync",
+        "- - --categories=default,{} --all - - -",
+        "Pipfile",
     ),
 )
 
@@ -3171,10 +3155,11 @@ def read_url(url: str) -> bytes:
     """What a server sends; a thread waits for it, since a socket's time limit is for each read, not for all of them."""
     from threading import Thread
 
-    if not re.fullmatch(BOUND_URL, url):
+    match = re.fullmatch(BOUND_URL, url)
+    if not match:
         raise BoundError("expected https://HOST/PATH or http://HOST/PATH")
     answers: list[bytes | str] = []
-    thread = Thread(target=lambda: answers.append(fetch(url)), daemon=True)
+    thread = Thread(target=lambda: answers.append(fetch(*match.groups())), daemon=True)
     thread.start()
     thread.join(URL_SECONDS)
     answer = answers[0] if answers else f"it takes more than {URL_SECONDS} seconds"
@@ -3183,11 +3168,10 @@ def read_url(url: str) -> bytes:
     return answer
 
 
-def fetch(url: str) -> bytes | str:
+def fetch(scheme: str, user: str | None, host: str, path: str, query: str) -> bytes | str:
     """What is at a URL, or what went wrong."""
     from base64 import b64encode
     from urllib.error import HTTPError
-    from urllib.parse import quote
     from urllib.request import HTTPRedirectHandler, Request, build_opener
 
     class Redirects(HTTPRedirectHandler):
@@ -3196,9 +3180,8 @@ def fetch(url: str) -> bytes | str:
                 raise OSError(f"it redirects to {shown_bound(details[-1])}")
             return super().redirect_request(req, *details)
 
-    scheme, user, host, path, query = re.findall(BOUND_URL, url)[0]
     try:
-        request = Request(scheme + host + quote(path + query, safe="/?:@!$&'()*+,;=%~"))  # noqa: S310 - http: or https:
+        request = Request(scheme + host + path + query)  # noqa: S310 - http: or https:
         if user:  # not for another host that this one may redirect to
             user = unquoted(user if ":" in user else f"{user}:")
             request.add_unredirected_header("Authorization", f"Basic {b64encode(os.fsencode(user)).decode()}")
@@ -3227,10 +3210,14 @@ TOKENS = rf"""(?xms)
 
 def lines_of(text: str) -> dict[str, int]:
     """The lines of the values in a TOML or JSON document, by their places."""
+    from collections import defaultdict
+    from itertools import count
+
     # archives are most of a lock, and nobody asks for their lines
     text = re.sub(ARCHIVE_TABLES, lambda match: "\n" * match[0].count("\n"), text)
     lines: dict[str, int] = {}
     arrays: dict[str, str] = {}
+    numbers: dict[str, Iterator[int]] = defaultdict(count)
     outer: list[tuple[str, int]] = []  # around an open bracket
     place, index, at, position, line = "", -1, "", 0, 1  # index: of the next value in an array, -1 in a table
     for match in re.finditer(TOKENS, text):
@@ -3240,7 +3227,7 @@ def lines_of(text: str) -> dict[str, int]:
         if word[0] == "#":
             continue
         if match["header"] and not outer:
-            at = place = header_place(match["header"], match["repeated"], arrays)
+            at = place = header_place(match, arrays, numbers)
         elif match["key"]:
             at = ".".join(filter(None, (place, path_of(match["key"]))))
         elif index >= 0:
@@ -3261,16 +3248,14 @@ def path_of(keys: str) -> str:
     return ".".join(place_of("", key.strip("\"'")) for key in re.findall(KEY, keys))
 
 
-def header_place(header: str, repeated: str | None, arrays: dict[str, str]) -> str:
-    """The place of the table that a header begins; `arrays` keeps the last table of each array of tables."""
-    path = path_of(header)
-    around = [each for each in arrays if path.startswith(f"{each}.") or (path == each and not repeated)]
-    longest = max(around, key=len, default="")
-    place = arrays.get(longest, "") + path[len(longest) :]
-    if repeated:
-        last = arrays.get(path, "")
-        number = int(last[len(place) + 1 : -1]) + 1 if last.startswith(f"{place}[") else 0
-        arrays[path] = place = f"{place}[{number}]"
+def header_place(match: re.Match[str], arrays: dict[str, str], numbers: dict[str, Iterator[int]]) -> str:
+    """The place of the table that a header begins; `arrays` keeps the last table of each array, outer ones first."""
+    path = place = path_of(match["header"])
+    for array, last in arrays.items():
+        if path.startswith(f"{array}."):
+            place = last + path[len(array) :]
+    if match["repeated"]:
+        arrays[path] = place = f"{place}[{next(numbers[place])}]"
     return place
 
 
@@ -3406,12 +3391,7 @@ def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list
     """
     if not exes:
         return [this_interpreter(user_site)]
-    import inspect
-
-    try:
-        sources = [inspect.getsource(function) for function in (describe_interpreter, default_environment)]
-    except OSError:  # python3 - < envlock.py
-        raise InterpreterError("-e needs envlock as a file") from None
+    sources = map(_source_of, (describe_interpreter, default_environment))
     wanted = "True" if user_site else 'not os.environ.get("PYTHONNOUSERSITE")'
     answer = f"json.dumps([describe_interpreter({wanted}, {bool(user_site)}), default_environment()])"
     code = "\n".join((*sources, "import json, os", f"print('\\n' {_ANSWER!r} + {answer})"))
@@ -3423,6 +3403,18 @@ def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list
     finally:
         for child in children:
             _end(child)
+
+
+def _source_of(function: Any) -> str:
+    """The text of a function at the top level of this module: importing `inspect` takes longer than asking."""
+    import linecache
+
+    first = function.__code__.co_firstlineno
+    lines = linecache.getlines(function.__code__.co_filename, globals())[first - 1 :]
+    if not lines:  # python3 - < envlock.py
+        raise InterpreterError("-e needs envlock as a file")
+    end = next(index for index, line in enumerate(lines) if index and line[0] not in " \n#)")
+    return "".join(lines[:end])
 
 
 def _start(exe: str, command: list[str]) -> subprocess.Popen[bytes]:
@@ -3464,9 +3456,8 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         else:
             child.kill()
         child.wait()
-    for stream in (child.stdout, child.stderr):
-        if stream:
-            stream.close()
+    for stream in filter(None, (child.stdout, child.stderr)):
+        stream.close()
 
 
 class Distribution(NamedTuple):
@@ -3672,8 +3663,8 @@ class Finding(NamedTuple):
 
 
 def validate(
-    bounds: str | Sequence[str],
-    exe: str | None = None,
+    bounds: Path | Sequence[Path],
+    exe: Path | None = None,
     selection: Selection = Selection(),
     policy: Policy = Policy(),
     user_site: bool | None = None,
@@ -3682,8 +3673,8 @@ def validate(
 
     `exe` is what -e takes; None is the interpreter that runs this.
     """
-    interpreter = ask_interpreters([exe] if exe else [], user_site)[0]
-    paths = [bounds] if isinstance(bounds, str) else list(bounds)
+    interpreter = ask_interpreters([os.fspath(exe)] if exe else [], user_site)[0]
+    paths = [os.fspath(each) for each in ([bounds] if isinstance(bounds, (str, os.PathLike)) else bounds)]
     target = Target(interpreter.environment, selection, texts=read_streams(paths))
     return check(interpreter, read_bounds(paths, target), policy)
 
@@ -4046,24 +4037,25 @@ def _add_rows(
     parent, folder = os.path.split(distribution.record)
     site = os.path.realpath(parent)
     recorded.watched.extend(f"{distribution.record}/{name}" for name in ("RECORD", "INSTALLER"))
-    roots, fresh = (*roots, site + os.sep), []
+    start, name, fresh = site + os.sep, distribution.name, []
+    roots, owners = (*roots, start), recorded.owners
     places: dict[str, str] = {}
     for row in rows:
         listed, digest, size = row if len(row) == 3 else (*row, "", "")[:3]
-        path = f"{site}{os.sep}{listed}"
-        entry = path[: path.find("/", len(site) + 1)] if "/" in listed else path
+        path = start + listed
+        entry = path[: path.find("/", len(start))] if "/" in listed else path
         if listed[0] in "./\\" or ".." in listed or "\\" in listed or ":" in listed:
             path = _resolved(site, listed, places)
             entry = _entry_of(path, roots)
             if not entry:
                 recorded.outside.append(path)
                 continue
-        recorded.owners.setdefault(entry, distribution.name)
+        owners.setdefault(entry, name)
         if not _may_change(listed, folder) and (uncertain is None or not re.search(uncertain, listed)):
-            if path not in recorded.claims:
-                recorded.claims[path] = []
+            claims = recorded.claims.setdefault(path, [])
+            if not claims:
                 fresh.append(path)
-            recorded.claims[path].append(Claim(distribution, digest, size))
+            claims.append(Claim(distribution, digest, size))
     recorded.watched.extend(place for place, resolved in places.items() if place != resolved)
     return fresh
 
@@ -4455,26 +4447,17 @@ def format_json(findings: Sequence[Finding]) -> str:
     return json.dumps([{**row, "sites": row["sites"] or []} for row in rows], indent=2) + "\n"
 
 
-def format_status(status: Mapping[str, Any]) -> str:
-    """Lines `key: value`: several values are several lines, an absent one is none."""
-    return "".join(
-        f"{key.replace('_', ' ')}: {_printable(one)}\n"
-        for key, value in status.items()
-        for one in ([value] if isinstance(value, str) else value or ())
-    )
-
-
 def format_github(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
     """Findings as annotations of GitHub Actions; what no requirement is about points at the first bound file."""
     first = next((bound for bound in bounds if not is_stream(bound)), "")
     lines = []
     for finding in findings:
-        file, properties = finding.file or first, {"title": f"envlock: {finding.explain}"}
+        file, place = finding.file or first, ""
         if file and not is_stream(file):
-            properties = {"file": _in_repository(file), "line": str(finding.line or 1), **properties}
-        place = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in properties.items())
-        texts = filter(None, (finding.dependency or finding.package, finding.detail))
-        lines.append(f"::error {place}::{_escaped(': '.join(texts))} ({_escaped(finding.executable)})\n")
+            place = f"file={_escaped(_in_repository(file), ':,')},line={finding.line or 1},"
+        about = finding.dependency or finding.package
+        message = f"{about}{about and ': '}{finding.detail} ({finding.executable})"
+        lines.append(f"::error {place}title=envlock%3A {finding.explain}::{_escaped(message)}\n")
     return "".join(lines)
 
 
@@ -4487,13 +4470,21 @@ def _escaped(text: str, separators: str = "") -> str:
 
 def _in_repository(path: str) -> str:
     """A file's path relative to GitHub's checkout or to the working directory, if it is in one of them."""
-    folder, name = os.path.split(os.path.abspath(path))
-    path = os.path.join(os.path.realpath(folder), name)
+    path = os.path.realpath(path)
     for root in filter(None, (os.environ.get("GITHUB_WORKSPACE"), os.getcwd())):
         inside = os.path.join(os.path.realpath(root), "")
         if path.startswith(inside):
             return path[len(inside) :].replace(os.sep, "/")
     return path
+
+
+def format_status(status: Mapping[str, Any]) -> str:
+    """Lines `key: value`: several values are several lines, an absent one is none."""
+    return "".join(
+        f"{key.replace('_', ' ')}: {_printable(one)}\n"
+        for key, value in status.items()
+        for one in ([value] if isinstance(value, str) else value or ())
+    )
 
 
 def format_delimited(findings: Sequence[Finding], delimiter: str) -> str:
@@ -4698,9 +4689,9 @@ def kept_verdict(base: str) -> str | None:
     began = time_ns()
     message: str
     try:
-        key, home, entries, message, sites, digest, hashes, found = read_state(base)
+        key, home, entries, message, sites, digest, *more = read_state(base)
         paths = [path for path, _ in entries]
-        if not digest or key != start_key(base, home):
+        if not digest or not is_for_start(key, base, home):
             return None
         if content_digest(paths[:sites], paths[sites:]) != digest:
             return None
@@ -4709,7 +4700,7 @@ def kept_verdict(base: str) -> str | None:
     entries = [(path, file_identity(path)) for path in paths]
     passing = environ.get("ENVLOCK_DISABLE") == "1"  # site-status asks so, and may change nothing
     if not passing and all(is_old(identity, began - 2_000_000_000) for _, identity in entries):
-        write_state(base, (key, home, entries, message, sites, digest, hashes, found))
+        write_state(base, (key, home, entries, message, sites, digest, *more))
     return message
 
 
@@ -4753,13 +4744,22 @@ def write_state(base: str, state: Any) -> None:
         pass
 
 
-def start_key(base: str, home: bool) -> tuple[str | None, ...]:
-    """What tells one start's verdict from another's; `home`: the user site counts, and its place depends on more."""
+def start_key(base: str, home: str | None) -> tuple[str | None, ...]:
+    """What tells one start's verdict from another's; `home` is the user site, where it counts, or None."""
     import os
     import sys
 
     environ: Any = os.environ.get if home else {}.get
     return base, sys.version, sys.prefix, environ("PYTHONUSERBASE"), environ("HOME")
+
+
+def is_for_start(key: tuple[str | None, ...], base: str, home: str | None) -> bool:
+    """Whether a verdict was kept for such a start: for the same user, or neither of the two has a user site."""
+    import os
+    import sys
+
+    now, user = start_key(base, home), getattr(sys.modules.get("site"), "USER_SITE", None)
+    return key == now or bool(key[:3] == now[:3] and home and user and not any(map(os.path.exists, (home, user))))
 
 
 def file_identity(path: str) -> tuple[int, ...] | None:
@@ -4823,6 +4823,7 @@ _LEAN_FUNCTIONS: tuple[Any, ...] = (
     read_state,
     write_state,
     start_key,
+    is_for_start,
     file_identity,
     is_old,
     content_digest,
@@ -4877,8 +4878,8 @@ class GuardConfiguration(NamedTuple):
     def mode(self) -> str:
         return f"exit {self.code}" if self.code else "warn"
 
-    def read_bounds(self, interpreter: Interpreter) -> tuple[Bound, list[str]]:
-        """What the bounds require of an interpreter, and the files that say so."""
+    def demand(self, interpreter: Interpreter) -> tuple[Bound, list[str]]:
+        """What the bounds demand of an interpreter, and the files that say so."""
         refuse_streams(self.bounds)
         target = Target(interpreter.environment, self.selection, self.directory)
         return read_bounds(self.bounds, target), target.files
@@ -4940,15 +4941,16 @@ def judge_start(base: str, configuration: GuardConfiguration) -> str:
     interpreter = this_interpreter()
     if os.path.dirname(os.path.dirname(base)) not in interpreter.sites:
         return ""
-    hashes = known_hashes(base) if configuration.policy.integrity else None
-    bound, files = configuration.read_bounds(interpreter)
+    known = known_files(base)
+    hashes = {path: digest for path, (digest, _) in known.items()} if configuration.policy.integrity else None
+    bound, files = configuration.demand(interpreter)
     findings = check(interpreter, bound, configuration.policy, _tell_progress, hashes)
     message = ""
     if findings:
         bounds = " ".join(f"--bound {bound}" for bound in configuration.bounds)
         message = f"Failed: envlock {__version__}: validate {bounds}\n{format_table(findings)}"
         message += "To pass once: set ENVLOCK_DISABLE=1\n" * bool(configuration.code)
-    save_verdict(base, interpreter, files, hashes, message=message, began=began)
+    save_verdict(base, interpreter, files, hashes, known, message=message, began=began)
     return message
 
 
@@ -4958,12 +4960,12 @@ def _tell_progress(text: str, passing: bool) -> None:
         _tell(text, passing)
 
 
-def known_hashes(base: str) -> dict[str, str]:
-    """The digests of the files that were right when the last verdict was found, and haven't changed since."""
+def known_files(base: str) -> Known:
+    """The files that were right when the last verdict was found, and haven't changed since."""
     try:
-        entries, hashes = read_state(base)[2::4]
-        pairs = zip(entries, hashes.split("\0"))
-        return {path: digest for (path, identity), digest in pairs if digest and file_identity(path) == identity}
+        entries, digests = read_state(base)[2::4]
+        known = ((path, (digest, identity)) for (path, identity), digest in zip(entries, digests.split("\0")) if digest)
+        return {path: one for path, one in known if file_identity(path) == one[1]}
     except Exception:  # no state yet, or another release's
         return {}
 
@@ -4974,7 +4976,7 @@ def refuse_streams(bounds: Iterable[str]) -> None:
         other = os.path.exists(bound) and not os.path.isfile(bound) and not os.path.isdir(bound)
         if is_stream(bound) or other:
             why = "a guard reads its bound at every start: it takes a file, no stream and nothing from the network"
-            raise EnvlockError(f"--bound {shown_bound(bound)}: {why}")
+            raise GuardError(f"--bound {shown_bound(bound)}: {why}")
 
 
 def save_verdict(
@@ -4982,24 +4984,27 @@ def save_verdict(
     interpreter: Interpreter,
     bound_files: list[str],
     hashes: Mapping[str, str] | None,
+    known: Known,
     *,
     message: str,
     began: int,
 ) -> None:
     """Keep a verdict with the identity of all that it rests on, unless some of that changed while it was found.
 
-    With integrity that is much more: `hashes`, as it gives them. Then there is no step 2, and no digest.
+    With integrity that is much more: `hashes`, as it gives them. Then there is no step 2, and no digest of content.
+    What is `known` keeps the identity that it had before the check: a change meanwhile shows at the next start.
     """
     sites, files = watched_paths(interpreter)
     files += [f"{os.path.dirname(base)}/{_CONFIGURATION}", *bound_files]
     digest = content_digest(sites, files) if hashes is None else b""
     hashes = hashes or {}
-    entries = [(path, file_identity(path)) for path in (*sites, *files, *hashes)]
+    paths = (*sites, *files, *hashes)
+    entries = [(path, known[path][1] if path in known else file_identity(path)) for path in paths]
     if not all(identity is None or identity[1] < began - 100_000_000 for _, identity in entries):
         return
     # A time too young to trust is kept as one that never recurs, so that the next start compares the content.
     entries = [(path, identity if is_old(identity, began - 2_000_000_000) else ()) for path, identity in entries]
-    home = interpreter.user is not None
+    home = interpreter.user
     digests = "\0".join([hashes.get(path, "") for path, _ in entries])
     write_state(base, (start_key(base, home), home, entries, message, len(sites), digest, digests, began))
 
@@ -5017,6 +5022,8 @@ def watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
 # -- which starts pass: the tools that repair an environment, and children of a start that was judged
 
 _REPAIR_MODULES = {"pip", "ensurepip", "venv", "virtualenv", "piptools", "uv", "poetry", "pdm", "pipenv", "envlock"}
+# By these dpkg compiles what it installs; a package stays half installed if they, or the starts by them, fail.
+_DPKG_SCRIPTS = {"py3compile", "py3clean", "pypy3compile", "pypy3clean"}
 _REPAIR_SCRIPTS = (
     r"pip|pip3|pip3\.\d+|__pip-runner__\.py|_in_process\.py|pip_compileall\.py|sysconfig_get_paths\.py|pip-sync"
     r"|pip-compile|_py_info_collect\.py|virtualenv|poetry|pdm|pipenv|envlock|envlock\.py"
@@ -5080,15 +5087,17 @@ def is_worker(command: Command) -> bool:
 
 def is_repair(command: Command, parent: Sequence[str]) -> bool:
     """Whether a start is a tool that repairs the environment, or is asked by one."""
+    names = {os.path.basename(word) for word in parent[:2]}
+    name = os.path.basename(command.what) if command.kind == "script" else ""
+    if (names | {name}) & _DPKG_SCRIPTS:
+        return True
     if command.kind == "-m":
         return command.what in _REPAIR_MODULES
     if command.kind == "script":
-        name = os.path.basename(command.what)
         return bool(re.fullmatch(_REPAIR_SCRIPTS, name)) or "/pipenv/resolver/" in command.what
     if command.kind != "-c":
         return False
     starter = python_command(parent)
-    names = {os.path.basename(word) for word in parent[:2]}
     module = starter.what if starter.kind == "-m" else ""
     if (names | {module}) & {"uv", "pdm"}:
         return bool(sys.flags.isolated) or "run" not in parent
@@ -5165,7 +5174,8 @@ def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, c
         before = _guard_files(site)
         try:
             _write_guard(interpreter, site, configuration)
-            _prove_guard(command or interpreter.executable, interpreter, site, configuration.code)
+            _prove_guard(command or interpreter.executable, interpreter, site, configuration)
+            _start_once(command or interpreter.executable)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 _restore_guard(site, before)
@@ -5204,12 +5214,14 @@ def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
         status["guard"] = "not armed"
         configuration = GuardConfiguration.read(os.path.join(site, _GUARD_FOLDER))
         status.update(mode=configuration.mode(), bounds=configuration.bounds)
-        version, verdict, at = _prove_guard(command, interpreter, site, configuration.code)
+        version, verdict, at = _prove_guard(command, interpreter, site, configuration)
         status.update(guard="armed", version=version, last_verdict=verdict or None, last_verdict_at=at or None)
         if version != __version__:
-            status["notes"].append(f"its copy of envlock is not {__version__}, as this one (site-install renews it)")
-        bound, _ = configuration.read_bounds(interpreter)
-        status["now"] = "not aligned" if check(interpreter, bound, configuration.policy) else "aligned"
+            status["notes"].append(
+                f"its copy of envlock is another than this one, {__version__} (site-install renews it)"
+            )
+        findings = check(interpreter, configuration.demand(interpreter)[0], configuration.policy)
+        status["now"] = "not aligned" if findings else "aligned"
     except EnvlockError as error:
         status["notes"].append(str(error))
     return status
@@ -5229,9 +5241,12 @@ class _locked:  # noqa: N801
             return
         self.descriptor = os.open(self.site, os.O_RDONLY)
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        self.umask = os.umask(0o022)
+        os.umask(self.umask & 0o222)  # `site` passes over a start-up file that a user can't read
 
     def __exit__(self, *_: object) -> None:
         if self.descriptor >= 0:
+            os.umask(self.umask)
             os.close(self.descriptor)
 
 
@@ -5279,7 +5294,7 @@ def describe_guard(site: str) -> tuple[object, ...]:
     return (ran, sys.flags.no_site, __version__, *kept)
 
 
-def _prove_guard(command: str, interpreter: Interpreter, site: str, code: int) -> list[str]:
+def _prove_guard(command: str, interpreter: Interpreter, site: str, configuration: GuardConfiguration) -> list[str]:
     """Start the interpreter, and see that the guard has run.
 
     Returns the version of its envlock.py, the verdict that starts like this one keep, and when it was found (or "").
@@ -5289,24 +5304,38 @@ def _prove_guard(command: str, interpreter: Interpreter, site: str, code: int) -
     if ran == "True":
         return told
     stem = os.path.join(site, _START_STEM)
-    texts = start_up_texts(code, interpreter)
+    texts = start_up_texts(configuration.code, interpreter)
     reason = "its start-up file does not run, or fails"
     if no_site == "1":
         reason = "it is started with -S, so that no start-up file runs"
-    elif any(_read(os.path.join(site, name), SIZE_LIMIT) != text for name, text in texts.items()):
+    elif any(_read(os.path.join(site, name), 1 << 16) != text for name, text in texts.items()):
         reason = f"{' or '.join(texts)} in {site} is gone or changed"
     elif interpreter.version >= (3, 15) and os.path.exists(f"{stem}.start"):
         reason = f"{stem}.start suppresses the start-up file of the same name"
     raise GuardError(f"{command}: the guard cannot work in this interpreter: {reason}")
 
 
+def _start_once(command: str) -> None:
+    """Have a verdict kept: the starts to come may be another user's, or on a read-only disk, and can't keep theirs."""
+    from contextlib import suppress
+    from time import sleep
+
+    sleep(0.1)  # or `save_verdict` would take the guard itself for something that is changing
+    with suppress(GuardError):  # the verdict, whatever it is
+        _run_target(command, ["-c", "pass"], disable="")
+
+
 def _run_source(executable: str, options: list[str], statement: str, site: str) -> str:
     """What an interpreter prints that runs a statement with the guard's own copy of envlock.py as `m`."""
+    # -B: asking writes nothing.
+    return _run_target(executable, [*options, "-B", "-c", _LOAD_SOURCE + statement, site])
+
+
+def _run_target(executable: str, arguments: list[str], disable: str = "1") -> str:
     import subprocess
 
-    environment = {**os.environ, "ENVLOCK_DISABLE": "1"}
-    # -B: asking writes nothing.
-    command = [executable, *options, "-B", "-c", _LOAD_SOURCE + statement, site]
+    environment = {**os.environ, "ENVLOCK_DISABLE": disable}
+    command = [executable, *arguments]
     try:
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_SECONDS, check=False
@@ -5659,19 +5688,11 @@ def _validate_command(options: argparse.Namespace) -> int:
     reports: list[Report] = []
     for one in interpreters:
         bound = read_bounds(options.bound, Target(one.environment, selection, texts=texts))
-        reports.append(Report(one, bound, check(one, bound, policy, tell)))
-    findings = [finding for report in reports for finding in report.findings]
+        reports.append((one, bound, check(one, bound, policy, tell)))
+    findings = [finding for _, _, found in reports for finding in found]
     _report(options, reports, findings)
     code: int = getattr(options, "code", None) or 3
     return code if findings else 0
-
-
-class Report(NamedTuple):
-    """What was found for one interpreter."""
-
-    interpreter: Interpreter
-    bound: Bound
-    findings: list[Finding]
 
 
 def _report(options: argparse.Namespace, reports: list[Report], findings: list[Finding]) -> None:
@@ -5694,9 +5715,10 @@ def _print_tables(options: argparse.Namespace, reports: list[Report]) -> None:
     width, color = _terminal(options.color_after or options.color_before or "auto")
     advise = width and _teller(options)
     for report in reports:
-        if report.findings:
-            heading = f"{_printable(report.interpreter.executable)}\n" if len(reports) > 1 else ""
-            _say(heading + format_table(report.findings, width, color), sys.stdout)
+        interpreter, _, found = report
+        if found:
+            heading = f"{_printable(interpreter.executable)}\n" if len(reports) > 1 else ""
+            _say(heading + format_table(found, width, color), sys.stdout)
             commands = repair_commands(report, options.bound, _selection(options), _policy(options)) if advise else []
             _say("".join(f"To align: {_printable(command)}\n" for command in commands), sys.stderr)
 
@@ -5707,23 +5729,24 @@ def _print_tables(options: argparse.Namespace, reports: list[Report]) -> None:
 def repair_commands(report: Report, paths: Sequence[str], selection: Selection, policy: Policy) -> list[str]:
     """Shell commands, in their order; none for what no tool repairs, nor where one would do more than was asked for."""
     from shlex import quote
+    from shutil import which
 
-    if policy.ignore or len(report.bound.formats) != 1 or any(map(is_stream, paths)):
+    interpreter, bound, _ = report
+    if policy.ignore or len(bound.formats) != 1 or any(map(is_stream, paths)):
         return []
-    installed = {one.label: one for one in scan(report.interpreter)}
+    installed = {one.label: one for one in scan(interpreter)}
     removed, asked, renewed = _to_repair(report, installed)
     words = _repair_words(report, paths, selection, policy.superset)
     plain = all(re.fullmatch(r"\S+( @ \S+)?", text) for text in asked)  # Poetry's constraints aren't
     if not words or ("{names}" in words and not plain):
         return []
-    values = {
-        "pip": _pip_words(report.interpreter, "pip" in (one.name for one in installed.values())),
-        "python": quote(report.interpreter.executable),
-        "prefix": quote(report.interpreter.prefix),
-        "folder": quote(os.path.dirname(paths[0])),
-        "file": quote(paths[0]),
-        "files": " ".join(f"-r {quote(path)}" for path in paths),
-    }
+    python = quote(interpreter.executable)
+    pip = f"{python} -m pip"
+    if "pip" not in (one.name for one in installed.values()):
+        pip = f"UV_PYTHON={python} uv pip" if which("uv") else f"pip --python={python}"
+    values = {"pip": pip, "python": python, "prefix": quote(interpreter.prefix), "file": quote(paths[0])}
+    values["folder"] = quote(os.path.dirname(paths[0]))
+    values["files"] = " ".join(f"-r {quote(path)}" for path in paths)
     steps = (
         ("{pip} uninstall -y {names}", removed),
         (words, asked),
@@ -5733,93 +5756,71 @@ def repair_commands(report: Report, paths: Sequence[str], selection: Selection, 
 
 
 def _to_repair(report: Report, installed: Mapping[str, Distribution]) -> tuple[list[str], list[str], list[str]]:
-    """What to uninstall first, what the bound's tool has to see to, and what to install once more."""
-    (form,), inside = report.bound.formats, os.path.join(report.interpreter.prefix, "")
-    found = [one for one in report.findings if all(site.startswith(inside) for site in one.sites)]
-    asked = [one for one in found if one.explain in ("Missing", "Misdefined")]
-    further = [one for one in found if one.explain == "Unrequired"]
-    foreign = [one for one in asked if one.package and not one.detail.startswith("version ")]
-    removed = [installed[one.package].name for one in (() if form.repair.replaces else foreign)]
-    if "|" in form.repair.words:
-        asked += further
-    elif further:
-        needed = _needed(report.bound, installed.values())
-        removed += [name for name in (installed[one.package].name for one in further) if name not in needed]
-    damaged = {one.package for one in found if one.explain in ("Modified", "Deleted")}
-    damaged = damaged & set(installed) - {one.package for one in found if one.explain not in FILE_VERDICTS}
-    again = [one for label, one in installed.items() if label in damaged and recorded_reference(one) is None]
-    renewed = [f"{one.name}=={one.version}" for one in again]
-    return removed, [one.dependency for one in asked], renewed
+    """Names to uninstall first, requirements that the bound's tool has to see to, and pins to install once more."""
+    interpreter, bound, found = report
+    (form,), inside = bound.formats, os.path.join(interpreter.prefix, "")
+    removes = "|" in form.repair
+    needed = set() if removes else _needed(bound, installed.values())
+    removed, asked, renewed = [], {}, {}
+    for one in found:
+        record, known = installed.get(one.package), one.explain in ("Missing", "Misdefined", "Unrequired")
+        if not all(site.startswith(inside) for site in one.sites):
+            continue
+        if known:
+            asked[one.package or one.dependency] = one
+        elif record and one.explain in ("Modified", "Deleted") and recorded_reference(record) is None:
+            renewed[one.package] = f"{record.name}=={record.version}"
+        foreign = one.explain == "Misdefined" and not form.replaces and not one.detail.startswith("version ")
+        if record and (foreign or (one.explain == "Unrequired" and not removes and record.name not in needed)):
+            removed.append(record.name)
+    texts = [one.dependency for one in asked.values() if removes or one.dependency]
+    return removed, texts, [pin for label, pin in renewed.items() if label not in asked]
 
 
 def _needed(bound: Bound, installed: Iterable[Distribution]) -> set[str]:
     """The names of what the required packages need in turn, as far as they tell; of a package's extras all or none."""
-    records = {one.name: one.record for one in installed}
+    records = {(one.name, extras): one.record for one in installed for extras in (False, True)}
     queue = [(one.name, "[" in one.text) for one in bound.requirements]
-    seen = set()
-    for name, extras in queue:
-        if name in records and (name, extras) not in seen:
-            seen.add((name, extras))
-            metadata = _core_metadata(records[name]).decode(errors="replace")
-            for other, bracket, rest in re.findall(r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)", metadata):
-                if extras or "extra" not in rest:
-                    queue.append((canonicalize_name(other), bool(bracket)))
+    for each in queue:
+        metadata = _core_metadata(records.pop(each)).decode(errors="replace") if each in records else ""
+        for name, bracket, rest in re.findall(r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)", metadata):
+            if each[1] or "extra" not in rest:
+                queue.append((canonicalize_name(name), bool(bracket)))
     return {name for name, _ in queue}
-
-
-def _pip_words(interpreter: Interpreter, present: bool) -> str:
-    """What installs into an interpreter's environment: its own pip, if it is there, or another."""
-    import shutil
-    from shlex import quote
-
-    python = quote(interpreter.executable)
-    if not present:
-        return f"UV_PYTHON={python} uv pip" if shutil.which("uv") else f"pip --python={python}"
-    beside = os.path.dirname(shutil.which("pip") or "") == os.path.dirname(interpreter.executable)
-    return "pip" if beside else f"{python} -m pip"
 
 
 def _repair_words(report: Report, paths: Sequence[str], selection: Selection, superset: bool) -> str:
     """A bound's repair for this environment, with values still in braces; empty where it wouldn't do."""
-    (form,), prefix = report.bound.formats, report.interpreter.prefix
-    words, options, project, _ = form.repair
-    if words.startswith("{pip}"):
-        return words
+    interpreter, bound, _ = report
+    (form,), prefix = bound.formats, interpreter.prefix
+    if form.repair.startswith("{pip}"):
+        return form.repair
     folder, name = os.path.split(paths[0])
-    selected = _selected_words(selection, report.bound, options.split())
-    files = os.path.join(prefix, "pyvenv.cfg"), os.path.join(folder, project or name)
+    selected = _selected_words(selection, bound, form.options)
+    files = os.path.join(prefix, "pyvenv.cfg"), os.path.join(folder, form.project or name)
     if len(paths) > 1 or name != form.title or selected is None or not all(map(os.path.isfile, files)):
         return ""
-    chosen = [word.split("|")[superset] if "|" in word else word for word in words.split(" ")]
-    chosen = [word for word in chosen if word and (folder or "{folder}" not in word)]
-    return " ".join([*(word for word in chosen if not _goes_without_saying(word, prefix, folder)), *selected])
+    kept = []
+    for word in form.repair.split(" "):
+        variable, _, value = word.partition("={prefix}")  # told unless the tool has it so anyway
+        usual = os.environ.get(variable) or os.path.abspath(os.path.join(folder, ".venv")) + value
+        if (folder or "{folder}" not in word) and not ("{prefix}" in word and usual == prefix + value):
+            kept.append(word.split("|")[superset] if "|" in word else word)
+    return " ".join([*filter(None, kept), *selected])
 
 
-def _goes_without_saying(word: str, prefix: str, folder: str) -> bool:
-    """Whether a variable that tells a tool its environment is as the tool has it anyway."""
-    variable, _, value = word.partition("=")
-    if "{prefix}" not in value:
-        return False
-    usual = value.format(prefix=os.path.abspath(os.path.join(folder, ".venv")))
-    return os.environ.get(variable, usual) == value.format(prefix=prefix)
-
-
-def _selected_words(selection: Selection, bound: Bound, words: Sequence[str]) -> list[str] | None:
-    """A selection in a tool's options; None if it can't be said in them, or not surely."""
+def _selected_words(selection: Selection, bound: Bound, words: str) -> list[str] | None:
+    """A selection in a tool's options; None if it can't be said in them."""
     options = selection.options
     values: Any = selection._replace(
         extras=selection.extras | (options & bound.extras), groups=selection.groups | (options & bound.groups)
     )
-    ways = values.groups, values.all_groups, values.no_groups, values.no_default_groups
-    if words and sum(map(bool, ways)) > 1:  # of two, some tools pass over one, others refuse
-        return None
     found: list[str] = []
-    for value, word in zip(values, words):
-        names = sorted(value) if isinstance(value, frozenset) else ["" if value is True else value] * bool(value)
+    for value, word in zip(values, words.split()):
+        names: list[Any] = [value] * bool(value) if isinstance(value, (bool, str)) else sorted(value)
         if names and word == "-":
             return None
-        names = [",".join(names)] if names and word.endswith(",") else names
-        found += [word + name for name in names]
+        found += [word.format(name) for name in ([",".join(names)] if names and "," in word else names)]
     return found
 
 
@@ -5893,15 +5894,15 @@ def _install_command(options: argparse.Namespace) -> int:
     interpreters = _guarded(options)
     guard = GuardConfiguration.for_bounds(options.bound, _selection(options), _policy(options))
     guard = guard._replace(code=getattr(options, "code", 0))
-    bounds = [guard.read_bounds(one)[0] for one, _ in interpreters]
+    bounds = [guard.demand(one)[0] for one, _ in interpreters]
     for one, command in interpreters:
         install_guard(one, guard, command)
         names = ", ".join(options.bound)
         _note(options, f"{one.executable}: every start is checked against {names} ({guard.mode()})")
     # Not before: an older guard that stood there would be found.
     tell = _teller(options)
-    pairs = [(one, bound) for (one, _), bound in zip(interpreters, bounds)]
-    _print_tables(options, [Report(one, bound, check(one, bound, guard.policy, tell)) for one, bound in pairs])
+    pairs = zip(interpreters, bounds)
+    _print_tables(options, [(one, bound, check(one, bound, guard.policy, tell)) for (one, _), bound in pairs])
     return 0
 
 
@@ -5911,8 +5912,7 @@ def _status_command(options: argparse.Namespace) -> int:
     statuses = [guard_status(one, command) for one, command in _guarded(options)]
     text = json.dumps(statuses, indent=2) + "\n" if options.output else "\n".join(map(format_status, statuses))
     _say(text, sys.stdout)
-    # What isn't armed isn't compared either: 4.
-    return max(3 * (one["now"] != "aligned") + (one["guard"] != "armed") for one in statuses)
+    return max(4 if one["guard"] != "armed" else 3 * (one["now"] != "aligned") for one in statuses)
 
 
 def _uninstall_command(options: argparse.Namespace) -> int:

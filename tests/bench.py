@@ -16,20 +16,19 @@ from typing import Sequence
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import envlock
+from tests.check import CACHE, ROOT, installed
 
-ROOT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("ENVLOCK_CACHE", ROOT / ".cache"))
 FETTER, UV = "fetter==4.0.1", "uv"
 ROUNDS = 21
 # The records of an installer don't differ in what is read of them: a directory's name.
 SIZES = (10, 325, 2000)
 
 
-def timed(command: list[str]) -> float:
+def timed(command: list[str], env: dict[str, str] | None = None) -> float:
     """Milliseconds of one run; its verdict doesn't matter here, that it ran does."""
     start = time.perf_counter()
     done = subprocess.run(  # not from here: `-c` would find this envlock.py first
-        command, cwd=os.sep, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command, cwd=os.sep, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     elapsed = (time.perf_counter() - start) * 1000
     if done.returncode not in (0, 3) or b"Traceback" in done.stderr:
@@ -37,14 +36,16 @@ def timed(command: list[str]) -> float:
     return elapsed
 
 
-def compare(commands: dict[str, list[str]], rounds: int = ROUNDS) -> dict[str, float]:
-    """Median milliseconds of each command, all in turn in each round; the first is the base of the differences."""
+def compare(
+    commands: dict[str, list[str]], rounds: int = ROUNDS, env: dict[str, str] | None = None
+) -> dict[str, float]:
+    """Median milliseconds of each command beyond the first, all in turn in each round."""
     for command in commands.values():
-        timed(command)
+        timed(command, env)
     times: dict[str, list[float]] = {title: [] for title in commands}
     for _ in range(rounds):
         for title, command in commands.items():
-            times[title].append(timed(command))
+            times[title].append(timed(command, env))
     base = next(iter(times.values()))
     for title, taken in times.items():
         more = statistics.median(one - start for one, start in zip(taken, base))
@@ -54,13 +55,7 @@ def compare(commands: dict[str, list[str]], rounds: int = ROUNDS) -> dict[str, f
 
 def tool(requirement: str) -> Path:
     """The folder of commands of a tool, installed below the cache."""
-    name = requirement.partition("=")[0]
-    folder = CACHE / "bench" / name
-    scripts = folder / ("Scripts" if os.name == "nt" else "bin")
-    if not (scripts / name).exists():
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([str(scripts / "python"), "-m", "pip", "install", "-q", requirement], check=True)
-    return scripts
+    return installed(CACHE / "bench" / requirement.partition("=")[0], requirement)
 
 
 # What pulls in some three hundred packages, so that the lock has 1.5 MB.

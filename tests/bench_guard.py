@@ -14,24 +14,33 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Iterator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.bench import FETTER, ROOT, SIZES, Fabricated, timed, tool
+from tests.bench import FETTER, SIZES, Fabricated, timed, tool
+from tests.check import ROOT
+from tests.support import recorded_hash
 
-PAIRS = 100
+PAIRS, FEW_PAIRS = 100, 21
+FILES = (5_000, 57_000)
 YOUNG = 2.1  # seconds after which the guard trusts a time stamp
 
 
 class Guarded:
     """A fabricated environment whose start-up file can be the guard's or a comment."""
 
-    def __init__(self, folder: Path, packages: int) -> None:
+    def __init__(self, folder: Path, packages: int, files: int = 0) -> None:
         self.made = Fabricated(folder, packages)
         self.start = [self.made.python, "-c", "pass"]
-        install = [sys.executable, str(ROOT / "envlock.py"), "-e", self.made.python, "site-install", "-q"]
-        subprocess.run([*install, "-b", self.made.lock, "exit"], check=True)
         self.site = next((folder / "lib").glob("*/site-packages"))
+        self.modules = list(recorded_modules(self.site, files))
+        install = [sys.executable, str(ROOT / "envlock.py"), "-e", self.made.python, "site-install", "-q"]
+        policy = []
+        if files:
+            policy = ["--integrity"]
+            (self.site / "envlock.py").unlink()  # no record lists it
+        subprocess.run([*install, "-b", self.made.lock, *policy, "exit"], check=True)
         self.file = self.site / "0-envlock.pth"
         self.comment, self.kept = self.site / "1-comment.pth", folder / "kept.pth"
 
@@ -48,6 +57,32 @@ class Guarded:
         """Let time stamps grow old enough to be trusted, and the guard note that."""
         time.sleep(YOUNG)
         timed(self.start)
+
+
+def recorded_modules(site: Path, count: int) -> Iterator[Path]:
+    """Give fabricated packages their shares of files, with hashes in their records."""
+    records, data = sorted(site.glob("*.dist-info")), b"x = 1\n" * 100
+    told = f"{recorded_hash(data)},{len(data)}"
+    for index, record in enumerate(records):
+        name, rows = record.name.partition("-")[0], []
+        for number in range(index, count, len(records)):
+            inside = f"{name}/part_{number // 9000}/module_{number}.py"
+            path = site / inside
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            rows.append(f"{inside},{told}\n")
+            yield path
+        (record / "RECORD").write_text("".join(rows))
+
+
+def guarded_by_fetter(folder: Path, packages: int) -> list[str]:
+    """A start of a fabricated environment that holds fetter and its guard."""
+    one = Guarded(folder, packages)
+    one.plain()
+    subprocess.run([sys.executable, "-m", "pip", "--python", one.made.python, "install", "-q", FETTER], check=True)
+    words = ["-e", one.made.python, "site-install", "--bound", one.made.lock, "--superset", "exit"]
+    subprocess.run([str(tool(FETTER) / "fetter"), *words], check=True, stdout=subprocess.DEVNULL)
+    return one.start
 
 
 def instructions(command: list[str]) -> int:
@@ -90,18 +125,29 @@ def measure_times(folder: Path) -> None:
     print("325 packages, requirements lock, milliseconds beyond a start without the guard:")
     base, more = paired(other.start, one.start)
     print(f"  unchanged      {more:+7.2f} of {base:.1f}")
-    more = statistics.median(changed(one, "same") - timed(other.start) for _ in range(21))
+    more = statistics.median(changed(one, "same") - timed(other.start) for _ in range(FEW_PAIRS))
     print(f"  same content   {more:+7.2f}")
-    more = statistics.median(changed(one, "content") - timed(other.start) for _ in range(21))
+    more = statistics.median(changed(one, "content") - timed(other.start) for _ in range(FEW_PAIRS))
     print(f"  changed        {more:+7.2f}")
-    scripts = tool(FETTER)
-    fetter = Guarded(folder / "fetter", 325)
-    fetter.plain()
-    subprocess.run([sys.executable, "-m", "pip", "--python", fetter.made.python, "install", "-q", FETTER], check=True)
-    words = ["-e", fetter.made.python, "site-install", "--bound", fetter.made.lock, "--superset", "exit"]
-    subprocess.run([str(scripts / "fetter"), *words], check=True, stdout=subprocess.DEVNULL)
-    base, theirs = paired(other.start, fetter.start, 21)
+    base, theirs = paired(other.start, guarded_by_fetter(folder / "fetter", 325), FEW_PAIRS)
     print(f"  fetter's guard {theirs:+7.2f}")
+
+
+def measure_integrity(folder: Path) -> None:
+    other = Guarded(folder / "plain", 325)
+    other.plain()
+    print("325 packages, --integrity, milliseconds beyond a start without the guard:")
+    for count in FILES:
+        one = Guarded(folder / str(count), 325, count)
+        one.settle()
+        subprocess.run(one.start, check=True)
+        base, more = paired(other.start, one.start, FEW_PAIRS)
+        print(f"  {count:6,} files, unchanged {more:+7.1f} of {base:.1f}")
+        touched = []
+        for path in one.modules[:5]:
+            os.utime(path)
+            touched.append(timed(one.start) - timed(other.start))
+        print(f"  {count:6,} files, one touched {statistics.median(touched):+7.1f}")
 
 
 def changed(one: Guarded, what: str) -> float:
@@ -124,6 +170,7 @@ def main() -> int:
                 one.settle()
             count_instructions(environments)
         measure_times(folder)
+        measure_integrity(folder / "integrity")
     finally:
         shutil.rmtree(folder)
     return 0

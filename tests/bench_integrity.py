@@ -11,15 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import envlock
+from tests.check import CACHE, ROOT, installed
 
-ROOT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("ENVLOCK_CACHE", ROOT / ".cache"))
 PACKAGES = (
     "jupyter",
     "pandas",
@@ -59,18 +57,6 @@ with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
 """
 
 
-def environment() -> str:
-    folder = CACHE / "bench" / "integrity"
-    python = folder / "bin" / "python"
-    stamp = folder / "installed"
-    if not stamp.exists() or stamp.read_text() != "\n".join(PACKAGES):
-        print(f"{folder}: installing 1.4 GB, this once", flush=True)
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *PACKAGES], check=True)
-        stamp.write_text("\n".join(PACKAGES))
-    return str(python)
-
-
 def run(command: list[str]) -> tuple[float, float]:
     """(seconds, most memory in MB) of one run."""
     start = time.perf_counter()
@@ -83,7 +69,7 @@ def run(command: list[str]) -> tuple[float, float]:
 
 
 def main() -> int:
-    python = environment()
+    python = str(installed(CACHE / "bench" / "integrity", *PACKAGES) / "python")
     interpreter = envlock.ask_interpreters([python])[0]
     hashes: dict[str, str] = {}
     envlock.integrity_findings(interpreter, envlock.Policy(), hashes=hashes)

@@ -1,12 +1,17 @@
-"""What CI runs: lint, the tests on every interpreter found, conformance. `check.py [lint | test | conformance]...`"""
+"""What CI runs: lint, the tests on every interpreter found, conformance; and branch coverage.
+
+`check.py [lint | test | conformance | coverage]...`
+"""
 
 from __future__ import annotations
 
 import glob
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,11 +19,29 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("ENVLOCK_CACHE", ROOT / ".cache"))
 DEV_TOOLS = ("ruff==0.17.6", "mypy==2.4.1")
+COVERAGE = "coverage==7.17.5"
 FEWEST_INTERPRETERS = 4
 AT_ONCE = 2
 
 # Prints what tells two interpreters apart, if they can run the tests at all.
 PROBE = "import sys, venv; print(sys.version_info >= (3, 8), sys.implementation.name, '%d.%d' % sys.version_info[:2])"
+
+# For the end of threading.py: a thread is traced if something in this place starts its tracer.
+THREAD_START = "_trace_hook = _sys.modules['encodings'].trace_thread\n"
+
+# Gives coverage.py what its tracer has noted: from line to line, packed into a number of twice 28 bits and two signs.
+UNPACK = """\
+import sys, coverage
+steps, data, source = sys.argv[1:]
+signed = lambda number, sign: -number if sign else number
+arcs = {
+    (signed(step & 0xFFFFFFF, step >> 56 & 1), signed(step >> 28 & 0xFFFFFFF, step >> 57 & 1))
+    for step in map(int, open(steps))
+}
+noted = coverage.CoverageData(data)
+noted.add_arcs({source: arcs})
+noted.write()
+"""
 
 
 class Tally:
@@ -59,23 +82,24 @@ def interpreters() -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda item: (item[0].split()[0], int(item[0].rpartition(".")[2]))))
 
 
-def dev_tool(name: str) -> str:
-    """The path of a development tool, installed below the cache."""
-    folder = CACHE / "dev"
-    bin_folder = folder / ("Scripts" if os.name == "nt" else "bin")
+def installed(folder: Path, *requirements: str) -> Path:
+    """The folder of commands of an environment that holds these requirements, made unless it is there."""
+    commands = folder / ("Scripts" if os.name == "nt" else "bin")
     stamp = folder / "installed"
-    if not stamp.exists() or stamp.read_text() != "\n".join(DEV_TOOLS):
+    if not stamp.exists() or stamp.read_text() != "\n".join(requirements):
         venv.create(folder, with_pip=True, clear=True)
-        status, output = run([str(bin_folder / "python"), "-m", "pip", "install", "-q", *DEV_TOOLS])
-        if status:
-            raise SystemExit(output)
-        stamp.write_text("\n".join(DEV_TOOLS))
-    return str(bin_folder / name)
+        if requirements:
+            print(f"{folder}: installing {', '.join(requirements)}", flush=True)
+            status, output = run([str(commands / "python"), "-m", "pip", "install", "-q", *requirements])
+            if status:
+                raise SystemExit(output)
+        stamp.write_text("\n".join(requirements))
+    return commands
 
 
 def lint(tally: Tally) -> None:
     for words in (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "--strict")):
-        status, output = run([dev_tool(words[0]), *words[1:]])
+        status, output = run([str(installed(CACHE / "dev", *DEV_TOOLS) / words[0]), *words[1:]])
         tally.add(" ".join(words), int(status == 0), int(status != 0), output)
 
 
@@ -106,12 +130,49 @@ def conformance(tally: Tally) -> None:
             tally.add(f"conformance/{script.name}", passed - failed, bad, output)
 
 
-PARTS = {"lint": lint, "test": test, "conformance": conformance}
+def traced_interpreter(tracer: str, steps: Path) -> str:
+    """This interpreter, of links but for what has each of its processes, and of its environments', run `tracer.py`."""
+    folder = CACHE / "traced"
+    shutil.rmtree(folder, ignore_errors=True)
+    library = Path(sysconfig.get_path("stdlib"))
+    own = folder / library.relative_to(sys.base_prefix)
+    for place in ("", "encodings"):
+        (own / place).mkdir(parents=True)
+        for entry in (library / place).iterdir():
+            if entry.name not in ("__init__.py", "__pycache__", "encodings"):
+                (own / place / entry.name).symlink_to(entry)
+    shutil.copy(ROOT / "tests" / "tracer.py", own / "encodings")
+    start = f"from encodings import tracer\ntracer.start{(tracer, str(ROOT / 'envlock.py'), str(steps))}\n"
+    for name, line in (("encodings/__init__.py", start), ("threading.py", THREAD_START)):
+        (own / name).unlink(missing_ok=True)
+        (own / name).write_text((library / name).read_text() + "\n" + line)
+    (folder / "bin").mkdir()
+    return str(shutil.copy(sys.executable, folder / "bin" / "python3"))
+
+
+def coverage(tally: Tally) -> None:
+    """Branch coverage of envlock.py, in all processes that the tests start: `tracer.py` says how."""
+    tools, steps, data = installed(CACHE / "coverage", COVERAGE), CACHE / "steps", CACHE / "coverage.data"
+    python = str(tools / "python")
+    steps.unlink(missing_ok=True)
+    data.unlink(missing_ok=True)
+    _, tracer = run([python, "-c", "import coverage.tracer as tracer; print(tracer.__file__, end='')"])
+    suite = ["-m", "unittest", "discover", "-t", ".", "-s", "tests"]
+    status, output = run([traced_interpreter(tracer, steps), *suite])
+    tally.add("the tests, traced", int(status == 0), int(status != 0), output)
+    run([python, "-c", UNPACK, str(steps), str(data), str(ROOT / "envlock.py")])
+    status, output = run([str(tools / "coverage"), "report", f"--data-file={data}"])
+    print(output)
+    tally.add("branch coverage", int(status == 0), int(status != 0), "")
+
+
+CI = {"lint": lint, "test": test, "conformance": conformance}
+PARTS = {**CI, "coverage": coverage}
 
 
 def main() -> int:
     tally = Tally()
-    for name in sys.argv[1:] or PARTS:
+    for name in sys.argv[1:] or CI:
         PARTS[name](tally)
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 1 if tally.failed else 0

@@ -194,11 +194,6 @@ def make_wheel(folder: Path, name: str, version: str, requires: Sequence[str] = 
     with zipfile.ZipFile(path, "w") as archive:
         for inside, text in files.items():
             archive.writestr(inside, text)
-        archive.writestr(f"{record}/RECORD", "".join(map(record_line, files, files.values())) + f"{record}/RECORD,,\n")
+        rows = [f"{inside},{recorded_hash(text.encode())},{len(text)}\n" for inside, text in files.items()]
+        archive.writestr(f"{record}/RECORD", "".join(rows) + f"{record}/RECORD,,\n")
     return path
-
-
-def record_line(inside: str, text: str) -> str:
-    """A file's line in RECORD."""
-    digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
-    return f"{inside},sha256={digest},{len(text.encode())}\n"

@@ -11,6 +11,7 @@ import random
 import shutil
 import socket
 import ssl
+import sys
 import tempfile
 import threading
 import time
@@ -22,7 +23,7 @@ from typing import Any, ClassVar
 
 import envlock
 from envlock import Bound, BoundError, BoundRequirement, DirectReference, EnvlockError, Selection, Target
-from tests.support import run
+from tests.support import ENVLOCK, run
 
 DATA = Path(__file__).parent / "data"
 LINUX = {
@@ -130,6 +131,10 @@ class TestRequirementsFiles(InFolder):
         found = self.one("requests [socks, use_chardet] >= 2, <3")
         self.assertEqual(("requests", "requests[socks,use_chardet]<3,>=2"), (found.name, found.text))
 
+    def test_words_among_options_are_passed_over(self) -> None:
+        found = self.one("six --hash=sha256:ab word - --hash=sha256:cd -- --hash=sha256:ef")
+        self.assertEqual(("six", {"sha256:ab", "sha256:cd"}), (found.text, found.hashes))
+
     def test_options_that_pip_knows_are_passed_over(self) -> None:
         lines = "-i https://index.example/simple\n--pre --no-index\n-f.\n--trusted-host=h\n--req\\\nuire-hashes\nsix\n"
         self.assertEqual(["six"], self.texts(lines))
@@ -198,13 +203,35 @@ class TestLocations(InFolder):
         self.assertEqual("poem", self.one("-e p").name)
 
     def test_a_name_that_only_the_build_tells_is_an_error(self) -> None:
-        self.write("old/setup.py", "from setuptools import setup\nsetup(name=NAME)\n")
-        self.refuses("requirements.txt:1: cannot tell the name of the project (write 'NAME @ URL'): ./old", "./old\n")
+        message = "requirements.txt:1: cannot tell the name of the project (write 'NAME @ URL'): ./old"
+        for script in (
+            "from setuptools import setup\nsetup(name=NAME)\n",
+            "import own_builder\n",
+            "print 'Python 2'\n",
+        ):
+            self.write("old/setup.py", script)
+            self.refuses(message, "./old\n")
+        self.write("old/setup.cfg", "name = outside of a section\n")
+        self.refuses(message, "./old\n")
 
     def test_an_editable_directory(self) -> None:
         found = self.one("-e ./proj[x]")
         self.assertEqual(("the-project", "-e ./proj[x]"), (found.name, found.text))
         self.assertEqual(DirectReference("directory", self.url("proj"), editable=True), found.reference)
+
+    def test_an_editable_file_url(self) -> None:
+        found = self.one(f"-e {self.url('proj')}")
+        self.assertEqual(("the-project", f"-e {self.url('proj')}"), (found.name, found.text))
+        self.assertEqual(DirectReference("directory", self.url("proj"), editable=True), found.reference)
+
+    def test_a_named_editable(self) -> None:
+        found = self.one('-e "six[a] @ git+https://u:p@h/x@v1"')
+        reference = DirectReference("vcs", "https://h/x", "git", "v1", editable=True)
+        self.assertEqual(("six", "-e six[a] @ git+https://h/x@v1", reference), (*found[:2], found.reference))
+        self.refuses(
+            "requirements.txt:1: expected a project's directory or a VCS URL after -e, found 'six@https://h/six.zip'",
+            "-e six@https://h/six.zip\n",
+        )
 
     def test_an_editable_directory_with_blanks_as_pip_freeze_writes_it(self) -> None:
         self.write("a b/pyproject.toml", "[project]\nname = 'blank'\n")
@@ -301,6 +328,12 @@ class TestPyproject(InFolder):
     def test_a_direct_reference(self) -> None:
         (found,) = self.read('[project]\ndependencies = ["six @ git+https://h/x@v1"]\n', "pyproject.toml").requirements
         self.assertEqual(DirectReference("vcs", "https://h/x", "git", "v1"), found.reference)
+
+    @unittest.skipIf(sys.implementation.name == "pypy", "its stack has no end")
+    def test_a_long_chain_of_groups_is_an_error(self) -> None:
+        lines = [f'g{n} = [{{include-group = "g{n + 1}"}}]' for n in range(1200)]
+        text = "\n".join(["[dependency-groups]", *lines, 'g1200 = ["six"]'])
+        self.refuses("pyproject.toml:2: nested too deeply", text, "pyproject.toml", chosen(groups="g0"))
 
     def test_crossing_groups_stay_small(self) -> None:
         lines = [f'g{n} = [{{include-group = "g{n + 1}"}}, {{include-group = "g{n + 1}"}}]' for n in range(40)]
@@ -480,6 +513,9 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.asked.append((self.path, self.headers["Authorization"]))
         path, _, query = self.path.partition("?")
+        if path == "/garbage":
+            self.wfile.write(b"no status " + query.encode())
+            return
         if path == "/redirect":
             self.send_response(302)
             self.send_header("Location", query.replace("OTHER", self.other))
@@ -595,6 +631,7 @@ class TestUrls(InFolder):
             ("/absent", "SERVER/absent: cannot be read (HTTP status 404)"),
             ("/cut.txt", "SERVER/cut.txt: cannot be read (it ends too early)"),
             ("/latin.txt", "SERVER/latin.txt:1: not text in the encoding utf-8"),
+            ("/garbage?key=1", "SERVER/garbage: cannot be read (BadStatusLine)"),
             ("/endless", "SERVER/endless: larger than 32 MB: no bound file"),
         ):
             self.assertEqual(message, self.problem(path))
@@ -670,6 +707,47 @@ class TestErrors(InFolder):
             with self.assertRaises(EnvlockError) as caught:
                 envlock.read_bounds([name], self.target)
             self.assertEqual(message, str(caught.exception))
+
+    def test_a_relative_bound_where_the_working_directory_is_gone(self) -> None:
+        os.mkdir("gone")
+        os.chdir("gone")
+        os.rmdir("../gone")
+        with self.assertRaises(EnvlockError) as caught:
+            envlock.read_bounds(["r.txt"], self.target)
+        self.assertEqual(
+            "r.txt: the working directory cannot be told (No such file or directory)", str(caught.exception)
+        )
+
+    def test_too_much_of_anything_is_told(self) -> None:
+        many = "six\n" * 100_000
+        self.assertEqual(1, len(set(self.texts(many))))
+        self.refuses("requirements.txt:100001: more than 100000 requirements: no requirements file", many + "six\n")
+        long_key = "[a]\n" + "x = 1.5\n" * 1500 + ".".join("a" * 101) + " = 1\n"
+        self.refuses("pyproject.toml:1502: invalid TOML: a key of a hundred parts", long_key, "pyproject.toml")
+        self.refuses("Pipfile.lock:2: nested too deeply", "\n" + "[" * 100_000, "Pipfile.lock")
+
+    def test_json_that_is_no_object_is_no_lock(self) -> None:
+        self.refuses("Pipfile.lock:1: expected an object, found an empty array", "[]", "Pipfile.lock")
+
+    def test_toml_that_only_a_parser_reads_needs_one(self) -> None:
+        self.write("uv.lock", "version = 0x1\n")
+        code = "import sys, envlock\nfor name in 'tomllib', 'tomli', 'pip': sys.modules[name] = None\n"
+        code += "sys.exit(envlock.main(['validate', '-b', sys.argv[1]]))"
+        done = run([sys.executable, "-c", code, os.path.abspath("uv.lock")], cwd=ENVLOCK.parent)
+        version = "{}.{}".format(*sys.version_info)
+        message = f"reading TOML on Python {version} needs the package 'tomli' (pip install tomli)"
+        self.assertEqual(
+            (f"envlock: error: {self.folder}/uv.lock: {message}\n", "", 2), (done.stderr, done.stdout, done.returncode)
+        )
+
+    def test_standard_input_that_cannot_be_read(self) -> None:
+        command = f'"{sys.executable}" "{ENVLOCK}" validate --bound - '
+        for redirection, message in (("<&-", "it is closed"), ("<&1", "[Errno 9] Bad file descriptor")):
+            with open("output", "wb") as output:
+                done = run(["sh", "-c", command + redirection], stdout=output)
+            self.assertEqual(
+                (f"envlock: error: <stdin>: cannot be read ({message})\n", 2), (done.stderr, done.returncode)
+            )
 
     def test_typed_getters_tell_the_place(self) -> None:
         table = {"packages": [{"version": 7}, {"name": True}], "empty": None}

@@ -745,6 +745,21 @@ class InstallTest(GuardTestCase):
         self.assertRefused(done, f"{self.folder / 'none.txt'}: cannot be read (No such file or directory)")
         self.assertEqual(tree(self.environment.path), before)
 
+    def test_leaves_a_verdict_for_those_who_cannot_keep_one(self) -> None:
+        self.install("exit")
+        probe = "import sys; print(hasattr(sys.modules['_envlock'], 'finish_start'))"
+        self.assertEqual(self.start("-c", probe).stdout, "False\n")
+
+    @unittest.skipIf(os.name == "nt", "has no umask")
+    def test_every_user_can_read_it_whatever_the_umask(self) -> None:
+        words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound, "exit"]
+        done = support.envlock(*words, preexec_fn=lambda: os.umask(0o077))
+        self.assertEqual((done.stderr, done.returncode), ("", 0))
+        folder = self.environment.site / "_envlock"
+        for path in (self.environment.site / "0-envlock.pth", *folder.iterdir()):
+            self.assertEqual(oct(path.stat().st_mode & 0o777), "0o644", path)
+        self.assertEqual(oct(folder.stat().st_mode & 0o777), "0o755")
+
     def test_an_interpreter_that_runs_no_start_up_file(self) -> None:
         self.install("warn")
         before = tree(self.environment.path)
@@ -848,13 +863,11 @@ class StatusTest(GuardTestCase):
         done = self.say()
         self.assertEqual((done.stdout, done.returncode), (f"executable: {self.environment.python}\nguard: none\n", 4))
 
-    def test_an_armed_guard_before_and_after_a_start(self) -> None:
+    def test_an_armed_guard_tells_when_its_verdict_was_found(self) -> None:
+        began = time.time()
         self.install("exit")
         head = f"executable: {self.environment.python}\nguard: armed\nmode: exit 3\nbounds: {self.bound}\n"
         head += f"version: {envlock.__version__}\n"
-        done = self.say()
-        self.assertEqual((done.stdout, done.returncode), (f"{head}now: aligned\n", 0))
-        began = time.time()
         self.assertRuns()
         moments = [time.gmtime(second) for second in range(int(began), int(time.time()) + 1)]
         os.utime(self.bound)
@@ -873,6 +886,8 @@ class StatusTest(GuardTestCase):
         expected.update(bounds=[], version=None, last_verdict=None, last_verdict_at=None, now=None, notes=[])
         self.assertEqual(self.status(), (expected, 4))
         self.install("warn")
+        for state in (self.environment.site / "_envlock").glob("*.state?"):
+            state.unlink()
         expected.update(
             guard="armed", mode="warn", bounds=[str(self.bound)], version=envlock.__version__, now="aligned"
         )
@@ -913,7 +928,9 @@ class StatusTest(GuardTestCase):
         self.install("exit")
         self.bound.unlink()
         os.mkfifo(str(self.bound))
-        self.assertStatus(3, guard="armed", now=None, notes=[f"--bound {self.bound}: {REFUSAL}"])
+        why = "a guard reads its bound at every start: it takes a file, no stream and nothing from the network"
+        note = f"--bound {self.bound}: {why}"
+        self.assertStatus(3, guard="armed", now=None, notes=[note])
 
     def test_a_start_up_file_that_is_gone_or_changed(self) -> None:
         path = self.environment.site / "0-envlock.pth"
@@ -992,7 +1009,7 @@ class StatusTest(GuardTestCase):
         self.install("exit")
         copy = self.environment.site / "_envlock" / "envlock.py"
         copy.write_bytes(re.sub(b'\n__version__ = ".*"', b'\n__version__ = "0.0.1"', copy.read_bytes()))
-        note = f"its copy of envlock is not {envlock.__version__}, as this one (site-install renews it)"
+        note = f"its copy of envlock is another than this one, {envlock.__version__} (site-install renews it)"
         self.assertStatus(0, guard="armed", version="0.0.1", now="aligned", notes=[note])
 
     def test_several_interpreters_answer_by_the_worst(self) -> None:
@@ -1047,6 +1064,38 @@ class UserSiteTest(GuardTestCase):
                 self.assertEqual(done.returncode, code, (options, done.stderr))
         other = {**home, "PYTHONUSERBASE": str(self.folder / "other")}
         self.assertEqual(support.run([venv.python, "-c", "print('ran')"], env=other).returncode, 3)
+
+    @unittest.skipUnless(sys.implementation.name == "cpython" and os.name == "posix", "made as CPython is installed")
+    def test_users_without_a_user_site_have_one_verdict(self) -> None:
+        python = self.make_interpreter(self.folder / "usr")
+        empty = self.write("empty.txt", "")
+        homes = [{"HOME": str(self.folder / name)} for name in ("ada", "bob")]
+        done = support.envlock("-q", "-e", python, "site-install", "-b", empty, "exit", env=homes[0])
+        self.assertEqual((done.stderr, done.returncode), ("", 0))
+        probe = "import sys; print(hasattr(sys.modules['_envlock'], 'finish_start'))"
+        for home in homes:
+            self.assertEqual(support.run([python, "-c", probe], env=home).stdout, "False\n")
+        user = support.run([python, "-m", "site", "--user-site"], env={**homes[1], "ENVLOCK_DISABLE": "1"})
+        support.add_record(Path(user.stdout.strip()), "ham", "2.0")
+        time.sleep(0.2)  # else the verdict isn't kept
+        for number, code in ((0, 0), (1, 3), (0, 0)):
+            self.assertEqual(support.run([python, "-c", ""], env=homes[number]).returncode, code)
+
+    def make_interpreter(self, prefix: Path) -> Path:
+        """One that is no virtual environment, and whose site-packages may be written."""
+        library = Path(os.__file__).parent
+        own = prefix / "lib" / library.name
+        (own / "site-packages").mkdir(parents=True)
+        for entry in library.iterdir():
+            if entry.name != "site-packages":
+                (own / entry.name).symlink_to(entry)
+        python = prefix / "bin" / "python3"
+        python.parent.mkdir()
+        shutil.copy(getattr(sys, "_base_executable", sys.executable), python)
+        done = support.run([python, "-c", "import site, sys; print(sys.prefix, *site.getsitepackages())"])
+        if done.stdout.split() != [str(prefix), str(own / "site-packages")]:
+            self.skipTest(f"this Python is made in another way: {done.stdout}{done.stderr}")
+        return python
 
 
 class LeakTest(GuardTestCase):
@@ -1109,6 +1158,8 @@ class RepairTest(unittest.TestCase):
             "/x/__pip-runner__.py",
             "_in_process.py build_wheel",
             "/l/pipenv/resolver/main.py",
+            "/usr/bin/py3compile -p python3-six",
+            "/usr/bin/pypy3clean -p pypy3-six",
             "envlock.py site-install",
             "-m envlock",
         ):
@@ -1133,6 +1184,8 @@ class RepairTest(unittest.TestCase):
             "python -m pdm sync",
         ):
             self.assertTrue(self.allowed("-c pass", parent), parent)
+        for command in ("-c pass", "-m py_compile -"):
+            self.assertTrue(self.allowed(command, "/usr/bin/python3 /usr/bin/py3compile -p python3-six"), command)
         for parent in (
             "uv run python",
             "python /h/pdm run python",
@@ -1140,6 +1193,7 @@ class RepairTest(unittest.TestCase):
             "uvicorn",
             "bash",
             "python -m pipeline",
+            "python3 -m py_compile -",
             "",
         ):
             self.assertFalse(self.allowed("-c pass", parent), parent)

@@ -313,6 +313,10 @@ class MalformedLocks(Scratch):
             with self.subTest(archives=archives):
                 self.assertRegex(self.error("uv.lock", f"{package}{archives}\n"), r"^uv\.lock:[67]: invalid TOML: ")
 
+    def test_an_error_in_the_project_beside_a_lock_names_that(self) -> None:
+        self.write("pyproject.toml", "[project]\nname =\n")
+        self.assertEqual(self.error("uv.lock", UV), "pyproject.toml:2: invalid TOML: Invalid value")
+
     def test_any_cut_is_read_or_refused_in_words(self) -> None:
         dice = random.Random(4)
         for folder in LOCKS:
@@ -388,6 +392,16 @@ INVALID = [
         "pdm.lock",
         '[metadata]\nlock_version = "5.0"\n',
         "pdm.lock:2: metadata.lock_version: envlock doesn't know version '5.0' of this format",
+    ),
+    (
+        "poetry.lock",
+        '[[package]]\nname = "a"\nversion = "1"\n[package.source]\ntype = "ftp"\n[metadata]\n',
+        "poetry.lock:4: package[0].source.type: expected legacy, directory, git, file or url, found 'ftp'",
+    ),
+    (
+        "poetry.lock",
+        '[[package]]\nname = "a"\nversion = "1"\npython-versions = ">=3.8 (!)"\n[metadata]\n',
+        "poetry.lock:1: package[0]: expected a version constraint, found '>=3.8 (!)'",
     ),
     (
         "pylock.toml",
@@ -590,6 +604,9 @@ POETRY_OLD = """\
 
 @unittest.skipIf(NO_TOML, NO_TOML)
 class PoetryLocks(Scratch):
+    PACKAGE = '[[package]]\nname = "{}"\nversion = "{}"\noptional = false\n[package.dependencies]\n{}\n'
+    METADATA = '[metadata]\nlock-version = "2.0"\n'
+
     def project(self, dependencies: str, rest: str = "") -> None:
         self.write(
             "pyproject.toml", f'[tool.poetry]\nname = "root"\n[tool.poetry.dependencies]\n{dependencies}\n{rest}'
@@ -624,6 +641,33 @@ class PoetryLocks(Scratch):
         bound = read(self.write("poetry.lock", chain + '[metadata]\nlock-version = "2.0"\n'))
         self.assertLess(time.perf_counter() - begun, 10)
         self.assertEqual((bound.requirements, len(bound.permitted)), ((), 3000))
+
+    def test_without_the_project_what_also_a_true_marker_reaches_counts(self) -> None:
+        lock = "".join(
+            self.PACKAGE.format(name, "1", dependencies)
+            for name, dependencies in (
+                ("a", "b = { version = '*', markers = 'sys_platform == \"win32\"' }\nd = '*'"),
+                ("b", "c = '*'\nd = '*'"),
+                ("c", ""),
+                ("d", ""),
+            )
+        )
+        bound = read(self.write("poetry.lock", lock + self.METADATA))
+        self.assertEqual([each.text for each in bound.requirements], ["a==1", "d==1"])
+        self.assertEqual(bound.permitted, {"b", "c"})
+
+    def test_of_two_versions_an_alternative_chooses(self) -> None:
+        self.project('a = "*"')
+        for constraint, chosen in (("<2 || >=3", "c==1"), ("<0.5 || >=2", "c==2")):
+            lock = self.PACKAGE.format("a", "1", f'c = "{constraint}"')
+            lock += self.PACKAGE.format("c", "1", "") + self.PACKAGE.format("c", "2", "")
+            self.assertEqual(self.texts("poetry.lock", lock + self.METADATA), ["a==1", chosen])
+
+    def test_a_choice_that_takes_back_its_reason_is_made_all_the_same(self) -> None:
+        self.project('x = "*"')
+        lock = self.PACKAGE.format("x", "1", "") + self.PACKAGE.format("x", "2", 'y = "*"')
+        lock += self.PACKAGE.format("y", "1", 'x = "<2"')
+        self.assertEqual(self.texts("poetry.lock", lock + self.METADATA), ["x==1"])
 
     def test_the_hashes_of_a_lock_1_stand_apart(self) -> None:
         bound = read(self.write("poetry.lock", POETRY_OLD))
@@ -735,6 +779,40 @@ class PdmLocks(Scratch):
         self.assertEqual(self.texts("pdm.lock", self.LOCK, "--extra one"), ["python>=3.9", "a==1", "b==1", "c==1"])
         self.assertEqual(self.texts("pdm.lock", self.LOCK, "--group dev"), ["python>=3.9", "a==1", "b==1"])
         self.assertEqual(self.texts("pdm.lock", self.LOCK, "--no-default-groups"), ["python>=3.9", "a==1"])
+
+    WALKED = """\
+        [metadata]
+        groups = ["default", "dev"]
+        lock_version = "4.4"
+        [[package]]
+        name = "a"
+        version = "1"
+        dependencies = ["b; sys_platform == 'win32'", "c>=1"]
+        [[package]]
+        name = "b"
+        version = "1"
+        [[package]]
+        name = "c"
+        version = "1"
+        [[package]]
+        name = "c"
+        version = "2"
+        [[package]]
+        name = "d"
+        version = "1"
+        dependencies = ["c<2"]
+        """
+
+    def test_without_inherited_metadata_the_lock_is_walked_from_the_project(self) -> None:
+        self.write("pyproject.toml", '[project]\nname = "p"\ndependencies = ["a"]\n[dependency-groups]\ndev = ["d"]\n')
+        self.assertEqual(self.texts("pdm.lock", self.WALKED, "--no-default-groups"), ["a==1", "c==2"])
+        self.assertEqual(self.texts("pdm.lock", self.WALKED), ["a==1", "c==1", "d==1"])
+        self.assertEqual(self.texts("pdm.lock", self.WALKED, "--no-group default"), ["c==1", "d==1"])
+
+    def test_without_the_project_what_a_false_marker_reaches_is_allowed(self) -> None:
+        bound = read(self.write("pdm.lock", self.WALKED))
+        self.assertEqual([each.text for each in bound.requirements], ["a==1", "d==1"])
+        self.assertEqual(bound.permitted, {"b", "c"})
 
     def test_a_target_must_be_this_platform_and_implementation(self) -> None:
         for told, row in (

@@ -84,6 +84,9 @@ class TestVersion(unittest.TestCase):
         self.assertEqual((final.is_prerelease, final.is_postrelease, final.is_devrelease), (False, False, False))
         self.assertEqual((final.major, final.minor, final.micro), (3, 0, 0))
 
+    def test_a_debugger_shows_class_and_text(self) -> None:
+        self.assertEqual(repr(Version("1.0alpha1")), "<Version('1.0a1')>")
+
     def test_rejects_what_is_no_version(self) -> None:
         for text in [
             "",

@@ -1,4 +1,4 @@
-"""The sdist and the wheel: built by the standard front end, installed offline; they hold what stands here."""
+"""The sdist and the wheel: built by the standard front end, installed offline; the tests pass from the sdist."""
 
 from __future__ import annotations
 
@@ -6,52 +6,44 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import venv
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 import envlock
-from tests.check import CACHE
+from tests.check import CACHE, installed
 from tests.support import CLEAN, ENVLOCK, ROOT
 
 
-def run(*command: object) -> str:
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, env=CLEAN, stdin=subprocess.DEVNULL, capture_output=True)
+def run(*command: object, folder: Path = ROOT) -> str:
+    done = subprocess.run(list(map(str, command)), cwd=folder, env=CLEAN, stdin=subprocess.DEVNULL, capture_output=True)
     if done.returncode:
         raise SystemExit(f"{command}: {done.stdout.decode()}{done.stderr.decode()}")
     return done.stdout.decode()
 
 
-def make_python(folder: Path, *requirements: str) -> Path:
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-        if requirements:
-            run(python, "-m", "pip", "install", "-q", *requirements)
-    return python
-
-
 def main() -> int:
-    builder = make_python(CACHE / "build", "build", "flit_core>=3.8,<4")
+    builder = installed(CACHE / "build", "build", "flit_core>=3.8,<4") / "python"
     failures = []
     with tempfile.TemporaryDirectory(prefix="envlock-build-") as name:
         out = Path(name)
         run(builder, "-m", "build", "--no-isolation", "--outdir", out / "dist", ROOT)
         sdist, wheel = sorted((out / "dist").iterdir(), key=lambda path: path.suffix)
-        python = make_python(out / "venv")
+        python = installed(out / "venv", "flit_core>=3.8,<4") / "python"
         checks = {}
         for archive in (wheel, sdist):
-            no_index = ["--no-index", "--no-build-isolation"] if archive is wheel else ["--no-deps"]
-            run(python, "-m", "pip", "install", "-q", "--force-reinstall", *no_index, archive)
+            offline = ["--force-reinstall", "--no-index", "--no-build-isolation"]
+            run(python, "-m", "pip", "install", "-q", *offline, archive)
             site = Path(run(python, "-c", "import envlock; print(envlock.__file__)").strip())
             checks[f"{archive.suffix}: the file"] = site.read_bytes() == ENVLOCK.read_bytes()
             version = run(out / "venv" / "bin" / "envlock", "--version")
             checks[f"{archive.suffix}: the command"] = version == f"envlock {envlock.__version__}\n"
         with tarfile.open(sdist) as archived:
-            names = {member.partition("/")[2] for member in archived.getnames()}
+            archived.extractall(out / "source")
+        (source,) = (out / "source").iterdir()
         for expected in ("envlock.py", "README.md", "Makefile", "tests/support.py", "tests/test_cli.py"):
-            checks[f"sdist holds {expected}"] = expected in names
+            checks[f"sdist holds {expected}"] = (source / expected).is_file()
+        run("make", "test", f"PYTHON={sys.executable}", folder=source)  # ends this if a test fails
         failures = [check for check, held in checks.items() if not held]
     print("\n".join(failures))
     print(f"build: {len(checks)} comparisons, {len(failures)} failures")

@@ -18,16 +18,16 @@ import sys
 import threading
 import urllib.request
 from pathlib import Path
-from typing import NamedTuple
+from typing import Iterable, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
-CACHE = Path(os.environ.get("ENVLOCK_CACHE", ROOT / ".cache")) / "locks"
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from lock_projects import BACKEND, BUILD, PROJECTS, Project  # noqa: E402
+import envlock
+from tests.check import CACHE as SHARED
+from tests.check import ROOT, installed
+from tests.conformance.lock_projects import BACKEND, BUILD, PROJECTS, Project
 
-import envlock  # noqa: E402
-
+CACHE = SHARED / "locks"
 PYTHONS = ("3.9", "3.11", "3.13")
 PACKAGES = {
     "uv": ("uv",),
@@ -96,7 +96,7 @@ TOOLS = {
     "pdm-export": Tool("pylock.toml", "{pdm}/pdm lock && {pdm}/pdm export -f pylock -o pylock.toml", *PIP_SYNC),
     "pip-tools": Tool(
         "requirements.txt",
-        "{tools}/pip-compile --no-strip-extras -q -o requirements.txt requirements.in",
+        "{tools}/pip-compile --no-strip-extras -q {options} -o requirements.txt requirements.in",
         "{tools}/pip-sync --python-executable .venv/bin/python requirements.txt",
         "{tools}/pip-sync --python-executable .venv/bin/python --dry-run requirements.txt",
         seeded=True,
@@ -174,15 +174,9 @@ def find_pythons() -> dict[str, str]:
     return found
 
 
-def install_tools() -> dict[str, str]:
+def install_tools(names: Iterable[str] = PACKAGES) -> dict[str, str]:
     """Each tool in an environment of its own; the folders of their commands."""
-    places = {name: CACHE / "tools" / name / "bin" for name in PACKAGES}
-    for name, packages in PACKAGES.items():
-        if not (places[name] / ".done").exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", str(places[name].parent)], check=True)
-            pip = [str(places[name] / "python"), "-m", "pip", "install", "-q", *packages]
-            subprocess.run(pip, check=True)
-            (places[name] / ".done").touch()
+    places = {name: installed(CACHE / "tools" / name, *PACKAGES[name]) for name in names}
     commands = {name: str(place) for name, place in places.items()}
     return {**commands, "uv": str(places["uv"] / "uv"), "tools": commands["piptools"]}
 
@@ -252,12 +246,12 @@ def write_project(project: Project, folder: Path, facts: dict[str, str]) -> None
             )
 
 
-def write_repository() -> None:
+def write_repository(name: str = "repo", described: str = "gitpkg 1.0") -> None:
     """A git repository with a tag, a branch and a package in a subdirectory."""
-    folder = CACHE / "git" / "repo"
+    folder = CACHE / "git" / name
     if folder.exists():
         return
-    write_local(folder, "gitpkg 1.0")
+    write_local(folder, described)
     write_local(folder / "sub dir", "gitsub 3.0")
     commit = "git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m"
     run(f"git init -q && git add -A && {commit} one && git tag v1 && git branch br && {commit} two", folder)
