@@ -4016,7 +4016,8 @@ def _record_rows(distribution: Distribution) -> list[list[str]] | None:
     if data is None:
         return None
     inside = os.path.basename(distribution.record)
-    return [[f"{inside}/{line}"] for line in data.decode("utf-8", "surrogateescape").splitlines() if line]
+    lines = data.replace(b"\0", b"").decode("utf-8", "surrogateescape").splitlines()
+    return [[f"{inside}/{line}"] for line in lines if line]
 
 
 def _add_unlisted(recorded: Recorded, distribution: Distribution) -> None:
@@ -4068,7 +4069,7 @@ def _resolved(site: str, listed: str, places: dict[str, str]) -> str:
     if folder not in places:
         try:
             places[folder] = os.path.realpath(folder)
-        except (OSError, ValueError):  # a NUL, on some versions a loop
+        except (OSError, ValueError):  # a locale that can't name the folder, on some versions a loop
             places[folder] = folder
     return os.path.join(places[folder], name)
 

@@ -38,6 +38,12 @@ try:
 except BoundError as error:
     NO_TOML = str(error)
 
+# Begins a command that permissions are to hold for, whoever runs the tests; a reason where there can be none.
+POWERLESS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.name == "posix" and os.geteuid() == 0 else []
+NO_PERMISSIONS = (
+    "" if os.name == "posix" and all(map(shutil.which, POWERLESS[:1])) else "needs POSIX, or setpriv for root"
+)
+
 
 def run(
     command: Sequence[object], *, env: dict[str, str] | None = None, **options: Any

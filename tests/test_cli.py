@@ -167,8 +167,10 @@ class ValidateTest(TestCase):
         user = run([environment.python, "-c", code], env=home).stdout.strip()
         os.makedirs(os.path.join(user, "userpkg-1.0.dist-info"))
         for options, expected in (((), False), (("--user-site",), True)):
-            done = run_envlock("-e", environment.python, *options, "validate", "-b", self.lock, env=home)
-            self.assertEqual("userpkg-1.0" in done.stdout, expected, done.stdout + done.stderr)
+            words = (*options, "validate", "-b", self.lock)
+            for command in ([sys.executable, ENVLOCK, "-e", environment.python], [environment.python, ENVLOCK]):
+                done = run([*command, *words], env=home)
+                self.assertEqual("userpkg-1.0" in done.stdout, expected, done.stdout + done.stderr)
 
 
 class StartUpFilesTest(TestCase):

@@ -488,17 +488,16 @@ class IntegrityTest(GuardTestCase):
         self.environment.site.joinpath("many", "file_with_number_999.txt").write_bytes(b"1")
         self.assertFinds(("ham-1.0", "Modified", "many/file_with_number_999.txt"))
 
-    @unittest.skipUnless(hasattr(os, "geteuid") and shutil.which("setpriv"), "needs Linux")
+    @unittest.skipIf(support.NO_PERMISSIONS, support.NO_PERMISSIONS)
     def test_a_folder_that_cannot_be_written(self) -> None:
         self.install("--integrity", "exit")
         folder = self.environment.site / "_envlock"
-        powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
         folder.chmod(0o555)
         try:
             for data, code in ((b"x = 1\n", 0), (b"x = 2\n", 3), (b"x = 1\n", 0)):
                 (self.environment.site / "six.py").write_bytes(data)
                 for _ in range(2):
-                    done = support.run([*powerless, self.environment.python, "-c", ""])
+                    done = support.run([*support.POWERLESS, self.environment.python, "-c", ""])
                     said = self.rows(("six-1.0", "Modified", "six.py")) + PASS if code else ""
                     self.assertEqual((done.stderr, done.returncode), (said, code))
         finally:
@@ -543,15 +542,14 @@ class IntegrityTest(GuardTestCase):
             self.assertStopped("", code=130)
 
 
-@unittest.skipUnless(hasattr(os, "geteuid") and shutil.which("setpriv"), "needs Linux")
+@unittest.skipIf(support.NO_PERMISSIONS, support.NO_PERMISSIONS)
 class FaultTest(GuardTestCase):
     """Disks and rights."""
 
     def test_a_folder_that_cannot_be_written(self) -> None:
         self.install("exit")
         folder = self.environment.site / "_envlock"
-        powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
-        command = [*powerless, self.environment.python, "-c", "print('ran')"]
+        command = [*support.POWERLESS, self.environment.python, "-c", "print('ran')"]
         before = tree(folder)
         folder.chmod(0o555)
         self.environment.site.chmod(0o555)
@@ -566,11 +564,11 @@ class FaultTest(GuardTestCase):
                 self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure + PASS, "", 3))
             self.assertEqual(tree(folder), before)
             words = ["-e", self.environment.python, "site-install", "-b", self.bound, "warn"]
-            done = support.run([*powerless, sys.executable, support.ENVLOCK, *words])
+            done = support.run([*support.POWERLESS, sys.executable, support.ENVLOCK, *words])
             path = folder / f"envlock.py.{0}.tmp"
             self.assertRegex(done.stderr, r"envlock: error: .*: cannot be written \(Permission denied\)\n\Z", path)
             self.assertEqual((done.stdout, done.returncode, tree(folder)), ("", 2, before))
-            done = support.run([*powerless, sys.executable, support.ENVLOCK, *words[:2], "site-uninstall"])
+            done = support.run([*support.POWERLESS, sys.executable, support.ENVLOCK, *words[:2], "site-uninstall"])
             self.assertRegex(done.stderr, r"envlock: error: .*: cannot be removed \(Permission denied\)\n\Z")
             self.assertEqual((done.stdout, done.returncode, tree(folder)), ("", 2, before))
         finally:

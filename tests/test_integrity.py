@@ -300,6 +300,7 @@ class RecordTest(IntegrityTest):
         texts += [b"x" * 5000 + b",sha256=AAAA,1\n", b"/" * 9000 + b",sha256=AAAA,1\n", b".,sha256=AAAA,1\n"]
         for number, text in enumerate(texts):
             (add_record(self.site, f"p{number}", "1.0") / "RECORD").write_bytes(text)
+        self.put("old-1.0.egg-info/installed-files.txt", b"../a\0b/c.py\n")
         self.assertEqual({verdict for _, verdict, _ in self.check()}, {"Deleted", "Modified"})
 
 
@@ -327,6 +328,11 @@ class ScriptTest(IntegrityTest):
     def test_a_script_for_another_python_is_modified(self) -> None:
         self.recorded_script("#!python\nprint(1)\n")
         self.script("#!/tmp/evil/python\nprint(1)\n")
+        self.assertEqual([verdict for _, verdict, _ in self.check()], ["Modified"])
+
+    def test_a_rewritten_script_that_is_recorded_without_a_hash_is_judged_by_its_size(self) -> None:
+        self.script(f"#!{self.prefix}/bin/python\nprint(1)\n")
+        self.record("pkg", "1.0", "../../../bin/run,,17")
         self.assertEqual([verdict for _, verdict, _ in self.check()], ["Modified"])
 
     def test_a_launcher_made_anew_is_no_change(self) -> None:
@@ -709,6 +715,28 @@ pkg-1.0              Modified    {site}/pkg.py
         self.assertEqual((done.stdout, done.stderr, done.returncode), ("", note, 0))
         done = self.environment.validate("--bound", self.bound, "--integrity", "-q")
         self.assertEqual((done.stdout, done.stderr, done.returncode), ("", "", 0))
+
+    def test_a_name_that_the_locale_cannot_express_is_not_judged(self) -> None:
+        rows = "na\u00efve.py,sha256=AAAA,1\npkg/../na\u00efve/x.py,sha256=AAAA,1\n"
+        self.record.write_text(self.row + rows, encoding="utf-8")
+        words = ("--bound", self.bound, "--integrity")
+        ascii_alone = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+        told = run([sys.executable, "-c", "import sys; print(sys.getfilesystemencoding())"], env=ascii_alone).stdout
+        if told != "ascii\n":
+            self.skipTest(f"file names are {told.strip()}, whatever the locale")
+        done = self.environment.validate(*words, env=ascii_alone)
+        site = os.path.realpath(self.environment.site)
+        note = f"envlock: 2 recorded files that cannot be read: {site}/na\\xefve.py, {site}/na\\xefve/x.py\n"
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("", note, 0))
+        self.assertIn("Deleted", self.environment.validate(*words).stdout)
+
+    @unittest.skipUnless(shutil.which("dpkg") and os.path.exists("/usr/lib/python3/dist-packages"), "needs Debian")
+    def test_what_dpkg_has_installed_is_never_reported(self) -> None:
+        words = ("validate", "-b", self.write("none.txt", ""), "--superset", "--integrity", "json")
+        rows = json.loads(run_envlock("-e", "/usr/bin/python3", *words).stdout)
+        lists = Path("/var/lib/dpkg/info").glob("*.list")
+        listed = {line for path in lists for line in path.read_text(encoding="utf-8").splitlines()}
+        self.assertEqual({row["detail"] for row in rows} & listed, set())
 
     def test_the_library_call_prints_nothing(self) -> None:
         self.record.write_text("pkg.py,,\n")

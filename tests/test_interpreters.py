@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 import envlock
-from tests.support import ENVLOCK, Environment, TestCase, add_record, run
+from tests.support import ENVLOCK, NO_PERMISSIONS, POWERLESS, Environment, TestCase, add_record, run
 
 METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
 
@@ -145,6 +145,13 @@ class RecordTest(TestCase):
         self.record("easy-install.pth", "./lazy-1.0-py3.8.egg\n./zipped-2.0-py3.8.egg\n./odd.egg\n")
         self.assertEqual(self.named(), [("lazy", "1.0"), ("odd", "2.0"), ("zipped", "2.0")])
 
+    def test_an_egg_that_tells_nothing_is_an_unreadable_record(self) -> None:
+        self.record("broken.egg", "no zip")
+        with zipfile.ZipFile(self.site / "empty.egg", "w") as archive:
+            archive.writestr("module.py", "")
+        self.record("easy-install.pth", "./broken.egg\n./empty.egg\n")
+        self.assertEqual((self.named(), self.labels()), ([("", ""), ("", "")], ["broken", "empty"]))
+
     def test_an_egg_link_makes_an_egg_info_an_editable_install(self) -> None:
         source = self.folder / "source"
         for name in ("my_pkg", "bystander"):
@@ -258,6 +265,29 @@ class SiteDirectoriesTest(TestCase):
 
     def test_the_base_interpreter_has_what_site_gives_it(self) -> None:
         self.assert_as_started(Path(os.path.realpath(sys.executable)))
+
+    @unittest.skipIf(NO_PERMISSIONS, NO_PERMISSIONS)
+    def test_what_may_not_be_read_adds_no_directory_and_tells_no_name(self) -> None:
+        add_record(self.folder / "added", "six", "1.16.0")
+        paths, record = self.environment.site / "paths.pth", self.environment.site / "secret.dist-info"
+        paths.write_text(f"{self.folder / 'added'}\n")
+        record.mkdir()
+        (record / "METADATA").write_text(METADATA.format("secret", "1.0"))
+        words = ["-e", self.environment.python, "validate", "-b", self.write("none.txt", ""), "json"]
+        for mode, expected in ((0o644, ["secret-1.0", "six-1.16.0"]), (0, ["secret"])):
+            for path in (paths, record / "METADATA"):
+                path.chmod(mode)
+            done = run([*POWERLESS, sys.executable, ENVLOCK, *words])
+            self.assertEqual([row["package"] for row in json.loads(done.stdout)], expected)
+
+    @unittest.skipIf(NO_PERMISSIONS, NO_PERMISSIONS)
+    def test_a_pyvenv_cfg_that_may_not_be_read_is_an_error(self) -> None:
+        config = self.environment.path / "pyvenv.cfg"
+        config.chmod(0)
+        self.addCleanup(config.chmod, 0o644)
+        words = ["-S", ENVLOCK, "validate", "-b", self.write("none.txt", "")]
+        done = run([*POWERLESS, self.environment.python, *words])
+        self.assertRefused(done, f"{config}: cannot be read (Permission denied)")
 
     def test_start_up_files_do_not_run_when_an_interpreter_is_asked(self) -> None:
         flag = self.folder / "ran"
