@@ -92,8 +92,9 @@ class ValidateTest(TestCase):
 
     def test_standard_input_is_a_bound_for_every_environment(self) -> None:
         arguments = ("-e", self.environment.path, "-e", self.environment.path, "validate", "--bound", "-", "json")
-        done = run_envlock(*arguments, input="six==1.17.0\n")
-        self.assertEqual([row["explain"] for row in json.loads(done.stdout)], ["Misdefined"] * 2)
+        for words in (arguments, (*arguments[:-1], "-b", "-", "json")):  # or twice
+            done = run_envlock(*words, input="six==1.17.0\n")
+            self.assertEqual([row["explain"] for row in json.loads(done.stdout)], ["Misdefined"] * 2)
 
     def test_a_url_is_a_bound_for_every_environment(self) -> None:
         arguments = ("-e", self.environment.path, "-e", self.environment.path, "validate")
@@ -436,6 +437,7 @@ class RepairTest(TestCase):
                 "UV_PROJECT_ENVIRONMENT={} uv sync --all-extras --group=docs --group=lint",
             ),
             ("uv/uv-groups", "--bound-options docs", "UV_PROJECT_ENVIRONMENT={} uv sync --group=docs"),
+            ("uv/uv-extras", "--bound-options one two", "UV_PROJECT_ENVIRONMENT={} uv sync --extra=one --extra=two"),
             ("uv/uv-groups", "--no-default-groups", "UV_PROJECT_ENVIRONMENT={} uv sync --no-default-groups"),
             ("poetry/poetry2-po-extras", "--extra both", "VIRTUAL_ENV={} poetry sync --extras=both"),
             ("poetry/poetry2-po-standard", "--group docs", "VIRTUAL_ENV={} poetry sync --with=docs"),
@@ -511,6 +513,9 @@ class RepairTest(TestCase):
         command = f"{self.python} -m pip install --force-reinstall --no-deps six==1.16.0"
         self.write("requirements.txt", "six\nown\n")
         self.assertEqual(self.said("-b", "requirements.txt", "--superset", "--integrity"), [command])
+        self.write("requirements.txt", "six==1.17.0\nown\n")  # which is another file
+        command = f"{self.python} -m pip install -r requirements.txt"
+        self.assertEqual(self.said("-b", "requirements.txt", "--superset", "--integrity"), [command])
 
     @unittest.skipIf(NO_TOML, NO_TOML)
     def test_where_no_command_would_do_none_is_named(self) -> None:
@@ -518,11 +523,14 @@ class RepairTest(TestCase):
         for name in ("uv", "poetry"):
             self.locked({"uv": "uv/uv-groups", "poetry": "poetry/poetry2-po-standard"}[name])
         self.write("alone/uv.lock", (self.folder / "uv.lock").read_text(encoding="utf-8"))
+        for name in ("uv.lock", "pyproject.toml"):
+            self.write(f"twin/{name}", (self.folder / name).read_text(encoding="utf-8"))
         self.write("prod.lock", (self.folder / "uv.lock").read_text(encoding="utf-8"))
         for bounds, options in (
             ("requirements.txt", "--ignore idna"),  # it might be touched
             ("requirements.txt uv.lock", ""),
             ("uv.lock poetry.lock", "--superset"),
+            ("uv.lock twin/uv.lock", ""),
             ("alone/uv.lock", ""),  # no project beside it
             ("prod.lock", ""),
             ("poetry.lock", "--no-default-groups"),
