@@ -404,6 +404,7 @@ class IntegrityTest(GuardTestCase):
             done = self.start()
             said = self.rows(("six-1.0", "Deleted", "six_data/table.json"))
             self.assertEqual((done.stderr, done.stdout, done.returncode), (said, "ran\n", 0))
+        self.assertEqual(support.envlock("-e", self.environment.python, "site-status").returncode, 3)
 
     def test_what_no_record_lists_is_stopped_before_it_runs(self) -> None:
         self.environment.site.joinpath("data", "deep").mkdir(parents=True)
@@ -422,6 +423,7 @@ class IntegrityTest(GuardTestCase):
     def test_what_lies_in_its_own_folder_is_not_judged_by_a_start(self) -> None:
         self.install("--integrity", "exit")
         (self.environment.site / "_envlock" / "evil.py").write_text("")
+        os.utime(self.environment.site / "six.py")
         self.assertRuns()
         done = self.environment.validate("--bound", self.bound, "--integrity", "exit")
         self.assertEqual((done.stderr, done.returncode), ("", 3))
