@@ -3922,7 +3922,7 @@ def integrity_findings(
     `hashes` has digests that files are known to have, by path: those aren't read. Afterwards it has every path that the
     findings rest on, with the digest if the file is right, or "".
     """
-    recorded = Recorded([], {}, {}, {}, {}, set(), set(), [], [])
+    recorded = read_records(interpreter)
     results = _examine_all(recorded, interpreter, hashes or {}, tell)
     findings: dict[str, list[Finding]] = {}
     for path, remark in sorted(_unrecorded(interpreter, recorded)):
@@ -3958,8 +3958,9 @@ def _file_finding(explain: str, distribution: Distribution | None, path: str, re
 # -- what records list
 
 
-def read_records(interpreter: Interpreter, recorded: Recorded) -> Iterator[list[str]]:
-    """Read what each distribution's record lists, and yield the paths first listed there; shadowed ones count, too."""
+def read_records(interpreter: Interpreter) -> Recorded:
+    """Read what each distribution's record lists; shadowed ones count, too."""
+    recorded = Recorded([], {}, {}, {}, {}, set(), set(), [], [])
     roots, seen = _roots(interpreter), set()
     for site, entries in site_directories(interpreter):
         for distribution in _distributions(site, entries, set()):
@@ -3967,11 +3968,12 @@ def read_records(interpreter: Interpreter, recorded: Recorded) -> Iterator[list[
             if rows is None:
                 _add_unlisted(recorded, distribution)
             uncertain = _repacked(distribution)
-            yield _add_rows(recorded, distribution, rows or [], roots, uncertain)
+            _add_rows(recorded, distribution, rows or [], roots, uncertain)
             hashes = uncertain != "" and any(len(row) > 1 and row[1] for row in rows or [])
             if not hashes and distribution.name not in seen and site != interpreter.library:
                 recorded.unhashed.append(distribution.label)
             seen.add(distribution.name)
+    return recorded
 
 
 def _roots(interpreter: Interpreter) -> tuple[str, ...]:
@@ -4008,8 +4010,10 @@ def _record_rows(distribution: Distribution) -> list[list[str]] | None:
     data = _read(os.path.join(distribution.record, "RECORD"), _RECORD_LIMIT)
     if data is not None:
         text = data.replace(b"\0", b"").decode("utf-8-sig", "surrogateescape")
+        # A third of the lines may be of bytecode without a hash, which says nothing.
+        told = (line for line in StringIO(text, newline="") if ".pyc,," not in line or "__pycache__/" not in line)
         try:
-            return [row for row in csv.reader(StringIO(text, newline="")) if row and row[0]]
+            return [row for row in csv.reader(told) if row and row[0]]
         except csv.Error:
             return None
     data = _read(os.path.join(distribution.record, "installed-files.txt"), _RECORD_LIMIT)
@@ -4033,12 +4037,12 @@ def _add_unlisted(recorded: Recorded, distribution: Distribution) -> None:
 
 def _add_rows(
     recorded: Recorded, distribution: Distribution, rows: list[list[str]], roots: tuple[str, ...], uncertain: str | None
-) -> list[str]:
-    """Add what a record lists; returns the paths that no other record has listed before."""
+) -> None:
+    """Add what a record lists."""
     parent, folder = os.path.split(distribution.record)
     site = os.path.realpath(parent)
     recorded.watched.extend(f"{distribution.record}/{name}" for name in ("RECORD", "INSTALLER"))
-    start, name, fresh = site + os.sep, distribution.name, []
+    start, name = site + os.sep, distribution.name
     roots, owners, claims = (*roots, start), recorded.owners, recorded.claims
     places: dict[str, str] = {}
     for row in rows:
@@ -4053,14 +4057,8 @@ def _add_rows(
                 continue
         owners.setdefault(entry, name)
         if not _may_change(listed, folder) and (uncertain is None or not re.search(uncertain, listed)):
-            claim = Claim(distribution, digest, size)
-            if path in claims:
-                claims[path].append(claim)
-            else:
-                claims[path] = [claim]
-                fresh.append(path)
+            claims.setdefault(path, []).append(Claim(distribution, digest, size))
     recorded.watched.extend(place for place, resolved in places.items() if place != resolved)
-    return fresh
 
 
 def _resolved(site: str, listed: str, places: dict[str, str]) -> str:
@@ -4111,7 +4109,7 @@ def _repacked(distribution: Distribution) -> str | None:
 def _examine_all(
     recorded: Recorded, interpreter: Interpreter, known: Mapping[str, str], tell: Tell | None
 ) -> list[tuple[str, str, str]]:
-    """Read the records, and compare the files that they list meanwhile, in threads.
+    """Compare the files that records list, in threads.
 
     (path, verdict, remark) of each file that isn't as recorded, in no order; without a verdict: it can't be read.
     """
@@ -4127,26 +4125,17 @@ def _examine_all(
             if explain != "Right":
                 results.append((path, explain, remark))
 
-    interval, batches = sys.getswitchinterval(), []
+    for path, claims in recorded.claims.items():
+        if path in known and any(claim.digest == known[path] for claim in claims):
+            recorded.hashes[path] = known[path]
+    fresh = [path for path in recorded.claims if path not in recorded.hashes]
+    # Neighbours on the disk at the same time, but in several batches: large files come together.
+    shares = [fresh[start + at : start + 1024 : 16] for start in range(0, len(fresh), 1024) for at in range(16)]
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
         try:
-            sys.setswitchinterval(interval / 20)  # or reading records would keep the threads waiting
-            for paths in read_records(interpreter, recorded):
-                right = {path: known[path] for path in paths if known.get(path) == recorded.claims[path][0].digest}
-                recorded.hashes.update(right)
-                fresh = [path for path in paths if path not in right]
-                count = len(fresh) // 64 + 1
-                batches += [(pool.submit(examine, fresh[at::count]), len(fresh[at::count])) for at in range(count)]
-            sys.setswitchinterval(interval)
-            _await(batches, tell)
+            _await([(pool.submit(examine, share), len(share)) for share in shares], tell)
         finally:
-            sys.setswitchinterval(interval)
             stop.set()
-    # A record read later may list the same file.
-    again = [path for path, _, _ in results if len(recorded.claims[path]) > 1]
-    results = [result for result in results if len(recorded.claims[result[0]]) == 1]
-    stop.clear()
-    examine(again)
     return results
 
 

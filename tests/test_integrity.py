@@ -471,6 +471,8 @@ class UnrecordedTest(IntegrityTest):
         self.install_files("a", "1.0", files)
         self.put("ns/other/y.py")
         self.put("a.pyc", b"compiled beside its source")
+        self.put("b.pyc", b"without a source")
+        self.record("b", "1.0", "b.pyc,,", "__pycache__/c.cpython-313.pyc,,")
         self.assertEqual(self.unrecorded(), [])
 
     def test_an_editable_install_owns_its_files(self) -> None:
