@@ -5178,7 +5178,7 @@ def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, c
         try:
             _write_guard(interpreter, site, configuration)
             _prove_guard(command or interpreter.executable, interpreter, site, configuration)
-            _start_once(command or interpreter.executable)
+            _start_once(command or interpreter.executable, configuration)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 _restore_guard(site, before)
@@ -5318,12 +5318,14 @@ def _prove_guard(command: str, interpreter: Interpreter, site: str, configuratio
     raise GuardError(f"{command}: the guard cannot work in this interpreter: {reason}")
 
 
-def _start_once(command: str) -> None:
+def _start_once(command: str, configuration: GuardConfiguration) -> None:
     """Have a verdict kept: the starts to come may be another user's, or on a read-only disk, and can't keep theirs."""
     from contextlib import suppress
     from time import sleep
 
-    sleep(0.1)  # or `save_verdict` would take the guard itself for something that is changing
+    # Or `save_verdict` would take the guard itself for something that is changing; what is younger than two seconds has
+    # those starts compare anew, which costs much where files are compared.
+    sleep(2.1 if configuration.policy.integrity else 0.1)
     with suppress(GuardError):  # the verdict, whatever it is
         _run_target(command, ["-c", "pass"], disable="")
 
