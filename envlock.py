@@ -3381,7 +3381,7 @@ def find_executable(exe: str) -> str:
 
     found = shutil.which(path)
     if not found:
-        raise InterpreterError(f"{exe}: no such interpreter on PATH")
+        raise InterpreterError(f"{exe}: no such folder, and no such interpreter on PATH")
     return os.path.abspath(found)
 
 
