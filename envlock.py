@@ -1181,8 +1181,6 @@ def load_json(text: str) -> dict[str, Any]:
 
     try:
         data = json.loads(text)
-    except RecursionError:
-        raise too_deep(text) from None
     except ValueError as error:  # an integer of thousands of digits is a bare one
         raise BoundError(f"invalid JSON: {getattr(error, 'msg', error)}", getattr(error, "lineno", 1)) from None
     if not isinstance(data, dict):

@@ -161,17 +161,23 @@ class StartTest(GuardTestCase):
         self.bound.unlink()
         self.assertRuns(env={"ENVLOCK_DISABLE": "1"})
 
-    def test_a_program_that_adds_a_guarded_folder_is_not_judged(self) -> None:
-        above = support.Environment(self.folder / "above")
+    def test_an_environment_on_top_of_the_guarded_one_is_not_judged(self) -> None:
+        above = support.Environment(self.folder / "above", "--system-site-packages")
         within = support.Environment(above.path / "within")
-        for guarded in (self.environment, within):
+        home = {"PYTHONUSERBASE": str(self.environment.path)}
+        user = support.run([above.python, "-c", "import site; print(site.getusersitepackages())"], env=home).stdout
+        if user.strip() != str(self.environment.site):
+            self.skipTest("the user site has another layout")
+        for guarded, env, code in (
+            (self.environment, home, "print('ran')"),
+            (within, {}, f"import site; site.addsitedir({str(within.site)!r}); print('ran')"),
+        ):
             support.envlock("-q", "-e", guarded.python, "site-install", "-b", self.bound, "exit")
             guarded.add("ham", "2.0")
             for damaged in (False, True):
                 if damaged:
                     (guarded.site / "_envlock" / f"{sys.implementation.hexversion:x}").unlink()
-                code = f"import site; site.addsitedir({str(guarded.site)!r}); print('ran')"
-                done = support.run([above.python, "-c", code])
+                done = support.run([above.python, "-c", code], env=env)
                 self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "ran\n", 0))
             self.assertEqual(support.run([guarded.python, "-c", ""]).returncode, 3)
 
