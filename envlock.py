@@ -4039,7 +4039,7 @@ def _add_rows(
     site = os.path.realpath(parent)
     recorded.watched.extend(f"{distribution.record}/{name}" for name in ("RECORD", "INSTALLER"))
     start, name, fresh = site + os.sep, distribution.name, []
-    roots, owners = (*roots, start), recorded.owners
+    roots, owners, claims = (*roots, start), recorded.owners, recorded.claims
     places: dict[str, str] = {}
     for row in rows:
         listed, digest, size = row if len(row) == 3 else (*row, "", "")[:3]
@@ -4053,10 +4053,12 @@ def _add_rows(
                 continue
         owners.setdefault(entry, name)
         if not _may_change(listed, folder) and (uncertain is None or not re.search(uncertain, listed)):
-            claims = recorded.claims.setdefault(path, [])
-            if not claims:
+            claim = Claim(distribution, digest, size)
+            if path in claims:
+                claims[path].append(claim)
+            else:
+                claims[path] = [claim]
                 fresh.append(path)
-            claims.append(Claim(distribution, digest, size))
     recorded.watched.extend(place for place, resolved in places.items() if place != resolved)
     return fresh
 
@@ -4130,8 +4132,9 @@ def _examine_all(
         try:
             sys.setswitchinterval(interval / 20)  # or reading records would keep the threads waiting
             for paths in read_records(interpreter, recorded):
-                fresh = [path for path in paths if known.get(path) != recorded.claims[path][0].digest]
-                recorded.hashes.update((path, known[path]) for path in set(paths).difference(fresh))
+                right = {path: known[path] for path in paths if known.get(path) == recorded.claims[path][0].digest}
+                recorded.hashes.update(right)
+                fresh = [path for path in paths if path not in right]
                 count = len(fresh) // 64 + 1
                 batches += [(pool.submit(examine, fresh[at::count]), len(fresh[at::count])) for at in range(count)]
             sys.setswitchinterval(interval)
@@ -4237,10 +4240,10 @@ def _hasher(claim: Claim) -> Any:
 
 def _is_digest(claim: Claim, digest: Any) -> bool:
     """Whether a hash is the recorded one: "urlsafe-base64-nopad" (PEP 376); some tools write other base64 or hex."""
-    from binascii import b2a_base64
+    import binascii  # `from` would cost as much as all the rest
 
     told = claim.digest.partition("=")[2].rstrip("=").replace("-", "+").replace("_", "/")
-    return told == b2a_base64(digest.digest()).decode().rstrip("=\n") or told.lower() == digest.hexdigest()
+    return told == binascii.b2a_base64(digest.digest()).decode().rstrip("=\n") or told.lower() == digest.hexdigest()
 
 
 def _is_rewritten_script(path: str, claim: Claim, interpreter: Interpreter) -> bool:
