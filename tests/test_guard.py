@@ -181,6 +181,7 @@ class StartTest(GuardTestCase):
                 self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "ran\n", 0))
             self.assertEqual(support.run([guarded.python, "-c", ""]).returncode, 3)
 
+    @unittest.skipIf(sys.implementation.name == "pypy", "asks for /proc itself")
     def test_where_there_is_no_proc_ps_tells_who_asks(self) -> None:
         self.install("exit")
         self.environment.add("ham", "2.0")
@@ -569,7 +570,8 @@ class IntegrityTest(GuardTestCase):
             done = self.start("-X", "dev", "-W", "ignore", program)
             self.assertEqual((done.stdout, done.stderr), ("36 1 True\n", ""))
 
-    @unittest.skipUnless(os.name == "posix", "terminals")
+    @unittest.skipIf(os.name == "nt", "no terminals")
+    @unittest.skipIf(sys.implementation.name == "pypy", "minds signals only after `site`")
     def test_a_start_on_a_terminal_shows_how_far_it_is_and_can_be_interrupted(self) -> None:
         self.install("--integrity", "warn")
         with open(self.environment.site / "vast", "wb") as file:
