@@ -912,7 +912,8 @@ class Selection(NamedTuple):
     all_groups: bool = False
     no_groups: frozenset[str] = frozenset()
     no_default_groups: bool = False
-    package: str = ""  # a workspace member
+    packages: frozenset[str] = frozenset()  # members of a workspace
+    all_packages: bool = False
     options: frozenset[str] = frozenset()  # --bound-options: each an extra or a group, whichever the file has
 
 
@@ -1180,8 +1181,6 @@ def load_json(text: str) -> dict[str, Any]:
 
     try:
         data = json.loads(text)
-    except RecursionError:
-        raise too_deep(text) from None
     except ValueError as error:  # an integer of thousands of digits is a bare one
         raise BoundError(f"invalid JSON: {getattr(error, 'msg', error)}", getattr(error, "lineno", 1)) from None
     if not isinstance(data, dict):
@@ -2314,11 +2313,11 @@ class UvLock(LockGraph):
         root = [each for each in self.packages if uv_source(each)[1] == "." and uv_source(each)[0] in UV_DIRECTORIES]
         self.root = root[0] if root else None
         self.members = normalised(self.manifest.texts("members")) or frozenset(map(name_of, root))
-        package = target.selection.package
-        # the project that was locked, or all members of a workspace without one, or the member that was asked for
-        names = self.members & {package} if package else self.members
+        asked = self.members if target.selection.all_packages else target.selection.packages
+        # the project that was locked, or all members of a workspace without one, or the members that were asked for
+        names = self.members & (asked or self.members)
         whole = [each for name in sorted(names) for each in self.by_name.get(name, [])]
-        self.roots = root[:1] if root and not package else whole
+        self.roots = root[:1] if root and not asked else whole
         # a workspace's groups are those of its root, project or not
         self.shared = self.root.table("dev-dependencies") if self.root else self.manifest.table("dependency-groups")
         self.shared_groups: Names = NOTHING  # that were chosen
@@ -2367,7 +2366,7 @@ class UvLock(LockGraph):
         """`tool.uv.default-groups` of the root's pyproject.toml, which newer locks tell too."""
         if not self.roots:
             return frozenset()
-        project = self.roots[0] if self.target.selection.package else self.root
+        project = self.roots[0] if len(self.target.selection.packages) == 1 else self.root
         pyproject = self.beside(uv_source(project)[1] if project else ".")
         # uv takes the project's word, even where the lock is frozen and says something else
         table = pyproject.table("tool", "uv") if pyproject.data else project or self.manifest
@@ -2420,7 +2419,8 @@ def read_uv(lock: Lock, path: str, target: Target) -> Bound:
     uv.extras = chosen_extras(selection, extras)
     uv.groups = chosen_groups(selection, known, uv.default_groups(known))
     # a member takes the groups that it hasn't itself from the workspace's root, if they are asked for by name
-    uv.shared_groups = chosen_groups(selection, known) - own if selection.package else uv.groups
+    whole = not selection.packages or (len(selection.packages) > 1 and not uv.root)
+    uv.shared_groups = uv.groups if whole else chosen_groups(selection, known) - own
     uv.active = frozenset().union(*(uv_turned_on(root, uv.extras, uv.groups) for root in uv.roots))
     # a virtual package isn't installed
     counting = [package for package in uv.reached() if uv_source(package)[0] != "virtual"]
@@ -3004,7 +3004,7 @@ FORMATS = (
         load_lock,
         read_pylock,
         "uv pip sync|install --python={python} |-r {file}",
-        "- - - - - - -",
+        "- - - - - - - -",
     ),
     Format(
         "uv.lock",
@@ -3013,7 +3013,7 @@ FORMATS = (
         load_lock,
         read_uv,
         "UV_PROJECT_ENVIRONMENT={prefix} uv sync |--inexact --project={folder}",
-        "--extra={} --all-extras --group={} --all-groups --no-group={} --no-default-groups --package={}",
+        "--extra={} --all-extras --group={} --all-groups --no-group={} --no-default-groups --package={} --all-packages",
         "pyproject.toml",
         replaces=True,
     ),
@@ -3024,7 +3024,7 @@ FORMATS = (
         load_lock,
         read_poetry,
         "VIRTUAL_ENV={prefix} poetry sync|install --directory={folder}",
-        "--extras={} --all-extras --with={} --all-groups --without={} - -",
+        "--extras={} --all-extras --with={} --all-groups --without={} - - -",
         "pyproject.toml",
         replaces=True,
     ),
@@ -3035,7 +3035,7 @@ FORMATS = (
         load_lock,
         read_pdm,
         "PDM_PYTHON={prefix}/bin/python pdm sync --clean-unselected| --project={folder}",
-        "-G{} -G:all -G{} -G:all --without={} - -",
+        "-G{} -G:all -G{} -G:all --without={} - - -",
         "pyproject.toml",
     ),
     Format(
@@ -3045,7 +3045,7 @@ FORMATS = (
         load_json,
         read_pipfile,
         "PIPENV_PIPFILE={folder}/Pipfile VIRTUAL_ENV={prefix} pipenv sync",
-        "- - --categories=default,{} --all - - -",
+        "- - --categories=default,{} --all - - - -",
         "Pipfile",
     ),
 )
@@ -3096,7 +3096,7 @@ def check_selection(bound: Bound, selection: Selection, files: str) -> None:
         ("extra", selection.extras, bound.extras),
         ("group", selection.groups | selection.no_groups, bound.groups),
         ("extra or group", selection.options, bound.extras | bound.groups),
-        ("workspace member", frozenset({selection.package} - {""}), bound.members),
+        ("workspace member", selection.packages, bound.members),
     )
     for kind, names, known in asked:
         for name in sorted(names - known):
@@ -3379,7 +3379,7 @@ def find_executable(exe: str) -> str:
 
     found = shutil.which(path)
     if not found:
-        raise InterpreterError(f"{exe}: no such interpreter on PATH")
+        raise InterpreterError(f"{exe}: no such folder, and no such interpreter on PATH")
     return os.path.abspath(found)
 
 
@@ -5569,18 +5569,13 @@ def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
         ("--group", "count this dependency group; repeatable"),
         ("--no-group", "leave this group out; repeatable"),
         ("--bound-options", "names of extras or groups, whichever the file has"),
+        ("--package", "count this member of the workspace, not its root; repeatable"),
     ):
         selection.add_argument(option, action="append", default=[], metavar="NAME", type=canonicalize_name, help=what)
     selection.add_argument("--all-extras", action="store_true", help="count every extra")
     selection.add_argument("--all-groups", action="store_true", help="count every dependency group")
     selection.add_argument("--no-default-groups", action="store_true", help="count only the groups that are named")
-    selection.add_argument(
-        "--package",
-        metavar="NAME",
-        type=canonicalize_name,
-        default="",
-        help="a member of the workspace, instead of its root",
-    )
+    selection.add_argument("--all-packages", action="store_true", help="count every member of the workspace")
     policy = parser.add_argument_group("policy: which differences count")
     policy.add_argument("--subset", action="store_true", help="locked packages may be absent")
     policy.add_argument("--superset", action="store_true", help="further packages may be present")
@@ -5827,7 +5822,8 @@ def _selection(options: argparse.Namespace) -> Selection:
         options.all_groups,
         frozenset(options.no_group),
         options.no_default_groups,
-        options.package,
+        frozenset(options.package),
+        options.all_packages,
         frozenset(options.bound_options),
     )
 

@@ -151,7 +151,7 @@ def traced_interpreter(tracer: str, steps: Path) -> str:
 
 
 def coverage(tally: Tally) -> None:
-    """Branch coverage of envlock.py, in all processes that the tests start: `tracer.py` says how."""
+    """Branch coverage of envlock.py, in all processes that the tests start (CPython from 3.11); see `tracer.py`."""
     tools, steps, data = installed(CACHE / "coverage", COVERAGE), CACHE / "steps", CACHE / "coverage.data"
     python = str(tools / "python")
     steps.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 import unittest
 import zipfile
 from pathlib import Path
@@ -66,6 +67,25 @@ def run(
 def allow_interrupt() -> None:
     """For `preexec_fn`: a job in the background, as CI may be, has its children ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def interrupted(command: Sequence[object]) -> tuple[bytes, bytes, int]:
+    """Run a command on a terminal, interrupt it once it shows something: what it has shown, its output, its status."""
+    import pty
+
+    main, side = pty.openpty()
+    child = subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=side, env=CLEAN, preexec_fn=allow_interrupt
+    )
+    os.close(side)
+    shown = os.read(main, 1000)
+    time.sleep(0.1)  # not while it is still writing what was read here
+    child.send_signal(signal.SIGINT)
+    with contextlib.suppress(OSError):  # the terminal's other end is closed
+        while True:
+            shown += os.read(main, 1000)
+    os.close(main)
+    return shown, child.communicate()[0], child.returncode
 
 
 def envlock(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:

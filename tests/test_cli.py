@@ -200,7 +200,10 @@ class UsageTest(TestCase):
             ),
             (("validate", "-b", "x", "--code", "4"), "unrecognized arguments: --code 4 (see: envlock --help)"),
             (("validate", "-b", "x", "--colour"), "unrecognized arguments: --colour (see: envlock --help)"),
-            (("-e", "no-such-python", "validate", "-b", "x"), "no-such-python: no such interpreter on PATH"),
+            (
+                ("-e", "no-such-python", "validate", "-b", "x"),
+                "no-such-python: no such folder, and no such interpreter on PATH",
+            ),
         ):
             with self.subTest(arguments=arguments):
                 self.assertRefused(run_envlock(*arguments), message)

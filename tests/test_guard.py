@@ -161,6 +161,40 @@ class StartTest(GuardTestCase):
         self.bound.unlink()
         self.assertRuns(env={"ENVLOCK_DISABLE": "1"})
 
+    def test_an_environment_on_top_of_the_guarded_one_is_not_judged(self) -> None:
+        above = support.Environment(self.folder / "above", "--system-site-packages")
+        within = support.Environment(above.path / "within")
+        home = {"PYTHONUSERBASE": str(self.environment.path)}
+        user = support.run([above.python, "-c", "import site; print(site.getusersitepackages())"], env=home).stdout
+        if user.strip() != str(self.environment.site):
+            self.skipTest("the user site has another layout")
+        for guarded, env, code in (
+            (self.environment, home, "print('ran')"),
+            (within, {}, f"import site; site.addsitedir({str(within.site)!r}); print('ran')"),
+        ):
+            support.envlock("-q", "-e", guarded.python, "site-install", "-b", self.bound, "exit")
+            guarded.add("ham", "2.0")
+            for damaged in (False, True):
+                if damaged:
+                    (guarded.site / "_envlock" / f"{sys.implementation.hexversion:x}").unlink()
+                done = support.run([above.python, "-c", code], env=env)
+                self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "ran\n", 0))
+            self.assertEqual(support.run([guarded.python, "-c", ""]).returncode, 3)
+
+    @unittest.skipIf(sys.implementation.name == "pypy", "asks for /proc itself")
+    def test_where_there_is_no_proc_ps_tells_who_asks(self) -> None:
+        self.install("exit")
+        self.environment.add("ham", "2.0")
+        answers = '[ "$4" = "$ASKER" ] && echo /h/bin/poetry install || echo python -c pass'
+        self.write("bin/ps", f"#!/bin/sh\n{answers}\n").chmod(0o755)
+        hidden = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs none /proc && PATH=$HERE ASKER=$$ "$@"; exit $?', "sh"]
+        if shutil.which("unshare") is None or support.run([*hidden, shutil.which("true")]).returncode:
+            self.skipTest("needs Linux, and the right to hide /proc")
+        for here, expected in (("bin", ("", "ran\n", 0)), ("nowhere", (self.failure + PASS, "", 3))):
+            command = [*hidden, self.environment.python, "-c", "print('ran')"]
+            done = support.run(command, env={"HERE": str(self.folder / here)})
+            self.assertEqual((done.stderr, done.stdout, done.returncode), expected)
+
     def test_children_of_multiprocessing_pass(self) -> None:
         self.install("exit")
         script = self.write(
@@ -234,6 +268,16 @@ class VerdictTest(GuardTestCase):
         self.environment.remove("six")
         self.environment.add("six", "1.0", {"url": "file:///src/six", "dir_info": {"editable": True}})
         self.assertStopped(self.message("six-1.0  six==1.0    Misdefined"))
+
+    def test_a_record_whose_name_tells_no_version(self) -> None:
+        record = self.environment.site / "ham.egg-info"
+        record.write_text("Name: ham\nVersion: 2.0\n")
+        self.bound.write_text("six==1.0\nham==2.0\n")
+        self.install("exit")
+        self.assertRuns()
+        record.unlink()
+        record.write_text("Name: ham\nVersion: 3.0\n")
+        self.assertStopped(self.message("ham-3.0  ham==2.0    Misdefined"))
 
     def test_nested_bound_files_are_watched(self) -> None:
         nested = self.write("nested/more.txt", "")
@@ -526,6 +570,18 @@ class IntegrityTest(GuardTestCase):
             done = self.start("-X", "dev", "-W", "ignore", program)
             self.assertEqual((done.stdout, done.stderr), ("36 1 True\n", ""))
 
+    @unittest.skipIf(os.name == "nt", "no terminals")
+    @unittest.skipIf(sys.implementation.name == "pypy", "minds signals only after `site`")
+    def test_a_start_on_a_terminal_shows_how_far_it_is_and_can_be_interrupted(self) -> None:
+        self.install("--integrity", "warn")
+        with open(self.environment.site / "vast", "wb") as file:
+            file.truncate(7 << 30)
+        with open(self.environment.site / "six-1.0.dist-info" / "RECORD", "a", encoding="utf-8") as record:
+            record.write("vast,sha512=AAAA,\n")
+        shown, output, status = support.interrupted([self.environment.python, "-c", "print('ran')"])
+        self.assertRegex(shown, rb"\A(\r\x1b\[K\d of \d files compared)+\r\x1b\[K\Z")
+        self.assertEqual((output, status), (b"", 130))
+
     def test_an_interrupt_ends_a_start(self) -> None:
         for mode in ("warn", "exit"):
             self.install("--integrity", mode)
@@ -566,6 +622,20 @@ class FaultTest(GuardTestCase):
         finally:
             self.environment.site.chmod(0o755)
             folder.chmod(0o755)
+
+    def test_a_folder_that_cannot_be_listed(self) -> None:
+        self.install("exit")
+        folder = self.environment.site / "_envlock"
+        folder.chmod(0o333)
+        try:
+            for number in range(2):
+                self.bound.write_text(f"six=={number}\n")
+                done = support.run([*support.POWERLESS, self.environment.python, "-c", "print('ran')"])
+                self.assertEqual((done.stdout, done.returncode), ("ran\n", 0) if number else ("", 3), done.stderr)
+                self.assertNotIn("error", done.stderr)
+        finally:
+            folder.chmod(0o755)
+        self.assertEqual(list(folder.glob("*.tmp")), [])
 
     def test_another_user(self) -> None:
         nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -676,6 +746,19 @@ class FailureTest(GuardTestCase):
                         self.bound.rmdir()
                     self.bound.write_text("six==1.0\n")
 
+    def test_a_fault_in_the_guard_is_one_line(self) -> None:
+        for mode, outcome in (("exit", ("", 3)), ("warn", ("ran\n", 0))):
+            self.install(mode)
+            source = self.environment.site / "_envlock" / "envlock.py"
+            text = source.read_text(encoding="utf-8")
+            broken = text.replace("    interpreter = this_interpreter()\n", "    raise MemoryError('of 1 GB')\n")
+            code = compile(broken, str(source), "exec", dont_inherit=True, optimize=2)
+            source.with_name(f"{sys.implementation.hexversion:x}.full").write_bytes(marshal.dumps(code))
+            self.bound.write_text(f"six==1.0 # {mode}\n")
+            done = self.start()
+            self.assertEqual((done.stdout, done.returncode), outcome)
+            self.assertEqual(done.stderr, "envlock: error: the guard failed: MemoryError: of 1 GB\n")
+
     def test_a_guard_without_its_folder(self) -> None:
         message = "envlock: error: the guard failed (site-install renews it, ENVLOCK_DISABLE=1 passes)\n"
         folder = self.environment.site / "_envlock"
@@ -775,6 +858,42 @@ class InstallTest(GuardTestCase):
         )
         self.assertEqual(tree(self.environment.path), before)
 
+    def test_where_the_guard_cannot_be_tried_all_stays_as_it_was(self) -> None:
+        noise, start = self.environment.site / "noise.pth", self.environment.site / "0-envlock.start"
+        prepare: list[Callable[[], object]] = [lambda: None, lambda: start.write_text(""), lambda: self.install("warn")]
+        for step in prepare:
+            step()
+            noise.write_text("import os; os._exit(9)\n")
+            before = tree(self.environment.path)
+            done = support.envlock("-e", self.environment.python, "site-install", "-b", self.bound, "exit")
+            self.assertRefused(done, f"{self.environment.python}: the guard cannot be tried: 9")
+            self.assertEqual(tree(self.environment.path), before)
+            noise.unlink()
+            start.unlink() if start.exists() else None
+
+    @unittest.skipIf(os.name == "nt", "no shell")
+    def test_an_interpreter_that_hangs_when_the_guard_is_tried(self) -> None:
+        (interpreter,) = envlock.ask_interpreters([str(self.environment.python)])
+        guard = envlock.GuardConfiguration.for_bounds([str(self.bound)], envlock.Selection(), envlock.Policy())
+        hanging = self.write("hanging", "#!/bin/sh\nexec sleep 600\n")
+        hanging.chmod(0o755)
+        before = tree(self.environment.path)
+        self.addCleanup(setattr, envlock, "_ASK_SECONDS", envlock._ASK_SECONDS)
+        envlock._ASK_SECONDS = 2
+        with self.assertRaises(envlock.GuardError) as caught:
+            envlock.install_guard(interpreter, guard, str(hanging))
+        message = rf"\A{hanging}: cannot be started to try the guard \(Command .* timed out after 2 seconds\)\Z"
+        self.assertRegex(str(caught.exception), message)
+        self.assertEqual(tree(self.environment.path), before)
+
+    def test_an_environment_without_site_packages(self) -> None:
+        shutil.rmtree(self.environment.site)
+        self.addCleanup(self.environment.site.mkdir)
+        for words in (("site-install", "-b", self.write("none.txt", "")), ("site-uninstall",)):
+            done = support.envlock("-e", self.environment.python, *words)
+            message = "there is no site-packages directory that a guard could stand in"
+            self.assertRefused(done, f"{self.environment.python}: {message}")
+
     @unittest.skipIf(sys.version_info < (3, 15), "before .start files")
     def test_a_start_entry_where_import_lines_are_ignored(self) -> None:
         interpreter = envlock.ask_interpreters([str(self.environment.python)])[0]._replace(version=(3, 18, 0))
@@ -782,8 +901,8 @@ class InstallTest(GuardTestCase):
         before = tree(self.environment.path)
         envlock.install_guard(interpreter, guard._replace(code=5))
         self.assertFalse((self.environment.site / "0-envlock.pth").exists())
+        shutil.rmtree(self.environment.site / "_envlock" / "__pycache__", ignore_errors=True)  # a start keeps it there
         guarded = tree(self.environment.path)
-        self.assertEqual([path for path in guarded if "__pycache__" in path], [])
         self.assertEqual(envlock.guard_status(interpreter, interpreter.executable)["guard"], "armed")
         self.assertEqual(tree(self.environment.path), guarded)
         self.assertRuns()
@@ -1137,6 +1256,7 @@ class RepairTest(unittest.TestCase):
             "-mpip",
             "-Im pip",
             "-W ignore -m ensurepip",
+            "--check-hash-based-pycs always -m pip",
             "-X dev -mvenv x",
             "-m piptools sync",
             "-m poetry install",

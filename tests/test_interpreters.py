@@ -318,7 +318,9 @@ class AskTest(TestCase):
         self.assertTrue(os.path.isabs(envlock.find_executable("sh")))
 
     def test_says_what_was_not_found(self) -> None:
-        self.assertUnusable("no-such-python-here", "no-such-python-here: no such interpreter on PATH")
+        self.assertUnusable(
+            "no-such-python-here", "no-such-python-here: no such folder, and no such interpreter on PATH"
+        )
         absent = str(self.folder / "absent")
         self.assertUnusable(absent, f"{absent}: no such interpreter")
         folder = str(self.folder)

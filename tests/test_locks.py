@@ -52,10 +52,8 @@ def selected(options: str) -> Selection:
     found: dict[str, Any] = {}
     for word in words:
         key = word[2:].replace("-", "_")
-        if key in ("all_extras", "all_groups", "no_default_groups"):
+        if key in ("all_extras", "all_groups", "all_packages", "no_default_groups"):
             found[key] = True
-        elif key == "package":
-            found[key] = next(words)
         else:
             found.setdefault(key + "s", set()).add(next(words))
     sets: Any = {key: frozenset(value) if isinstance(value, set) else value for key, value in found.items()}
