@@ -626,13 +626,17 @@ class FaultTest(GuardTestCase):
     def test_a_folder_that_cannot_be_listed(self) -> None:
         self.install("exit")
         folder = self.environment.site / "_envlock"
+        state = folder / f"{sys.implementation.hexversion:x}.state0"
         folder.chmod(0o333)
         try:
             for number in range(2):
+                before = state.read_bytes()
                 self.bound.write_text(f"six=={number}\n")
+                time.sleep(0.2)  # what changes meanwhile has its verdict not kept
                 done = support.run([*support.POWERLESS, self.environment.python, "-c", "print('ran')"])
                 self.assertEqual((done.stdout, done.returncode), ("ran\n", 0) if number else ("", 3), done.stderr)
                 self.assertNotIn("error", done.stderr)
+                self.assertNotEqual(state.read_bytes(), before)
         finally:
             folder.chmod(0o755)
         self.assertEqual(list(folder.glob("*.tmp")), [])
