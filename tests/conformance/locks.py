@@ -31,7 +31,7 @@ CACHE = SHARED / "locks"
 PYTHONS = ("3.9", "3.11", "3.13")
 PACKAGES = {
     "uv": ("uv",),
-    "poetry18": ("poetry==1.8.*",),
+    "poetry18": ("poetry==1.8.*", "packaging<26.4"),  # has each target run its packaging: 26.4 can't in Python 3.9
     "poetry2": ("poetry>=2.1",),
     "pdm": ("pdm[locked]",),
     "pipenv": ("pipenv",),
@@ -149,6 +149,7 @@ def clean_environment() -> dict[str, str]:
         "POETRY_EXPERIMENTAL_SYSTEM_GIT_CLIENT": "true",
         "POETRY_NO_INTERACTION": "1",
         "PDM_CHECK_UPDATE": "0",
+        "PDM_CACHE_DIR": str(CACHE / "pdm-cache"),  # another pdm's holds libraries that this one would run
         "PIPENV_VERBOSITY": "-1",
         "PIPENV_YES": "1",
         "UV_NO_PROGRESS": "1",
