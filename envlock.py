@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from threading import Event
     from typing import (
         Any,
+        BinaryIO,
         Callable,
         Iterable,
         Iterator,
@@ -969,7 +970,7 @@ class Target:
         if path not in self.texts:
             try:
                 with open(path, "rb") as file:
-                    data = file.read(SIZE_LIMIT + 1)
+                    data = read_at_most(file, SIZE_LIMIT + 1)
             except (OSError, ValueError) as error:
                 raise BoundError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
             self.texts[path] = decode(data)
@@ -999,6 +1000,15 @@ PEP_263_COMMENT = rb"(?:.*\n)?#.*?coding[:=][ \t]*([-\w.]+)"  # on one of the fi
 
 # the time that TOML parsers take grows with the square of a key's parts
 LONG_KEY = r"(?:\.[ \t]{0,3}[\"'\w-]{1,40}[ \t]{0,3}){100}"
+
+
+def read_at_most(file: BinaryIO, size: int) -> bytes:
+    """As `file.read(size)`, but in pieces: PyPy first clears as many bytes as are asked for, which takes long."""
+    pieces: list[bytes] = []
+    while size and (not pieces or pieces[-1]):
+        pieces.append(file.read(min(size, 1 << 16)))
+        size -= len(pieces[-1])
+    return b"".join(pieces)
 
 
 def decode(data: bytes) -> str:
@@ -3144,7 +3154,7 @@ def read_streams(bounds: Iterable[str]) -> dict[str, str]:
 
 def read_standard_input() -> bytes:
     try:
-        return sys.stdin.buffer.read(SIZE_LIMIT + 1)
+        return read_at_most(sys.stdin.buffer, SIZE_LIMIT + 1)
     except AttributeError:
         raise BoundError("cannot be read (it is closed)") from None
     except (OSError, ValueError) as error:
@@ -3186,7 +3196,7 @@ def fetch(scheme: str, user: str | None, host: str, path: str, query: str) -> by
             user = unquoted(user if ":" in user else f"{user}:")
             request.add_unredirected_header("Authorization", f"Basic {b64encode(os.fsencode(user)).decode()}")
         with build_opener(Redirects).open(request, timeout=READ_SECONDS) as answer:
-            data: bytes = answer.read(SIZE_LIMIT + 1)
+            data = read_at_most(answer, SIZE_LIMIT + 1)
             return "it ends too early" if answer.length and len(data) <= SIZE_LIMIT else data
     except HTTPError as error:
         with error:
@@ -3997,7 +4007,7 @@ def _read(path: str, limit: int) -> bytes | None:
         if not S_ISREG(status.st_mode) or status.st_size > limit:
             return None
         with open(path, "rb") as file:
-            return file.read(limit)
+            return read_at_most(file, limit)
     except (OSError, ValueError):
         return None
 

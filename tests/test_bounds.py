@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import gc
+import io
 import json
 import os
 import random
@@ -786,6 +787,20 @@ class TestErrors(InFolder):
                 with contextlib.suppress(EnvlockError):
                     self.read(text, name)
                 self.assertLess(time.monotonic() - start, 10, (name, text[:10]))
+
+    def test_what_is_read_is_asked_for_in_pieces(self) -> None:
+        asked = []
+
+        class File(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                asked.append(size or 0)
+                return super().read(size)
+
+        data = bytes(range(256)) * 1000
+        for size in (0, 1, 70_000, len(data) - 1, len(data), envlock.SIZE_LIMIT + 1):
+            self.assertEqual(envlock.read_at_most(File(data), size), data[:size])
+        self.assertTrue(min(asked) > 0)
+        self.assertLessEqual(max(asked), 1 << 16)
 
     def test_random_bytes_and_cut_files_raise_nothing_else(self) -> None:
         rng = random.Random(7)

@@ -28,6 +28,7 @@ from tests.check import ROOT, installed
 from tests.conformance.lock_projects import BACKEND, BUILD, PROJECTS, Project
 
 CACHE = SHARED / "locks"
+PDM_CACHE = CACHE / "pdm-cache"
 PYTHONS = ("3.9", "3.11", "3.13")
 PACKAGES = {
     "uv": ("uv",),
@@ -149,7 +150,7 @@ def clean_environment() -> dict[str, str]:
         "POETRY_EXPERIMENTAL_SYSTEM_GIT_CLIENT": "true",
         "POETRY_NO_INTERACTION": "1",
         "PDM_CHECK_UPDATE": "0",
-        "PDM_CACHE_DIR": str(CACHE / "pdm-cache"),  # another pdm's holds libraries that this one would run
+        "PDM_CACHE_DIR": str(PDM_CACHE),
         "PIPENV_VERBOSITY": "-1",
         "PIPENV_YES": "1",
         "UV_NO_PROGRESS": "1",
@@ -179,6 +180,9 @@ def install_tools(names: Iterable[str] = PACKAGES) -> dict[str, str]:
     """Each tool in an environment of its own; the folders of their commands."""
     places = {name: installed(CACHE / "tools" / name, *PACKAGES[name]) for name in names}
     commands = {name: str(place) for name, place in places.items()}
+    if "pdm" in places and not (PDM_CACHE / ".compat_libs").exists():  # pdm has Pythons before 3.10 run the newest ones
+        libraries = [str(PDM_CACHE / ".compat_libs"), "dep-logic<0.7", "packaging<26.4"]
+        subprocess.run([places["pdm"] / "python", "-m", "pip", "install", "-q", "--target", *libraries], check=True)
     return {**commands, "uv": str(places["uv"] / "uv"), "tools": commands["piptools"]}
 
 
