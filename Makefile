@@ -7,7 +7,7 @@ demo: ## the whole story, offline, in a throw-away virtual environment
 	@$(PYTHON) tests/demo.py
 
 test: ## the unit and behaviour tests, offline, on PYTHON (default: python3)
-	@$(PYTHON) -m unittest discover -t . -s tests
+	@$(PYTHON) -m tests
 
 lint: ## ruff and mypy --strict (installs them below .cache)
 	@$(PYTHON) tests/check.py lint

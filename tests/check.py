@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -56,6 +57,11 @@ class Tally:
         print(f"{'FAILED' if failed else 'ok':8}{title}: {passed} passed, {failed} failed", flush=True)
         if failed:
             print(output, flush=True)
+
+
+def timed(command: list[str]) -> tuple[int, str, float]:
+    began = time.monotonic()
+    return (*run(command), time.monotonic() - began)
 
 
 def run(command: list[str], **options: str) -> tuple[int, str]:
@@ -108,26 +114,23 @@ def test(tally: Tally) -> None:
     print("interpreters:", ", ".join(found), flush=True)
     if len(found) < FEWEST_INTERPRETERS:
         tally.add(f"at least {FEWEST_INTERPRETERS} interpreters", 0, 1, "only " + ", ".join(found))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = pool.map(lambda python: run(["make", "-s", "test", f"PYTHON={python}"]), found.values())
-        for name, (status, output) in zip(found, results):
-            ran = re.search(r"^Ran (\d+) tests?", output, re.MULTILINE)
-            total = int(ran[1]) if ran else 0
-            bad = sum(map(int, re.findall(r"(?:failures|errors|unexpected successes)=(\d+)", output)))
-            skipped = sum(map(int, re.findall(r"skipped=(\d+)", output)))
-            failed = max(bad, int(status != 0 or not total))
-            tally.add(f"make test on {name} ({skipped} skipped)", max(total - failed - skipped, 0), failed, output)
+    for name, python in found.items():
+        status, output = run(["make", "-s", "test", f"PYTHON={python}"])
+        said = re.search(r"^(\d+) passed, (\d+) skipped, (\d+) failed, in (\d+) s$", output, re.MULTILINE)
+        passed, skipped, failed, seconds = map(int, said.groups()) if said else (0, 0, 0, 0)
+        failed = max(failed, int(status != 0 or not passed))
+        tally.add(f"make test on {name} ({skipped} skipped, {seconds} s)", passed, failed, output)
 
 
 def conformance(tally: Tally) -> None:
     scripts = [path for path in sorted((ROOT / "tests" / "conformance").glob("*.py")) if "__main__" in path.read_text()]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = pool.map(lambda script: run([sys.executable, str(script)]), scripts)
-        for script, (status, output) in zip(scripts, results):
+        results = pool.map(lambda script: timed([sys.executable, str(script)]), scripts)
+        for script, (status, output, seconds) in zip(scripts, results):
             said = re.findall(r"^.*: (\d+) comparisons, (\d+) failures$", output, re.MULTILINE)
             passed, failed = (int(number) for number in said[-1]) if said else (0, 0)
             bad = max(failed, int(status != 0 or not passed))
-            tally.add(f"conformance/{script.name}", passed - failed, bad, output)
+            tally.add(f"conformance/{script.name} ({seconds:.0f} s)", passed - failed, bad, output)
 
 
 def traced_interpreter(tracer: str, steps: Path) -> str:
@@ -157,8 +160,7 @@ def coverage(tally: Tally) -> None:
     steps.unlink(missing_ok=True)
     data.unlink(missing_ok=True)
     _, tracer = run([python, "-c", "import coverage.tracer as tracer; print(tracer.__file__, end='')"])
-    suite = ["-m", "unittest", "discover", "-t", ".", "-s", "tests"]
-    status, output = run([traced_interpreter(tracer, steps), *suite])
+    status, output = run([traced_interpreter(tracer, steps), "-m", "tests"])
     tally.add("the tests, traced", int(status == 0), int(status != 0), output)
     run([python, "-c", UNPACK, str(steps), str(data), str(ROOT / "envlock.py")])
     status, output = run([str(tools / "coverage"), "report", f"--data-file={data}"])

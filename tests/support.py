@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVLOCK = ROOT / "envlock.py"
 DATA = ROOT / "tests" / "data"
 
+COMMAND = f"import sys; sys.path[0] = {str(ROOT)!r}; from envlock import main; sys.exit(main())"
+
 # What the user has set must not change a verdict of the tests.
 CLEAN = {
     key: value
@@ -89,8 +91,10 @@ def interrupted(command: Sequence[object]) -> tuple[bytes, bytes, int]:
 
 
 def envlock(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run `envlock.py` as a user does, with the interpreter that runs the tests."""
-    return run([sys.executable, ENVLOCK, *arguments], **options)
+    """Run envlock as its installed command does, with the interpreter that runs the tests: unlike a script, it isn't
+    compiled each time.
+    """
+    return run([sys.executable, "-c", COMMAND, *arguments], **options)
 
 
 def on_terminal(*arguments: object, columns: int = 300, env: dict[str, str] | None = None, **options: Any) -> str:

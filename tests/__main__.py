@@ -1,0 +1,52 @@
+"""The whole suite, each module in a process of its own, some at once: many tests wait for a clock or for a child.
+
+`python -m tests`; one module alone is `python -m unittest tests.test_guard`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+AT_ONCE = (os.cpu_count() or 1) + 1
+FIRST = ("test_guard_integrity", "test_guard", "test_guard_status", "test_readme")  # they take the longest
+
+
+def run(module: str) -> tuple[str, int, str]:
+    command = [sys.executable, "-m", "unittest", f"tests.{module}"]
+    done = subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    return module, done.returncode, done.stdout.decode(errors="replace")
+
+
+def main() -> int:
+    began = time.monotonic()
+    modules = [path.stem for path in (ROOT / "tests").glob("test_*.py")]
+    modules.sort(key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
+    passed = skipped = failed = 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for job in as_completed([pool.submit(run, module) for module in modules]):
+            module, status, output = job.result()
+            ran = re.search(r"^Ran (\d+) tests? in (.+)$", output, re.MULTILINE)
+            summary = output.rpartition("\n\n")[2]
+            told = dict(re.findall(r"[(,] ?(failures|errors|unexpected successes|skipped)=(\d+)", summary))
+            skips = int(told.pop("skipped", 0))
+            bad = max(sum(map(int, told.values())), int(status != 0 or not ran))
+            print(f"{'FAILED' if bad else 'ok':8}{module}: {ran[1]} tests in {ran[2]}" if ran else module, flush=True)
+            if bad:
+                print(output, flush=True)
+            passed += max(int(ran[1]) - skips - bad, 0) if ran else 0
+            skipped, failed = skipped + skips, failed + bad
+    print(f"{passed} passed, {skipped} skipped, {failed} failed, in {time.monotonic() - began:.0f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
