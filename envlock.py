@@ -17,8 +17,8 @@ The rooms, in the order in which the data flows; each has its file in tests/:
     Guard                        what every start of a guarded interpreter runs, and how it gets there
     Command line                 arguments, exit status
 
-Between rooms, a name is defined above its use; `main` is last. Only Interpreters, Integrity, Guard and Command line
-touch the world, and Bound files where one file names another. What not every run needs is imported where it is used.
+Between rooms, a name is defined above its use; `main` is last. Only Bound files (which are read there), Interpreters,
+Integrity, Guard and Command line touch the world. What not every run needs is imported where it is used.
 """
 
 from __future__ import annotations
@@ -973,7 +973,7 @@ class Target:
                     data = read_at_most(file, SIZE_LIMIT + 1)
             except (OSError, ValueError) as error:
                 raise BoundError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
-            self.texts[path] = decode(data)
+            self.texts[path] = decode(data, not path.endswith(".toml"))
         return self.texts[path]
 
 
@@ -1011,13 +1011,13 @@ def read_at_most(file: BinaryIO, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def decode(data: bytes) -> str:
-    """The text of a bound file: by its byte order mark, its PEP 263 comment, else UTF-8."""
+def decode(data: bytes, commented: bool = True) -> str:
+    """The text of a bound file: by its byte order mark, its PEP 263 comment (TOML has none), else UTF-8."""
     if len(data) > SIZE_LIMIT:
         raise BoundError(f"larger than {SIZE_LIMIT >> 20} MB: no bound file")
     head = data[:1000]
     mark, encoding = next((pair for pair in BYTE_ORDER_MARKS if head.startswith(pair[0])), (b"", "utf-8"))
-    comment = re.match(PEP_263_COMMENT, head) if b"coding" in head and not mark else None
+    comment = re.match(PEP_263_COMMENT, head) if commented and b"coding" in head and not mark else None
     if comment:
         encoding = comment[1].decode()
     try:
@@ -1131,6 +1131,8 @@ def plain_line(line: str) -> tuple[str, str]:
     match = re.fullmatch(PLAIN_LINE, shape)
     if not match or not match.lastgroup:
         return "", ""
+    if match.lastgroup in ("table", "array") and shape != line:
+        return "", ""
     kind = match.lastgroup[0]
     keys = re.findall(rf"(?a)({PLAIN_KEY}) = ", line)
     if len(set(keys)) < len(keys):  # perhaps in the same table
@@ -1224,7 +1226,7 @@ def place_of(place: str, key: str | int) -> str:
     if isinstance(key, int):
         return f"{place}[{key}]"
     key = f'"{key}"' if "." in key else key
-    return f"{place}.{key}" if place else key
+    return f"{place}.{key}" if place and place[-1] != " " else place + key
 
 
 def get_as(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> T | None:
@@ -1305,7 +1307,8 @@ def chosen_groups(selection: Selection, known: frozenset[str], default: frozense
 
 # -- direct references: URLs and paths
 
-VCS_SCHEME = r"(git|hg|svn|bzr)\+(?=[a-z][a-z0-9+.-]*:)"
+VCS_KINDS = ("git", "hg", "svn", "bzr")
+VCS_SCHEME = rf"({'|'.join(VCS_KINDS)})\+(?=[a-z][a-z0-9+.-]*:)"
 URL_SCHEMES = (
     r"(?:https?|ftp|file|git\+(?:https?|ssh|git|file)|hg\+(?:file|https?|ssh|static-http)"
     r"|svn\+(?:ssh|https?|svn|file)|bzr\+(?:https?|ssh|sftp|ftp|lp|file)):"
@@ -1383,7 +1386,10 @@ def url_of_path(path: str) -> str:
         return "file:" + pathname2url(path)
     from urllib.parse import quote
 
-    return "file://" + quote(path.encode("utf-8", "surrogateescape"))
+    try:
+        return "file://" + quote(path.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:  # a lone surrogate that stands for no byte
+        raise BoundError(f"there can be no such path: {path!a}") from None
 
 
 def path_of_url(url: str, target: Target) -> str:
@@ -1472,7 +1478,7 @@ def setup_name(text: str) -> str:
 
     try:
         calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
-    except (SyntaxError, ValueError, MemoryError):
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
         return ""
     for call in calls:
         if getattr(call.func, "id", getattr(call.func, "attr", "")) == "setup":
@@ -1834,7 +1840,7 @@ def read_pyproject(data: dict[str, Any], path: str, target: Target) -> Bound:
     """PEP 621 and PEP 735; Poetry's own tables where `[project]` doesn't tell the dependencies."""
     project = get_table(data, "project")
     dynamic = get_list(project, "dynamic", str, "project")
-    if "poetry" in get_table(data, "tool") and ("project" not in data or "dependencies" in dynamic):
+    if "poetry" in get_table(data, "tool") and "dependencies" not in project:
         return read_poetry_project(data, path, target)
     if "project" not in data and "dependency-groups" not in data:
         raise BoundError("expected [project], [dependency-groups] or [tool.poetry], found none of them", 1)
@@ -2185,17 +2191,17 @@ class LockReader:
         if self.remote or not self.target.is_file(path):
             return Table({})
         try:
-            return Table(load_toml(self.target.read_text(path)))
+            return Table(load_toml(self.target.read_text(path)), "pyproject.toml: ")
         except BoundError as error:
             raise error.at(path) from None
 
     def reference(
         self, kind: str, where: str, subdirectory: str = "", commit: str = "", editable: bool = False
     ) -> DirectReference:
-        """Where a package comes from: the commit of a git repository, the archive at a URL, or what is at a path."""
-        if kind == "git":  # by which branch or tag a commit was found, each tool records differently
-            url = without_credentials(where[4:] if where.startswith("git+") else where)
-            return DirectReference("vcs", url, "git", "", commit, editable, subdirectory)
+        """Where a package comes from: the commit of a repository, the archive at a URL, or what is at a path."""
+        if kind in VCS_KINDS:  # by which branch or tag a commit was found, each tool records differently
+            url = without_credentials(where[len(kind) + 1 :] if where.startswith(f"{kind}+") else where)
+            return DirectReference("vcs", url, kind, "", commit, editable, subdirectory)
         if kind == "url":
             return reference_from_url(where, self.target)._replace(kind="archive", subdirectory=subdirectory)
         return reference_from_path(self.path(where), editable, subdirectory)
@@ -2374,7 +2380,7 @@ class UvLock(LockGraph):
 
     def default_groups(self, known: Names) -> Names:
         """`tool.uv.default-groups` of the root's pyproject.toml, which newer locks tell too."""
-        if not self.roots:
+        if not self.roots and not self.shared.data:
             return frozenset()
         project = self.roots[0] if len(self.target.selection.packages) == 1 else self.root
         pyproject = self.beside(uv_source(project)[1] if project else ".")
@@ -2487,7 +2493,11 @@ def pylock_requirement(reader: LockReader, package: Table) -> BoundRequirement:
         expected = "expected one of vcs, directory, archive, or sdist and wheels"
         raise BoundError(f"{package.place}: {expected}, found {', '.join(kinds) or 'none'}", place=package.place)
     if indexed:
-        return locked(package, None, reader.archives(package, "sdist", "wheels"))
+        archives = reader.archives(package, "sdist", "wheels")
+        if "version" in package.data:
+            return locked(package, None, archives)
+        name = name_of(package)
+        return BoundRequirement(name, name, SpecifierSet(), archives=archives, place=package.place)
     kind, source = kinds[0], package.table(kinds[0])
     subdirectory = source.text("subdirectory")
     if kind == "directory":
@@ -2495,13 +2505,18 @@ def pylock_requirement(reader: LockReader, package: Table) -> BoundRequirement:
         return locked(package, reference, "")
     url = source.text("url") or url_of_path(reader.path(source.required("path")))
     if kind == "vcs":
-        return locked(package, reader.reference("git", url, subdirectory, source.required("commit-id")), "")
+        vcs = source.text("type") or "git"
+        if vcs not in VCS_KINDS:
+            at = place_of(source.place, "type")
+            raise BoundError(f"{at}: expected one of {', '.join(VCS_KINDS)}, found {shown(vcs)}", place=at)
+        return locked(package, reader.reference(vcs, url, subdirectory, source.required("commit-id")), "")
     return locked(package, reader.reference("url", url, subdirectory), reader.archives(package, "archive"))
 
 
 # -- poetry.lock and Poetry's tables in pyproject.toml
 
 POETRY_CLAUSE = r"(\^|~=|~|===?|=|!=|<=|>=|<|>)?[ ]*v?([\w*][\w.*+!-]*)"
+POETRY_PLATFORM = r"(!=|==?=?)?\s*(.+)"
 
 
 class AnyOf(SpecifierSet):
@@ -2538,19 +2553,20 @@ def poetry_clauses(text: str) -> str:
 
 def poetry_clause(operator: str, version: str) -> str:
     """One of Poetry's clauses in terms of PEP 440."""
-    if version == "*":
+    if version.strip("*.") == "":
         return ""
     if operator in ("", "=", "==", "!="):
         return f"{'!=' if operator == '!=' else '=='}{version}"
     version = version[:-2] if version.endswith(".*") else version  # `>=3.6.*` stands in old locks
-    if operator not in ("^", "~"):
+    version = version if operator == "===" else version.partition("+")[0]  # PEP 440 orders no local labels
+    if operator not in ("^", "~") and not (operator == "~=" and version.isdigit()):
         return operator + version
-    release = Version(version).release
+    epoch, release = Version(version).epoch, Version(version).release
     # a caret holds the leftmost part that isn't zero, a tilde the minor version
     held = next((n for n, part in enumerate(release) if part), len(release) - 1) if operator == "^" else 1
     held = min(held, len(release) - 1)
     upper = (*release[:held], release[held] + 1)
-    return f">={version},<{'.'.join(map(str, upper))}"
+    return f">={version},<{f'{epoch}!' * bool(epoch)}{'.'.join(map(str, upper))}"
 
 
 class PoetryDependency(NamedTuple):
@@ -2565,13 +2581,22 @@ class PoetryDependency(NamedTuple):
         """Whether it counts for the target, while these extras of what depends on it are asked for."""
         if self.table.flag("optional") and not self.listed & extras:
             return False
-        platform = self.table.text("platform")
-        if platform and reader.target.environment()["sys_platform"] not in re.split(r"[\s|=]+", platform):
+        if not admits_platform(self.table.text("platform"), reader.target.environment()["sys_platform"]):
             return False
         return admits_python(self.table, "python", reader.target) and reader.holds(self.table, "markers", extras)
 
     def specifier(self) -> SpecifierSet:
         return parse_constraint(self.table.text("version") or "*", self.table.place)
+
+
+def admits_platform(constraint: str, platform: str) -> bool:
+    """Whether Poetry's constraint (`linux || darwin`, `!=win32, !=cygwin`) admits a `sys_platform`."""
+
+    def admits(clause: str) -> bool:
+        match = re.fullmatch(POETRY_PLATFORM, clause)
+        return match is None or match[2] == "*" or (match[2] == platform) != (match[1] == "!=")
+
+    return any(all(map(admits, re.split(r"\s*,\s*", each))) for each in re.split(r"\s*\|\|?\s*", constraint.strip()))
 
 
 def admits_python(table: Table, key: str, target: Target) -> bool:
@@ -2611,42 +2636,84 @@ class PoetryProject(NamedTuple):
     extras: Names
     groups: Names
     optional_groups: Names
+    includes: dict[str, Names]  # by group those that it includes
+
+    def with_included(self, groups: Names) -> Names:
+        """These groups and those that they include."""
+        found = sorted(groups)
+        for group in found:
+            found += sorted(self.includes.get(group, NOTHING) - set(found))
+        return frozenset(found)
 
 
 def poetry_project(pyproject: Table) -> PoetryProject:
     """Poetry's own tables and the standard ones."""
     poetry, project = pyproject.table("tool", "poetry"), pyproject.table("project")
-    extras, groups = poetry.table("extras"), poetry.table("group")
+    extras, groups, standard = poetry.table("extras"), poetry.table("group"), pyproject.table("dependency-groups")
     tables = [] if "dependencies" in project.data else [("main", poetry.table("dependencies"))]
     if "dev-dependencies" in poetry.data:
         tables.append(("dev", poetry.table("dev-dependencies")))
     tables += [(group, groups.table(group, "dependencies")) for group in groups.data]
     listing = poetry_listing(extras)
-    found = list(project_dependencies(project.data))
+    found, includes = list(project_dependencies(project.data)), poetry_includes(groups, standard)
     for group, table in tables:
         found += poetry_dependencies(table, listing, canonicalize_name(group))
+    for group in standard.data:
+        entries = [(place, text) for place, text in members_of(standard, group) if isinstance(text, str)]
+        found += [standard_dependency(entry, canonicalize_name(group)) for entry in entries]
     return PoetryProject(
         [dependency for dependency in found if dependency.name != "python"],
         normalised([*extras.data, *project.table("optional-dependencies").data]),
-        normalised(["main", *dict(tables), *pyproject.table("dependency-groups").data]),
+        normalised(["main", *dict(tables), *standard.data]),
         normalised(group for group in groups.data if groups.table(group).flag("optional")),
+        includes,
     )
+
+
+def members_of(groups: Table, group: str) -> list[tuple[str, object]]:
+    """What stands in one of the standard groups, with the places."""
+    place = place_of(groups.place, group)
+    return [(place_of(place, n), member) for n, member in enumerate(checked(groups.data[group], list, place))]
+
+
+def poetry_includes(groups: Table, standard: Table) -> dict[str, Names]:
+    """By group those that it includes, in Poetry's way or the standard one."""
+    told = [
+        (group, place_of(groups.place, group), groups.table(group).texts("include-groups")) for group in groups.data
+    ]
+    for group in standard.data:
+        others = [(place, member) for place, member in members_of(standard, group) if not isinstance(member, str)]
+        told += [(group, place, [included_group(member, place)]) for place, member in others]
+    known = normalised([*groups.data, *standard.data])
+    found: dict[str, Names] = {}
+    for group, place, names in told:
+        for name in sorted(normalised(names) - known):
+            raise BoundError(f"{place}: there is no group {name!r}", place=place)
+        found[canonicalize_name(group)] = found.get(canonicalize_name(group), NOTHING) | normalised(names)
+    return found
 
 
 def project_dependencies(project: dict[str, Any]) -> Iterator[PoetryDependency]:
     """PEP 621's dependencies, as Poetry writes them."""
-    entries = [("", entry) for entry in entries_of(project, "dependencies", "project")]
+    for entry in entries_of(project, "dependencies", "project"):
+        yield standard_dependency(entry)
     for extra, members in extra_entries(project).items():
-        entries += [(extra, entry) for entry in members]
-    for extra, (place, text) in entries:
-        requirement = parse_requirement(text, place)
-        table = {
-            "version": str(requirement.specifier),
-            "extras": sorted(requirement.extras),
-            "markers": str(requirement.marker or ""),
-            "optional": bool(extra),
-        }
-        yield PoetryDependency(canonicalize_name(requirement.name), Table(table, place), "main", frozenset({extra}))
+        for entry in members:
+            yield standard_dependency(entry, extra=extra)
+
+
+def standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> PoetryDependency:
+    """A PEP 508 requirement as Poetry would write it; where it says from where, as it stands."""
+    place, text = entry
+    requirement = parse_requirement(text, place)
+    table = {
+        "version": str(requirement.specifier),
+        "extras": sorted(requirement.extras),
+        "markers": str(requirement.marker or ""),
+        "optional": bool(extra),
+        "requirement": text if requirement.url else "",
+    }
+    return PoetryDependency(canonicalize_name(requirement.name), Table(table, place), group, frozenset({extra}))
 
 
 class PoetryLock(LockGraph):
@@ -2662,8 +2729,9 @@ class PoetryLock(LockGraph):
 
     def starts(self) -> Iterator[Edge]:
         """The project tells what a lock's packages are there for."""
+        groups = self.project.with_included(self.groups)
         for dependency in self.project.dependencies:
-            if dependency.group in self.groups:
+            if dependency.group in groups:
                 yield self.edge(dependency, self.extras)
 
     def edges_of(self, package: Table, extras: Names) -> Iterator[Edge]:
@@ -2762,7 +2830,9 @@ def read_poetry_project(data: dict[str, Any], path: str, target: Target) -> Boun
     project = poetry_project(reader.data)
     extras = chosen_extras(target.selection, project.extras)
     groups = with_main(target.selection, project.groups, project.groups - project.optional_groups, "main")
-    found = poetry_python(reader.data.table("tool", "poetry", "dependencies"), "python")
+    groups = project.with_included(groups)
+    found = [*python_requirement(reader.data.table("project").data, "project")]
+    found += poetry_python(reader.data.table("tool", "poetry", "dependencies"), "python")
     found += [
         poetry_demand(reader, dependency)
         for dependency in project.dependencies
@@ -2779,11 +2849,15 @@ def source_of(table: Table, *keys: str) -> str:
 def poetry_demand(reader: LockReader, dependency: PoetryDependency) -> BoundRequirement:
     """What a dependency of a project demands: a version, or where it comes from."""
     name, table, _, _ = dependency
-    kind = source_of(table, "git", "path", "url")
+    if table.text("requirement"):
+        requirement = parse_requirement(table.text("requirement"), table.place)
+        return bound_requirement(requirement, reader.target, place=table.place)
+    kind = source_of(table, "git", "file", "path", "url")
     if not kind:
         text = f"{name} {table.text('version') or '*'}"
         return BoundRequirement(name, text, dependency.specifier(), place=table.place)
-    reference = reader.reference(kind, table.text(kind), table.text("subdirectory"), "", table.flag("develop"))
+    subdirectory, editable = table.text("subdirectory"), table.flag("develop")
+    reference = reader.reference("path" if kind == "file" else kind, table.text(kind), subdirectory, "", editable)
     if kind == "git":
         revision = table.text(source_of(table, "rev", "tag", "branch"))
         commit = revision if re.fullmatch(COMMIT, revision) else ""
@@ -2946,7 +3020,7 @@ def read_pipfile(data: dict[str, Any], path: str, target: Target) -> Bound:
 
 def pipfile_requirement(reader: LockReader, key: str, entry: Table) -> BoundRequirement:
     """What an entry demands."""
-    name, kind = canonicalize_name(key), source_of(entry, "git", "path", "file")
+    name, kind = canonicalize_name(key), source_of(entry, *VCS_KINDS, "path", "file")
     if not kind:
         version = entry.text("version")
         specifier = parse_specifier("" if version == "*" else version, place_of(entry.place, "version"))
@@ -2954,8 +3028,9 @@ def pipfile_requirement(reader: LockReader, key: str, entry: Table) -> BoundRequ
         return BoundRequirement(name, f"{name}{specifier}", specifier, hashes=hashes, place=entry.place)
     # the hashes beside a path or URL are those of the index's project of that name; pipenv passes them over
     where, editable = entry.text(kind), entry.flag("editable")
-    if kind == "git":
+    if kind in VCS_KINDS:
         where = where.partition("#")[0]
+    if kind == "git":
         # pipenv installs a local repository as `-e git+file://…`, whatever the entry says
         editable = "file://" in where or os.path.isdir(reader.path(where))
     elif kind == "file":
@@ -3196,6 +3271,8 @@ def fetch(scheme: str, user: str | None, host: str, path: str, query: str) -> by
             user = unquoted(user if ":" in user else f"{user}:")
             request.add_unredirected_header("Authorization", f"Basic {b64encode(os.fsencode(user)).decode()}")
         with build_opener(Redirects).open(request, timeout=READ_SECONDS) as answer:
+            if answer.status != 200:
+                return f"HTTP status {answer.status}"
             data = read_at_most(answer, SIZE_LIMIT + 1)
             return "it ends too early" if answer.length and len(data) <= SIZE_LIMIT else data
     except HTTPError as error:

@@ -174,6 +174,11 @@ class TestRequirementsFiles(InFolder):
         for encoding in ("utf-8-sig", "utf-16", "utf-32"):
             self.assertEqual(["six"], self.texts("# é\nsix\n".encode(encoding)), encoding)
         self.assertEqual(["six"], self.texts("# -*- coding: latin-1 -*-\n# é\nsix\n".encode("latin-1")))
+        self.refuses("requirements.txt:1: unknown encoding 'see'", "# coding: see below\nsix\n")
+
+    def test_toml_is_utf_8_whatever_a_comment_says(self) -> None:
+        text = '# Rules for coding: see below\n[project]\ndependencies = ["six"]\n'
+        self.assertEqual(["six"], self.texts(text, "pyproject.toml"))
 
 
 class TestLocations(InFolder):
@@ -209,6 +214,7 @@ class TestLocations(InFolder):
             "from setuptools import setup\nsetup(name=NAME)\n",
             "import own_builder\n",
             "print 'Python 2'\n",
+            "x = " + "-" * 5000 + "1\n",
         ):
             self.write("old/setup.py", script)
             self.refuses(message, "./old\n")
@@ -526,7 +532,7 @@ class Answers(BaseHTTPRequestHandler):
             path
         )
         body = body or {"/nested.txt": b"", "/wrong.txt": b"six\n=\n", "/latin.txt": b"\xe9"}.get(path, b"# x\nsix\n")
-        self.send_response(404 if path == "/absent" else 200)
+        self.send_response({"/absent": 404, "/empty": 204}.get(path, 200))
         if path not in ("/endless", "/drip", "/stall"):
             self.send_header("Content-Length", str(len(body) + (path == "/cut.txt")))
         self.end_headers()
@@ -630,6 +636,7 @@ class TestUrls(InFolder):
     def test_what_cannot_be_read_is_told(self) -> None:
         for path, message in (
             ("/absent", "SERVER/absent: cannot be read (HTTP status 404)"),
+            ("/empty", "SERVER/empty: cannot be read (HTTP status 204)"),
             ("/cut.txt", "SERVER/cut.txt: cannot be read (it ends too early)"),
             ("/latin.txt", "SERVER/latin.txt:1: not text in the encoding utf-8"),
             ("/garbage?key=1", "SERVER/garbage: cannot be read (BadStatusLine)"),

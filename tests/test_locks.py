@@ -14,7 +14,7 @@ import textwrap
 import time
 import unittest
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, ClassVar, Iterator
 
 import envlock
 from envlock import Bound, BoundError, BoundFile, BoundRequirement, EnvlockError, Lock, Selection, Target
@@ -289,6 +289,9 @@ class PlainToml(unittest.TestCase):
             'a = "b\nc"',
             "a = " + "[" * 9 + "]" * 9,
             "# a bell: \x07\na = 1",
+            "[a[]]",
+            "[[1]s]",
+            "[[a[1]]]",
         ):
             with self.subTest(text=text):
                 self.assertIsNone(envlock.plain_toml(text))
@@ -314,6 +317,11 @@ class MalformedLocks(Scratch):
     def test_an_error_in_the_project_beside_a_lock_names_that(self) -> None:
         self.write("pyproject.toml", "[project]\nname =\n")
         self.assertEqual(self.error("uv.lock", UV), "pyproject.toml:2: invalid TOML: Invalid value")
+
+    def test_a_wrong_type_in_the_project_beside_a_lock_is_told_as_its(self) -> None:
+        self.write("pyproject.toml", "[tool.poetry.dependencies]\na = 3\n")
+        message = "poetry.lock:1: pyproject.toml: tool.poetry.dependencies.a: expected a table, found 3"
+        self.assertEqual(self.error("poetry.lock", '[metadata]\nlock-version = "2.0"\n'), message)
 
     def test_any_cut_is_read_or_refused_in_words(self) -> None:
         dice = random.Random(4)
@@ -468,6 +476,27 @@ class ArchiveTables(Scratch):
 
 @unittest.skipIf(NO_TOML, NO_TOML)
 class UvLocks(Scratch):
+    def test_groups_without_a_project_have_their_defaults(self) -> None:
+        text = """\
+            version = 1
+            [manifest.dependency-groups]
+            dev = [{ name = "a" }]
+            lint = [{ name = "b" }]
+            [[package]]
+            name = "a"
+            version = "1"
+            source = { registry = "https://index.example/simple" }
+            [[package]]
+            name = "b"
+            version = "2"
+            source = { registry = "https://index.example/simple" }
+            """
+        self.assertEqual(self.texts("uv.lock", text), ["a==1"])
+        self.assertEqual(self.texts("uv.lock", text, "--group lint"), ["a==1", "b==2"])
+        self.assertEqual(self.texts("uv.lock", text, "--no-default-groups"), [])
+        self.write("pyproject.toml", '[tool.uv]\ndefault-groups = ["lint"]\n')
+        self.assertEqual(self.texts("uv.lock", text), ["b==2"])
+
     def test_an_unsupported_platform_is_told_of_python(self) -> None:
         text = UV + "supported-markers = [\"sys_platform == 'win32'\"]\n"
         self.assertEqual(self.texts("uv.lock", text), ["python>=3.9", "python; sys_platform == 'win32'"])
@@ -709,12 +738,84 @@ class PoetryLocks(Scratch):
             ("<1 || >= 2, !=2.5", "0.9 2.0 3", "1.0 2.5"),
             ("~=1.4", "1.9", "2.0"),
             (">=3.6.*, !=3.7.*", "3.6 3.8", "3.5 3.7.1"),
+            ("^1!2.1", "1!2.1 1!2.9", "2.5 1!3.0 2!2.5"),
+            ("~1!2.1", "1!2.1.9", "1!2.2"),
+            ("~=1", "1.0 1.9", "0.9 2.0"),
+            ("*.*", "0.1 9", ""),
+            ("^2.0.1+cu117", "2.0.1+cu117 2.9", "2.0 3.0"),
         ):
             specifier = envlock.parse_constraint(constraint, "")
             for version in admitted.split():
                 self.assertTrue(specifier.contains(version, prereleases=True), (constraint, version))
             for version in refused.split():
                 self.assertFalse(specifier.contains(version, prereleases=True), (constraint, version))
+
+    def test_platforms_mean_what_poetry_means(self) -> None:
+        for constraint, admitted, refused in (
+            ("", "linux win32", ""),
+            ("*", "linux win32", ""),
+            ("linux", "linux", "win32"),
+            ("==linux", "linux", "win32"),
+            ("!=win32", "linux darwin", "win32"),
+            ("!= win32", "linux", "win32"),
+            ("!=win32,!=darwin", "linux", "win32 darwin"),
+            ("linux || darwin", "linux darwin", "win32"),
+            ("linux|darwin", "linux darwin", "win32"),
+        ):
+            for platform in admitted.split():
+                self.assertTrue(envlock.admits_platform(constraint, platform), (constraint, platform))
+            for platform in refused.split():
+                self.assertFalse(envlock.admits_platform(constraint, platform), (constraint, platform))
+
+    def test_groups_of_a_project_are_told_in_two_places_and_include_each_other(self) -> None:
+        text = """\
+            [tool.poetry.dependencies]
+            a = "*"
+            [dependency-groups]
+            dev = ["b==1.0", {include-group = "Lint_x"}]
+            lint-x = ["c==1.0"]
+            [tool.poetry.group.lint-x]
+            optional = true
+            [tool.poetry.group.more]
+            include-groups = ["docs"]
+            [tool.poetry.group.docs]
+            optional = true
+            [tool.poetry.group.docs.dependencies]
+            d = "*"
+            """
+        for options, demanded in (
+            ("", ["a *", "b ==1.0", "c ==1.0", "d *"]),
+            ("--no-group more", ["a *", "b ==1.0", "c ==1.0"]),
+            ("--no-group dev --no-group more", ["a *"]),
+            ("--no-group dev --group lint-x", ["a *", "c ==1.0", "d *"]),
+        ):
+            self.assertEqual(sorted(self.texts("pyproject.toml", text, options)), demanded)
+        lock = "".join(self.PACKAGE.format(name, "1.0", "") for name in "abcd") + self.METADATA
+        self.assertEqual(self.texts("poetry.lock", lock), ["a==1.0", "b==1.0", "c==1.0", "d==1.0"])
+        self.assertEqual(self.texts("poetry.lock", lock, "--no-group dev --no-group more"), ["a==1.0"])
+        for group in (
+            '[dependency-groups]\nx = [{include-group = "y"}]',
+            '[tool.poetry.group.x]\ninclude-groups = ["y"]',
+        ):
+            self.assertRegex(self.error("pyproject.toml", f"[tool.poetry]\n{group}\n"), ": there is no group 'y'")
+
+    def test_a_project_that_poetry_completes(self) -> None:
+        for head in ('dynamic = ["dependencies"]', ""):
+            text = f"""\
+                [project]
+                name = "root"
+                requires-python = ">=3.9"
+                {head}
+                [project.optional-dependencies]
+                x = ["six @ https://files.example/six-1.0.zip"]
+                [tool.poetry.dependencies]
+                a = "^1"
+                b = {{file = "dist/b-1.0-py3-none-any.whl"}}
+                """
+            demanded = ["python>=3.9", "a ^1", "b @ file:///here/dist/b-1.0-py3-none-any.whl"]
+            self.assertEqual(self.texts("pyproject.toml", text), demanded)
+            demanded.insert(1, "six @ https://files.example/six-1.0.zip")
+            self.assertEqual(self.texts("pyproject.toml", text, "--extra x"), demanded)
 
     def test_the_project_alone_is_a_bound(self) -> None:
         path = self.write(
@@ -829,9 +930,10 @@ class PdmLocks(Scratch):
 
 
 class Pipfiles(Scratch):
+    HEAD: ClassVar = {"_meta": {"pipfile-spec": 6, "requires": {"python_version": "3.2"}}}
     LOCK = json.dumps(
         {
-            "_meta": {"pipfile-spec": 6, "requires": {"python_version": "3.2"}},
+            **HEAD,
             "default": {
                 "any": {"version": "*"},
                 "six": {"version": "==1.16.0", "hashes": ["sha256:AB"]},
@@ -843,6 +945,16 @@ class Pipfiles(Scratch):
             "Docs": {"six": {"version": "==1.16.0"}, "docs-only": {"version": "==3"}},
         }
     )
+
+    def test_repositories_of_other_kinds(self) -> None:
+        for kind in ("hg", "svn", "bzr"):
+            lock = json.dumps({**self.HEAD, "default": {"six": {kind: "https://h.example/six", "ref": "abc"}}})
+            self.assertEqual(self.texts("Pipfile.lock", lock), [f"six @ {kind}+https://h.example/six@abc"])
+
+    def test_a_path_that_cannot_be_is_told(self) -> None:
+        lock = json.dumps({**self.HEAD, "default": {"six": {"path": "./\ud800"}}})
+        message = f"Pipfile.lock: there can be no such path: {str(self.folder / chr(0xD800))!a}"
+        self.assertEqual(self.error("Pipfile.lock", lock), message.replace(str(self.folder) + os.sep, ""))
 
     @unittest.skipIf(NO_TOML, NO_TOML)
     def test_categories_are_groups(self) -> None:
@@ -883,6 +995,19 @@ default-groups = ["d"]
             )
         )
     )
+
+    def test_a_version_may_be_absent_and_a_repository_be_of_another_kind(self) -> None:
+        text = (
+            PYLOCK + '[[packages]]\nname = "a"\nwheels = [{ hashes = { sha256 = "00" } }]\n[[packages]]\nname = "b"\n'
+        )
+        vcs = f'vcs = {{ type = "hg", url = "https://h.example/b", commit-id = "{COMMIT}" }}\n'
+        bound = read(self.write("pylock.toml", text + vcs))
+        self.assertEqual([each.text for each in bound.requirements], ["a", f"b @ hg+https://h.example/b@{COMMIT}"])
+        self.assertEqual(envlock.locked_hashes(bound.requirements[0]), {"sha256:00"})
+        self.assertEqual(
+            self.error("pylock.toml", text + vcs.replace("hg", "cvs")),
+            "pylock.toml:8: packages[1].vcs.type: expected one of git, hg, svn, bzr, found 'cvs'",
+        )
 
     def test_a_named_group_replaces_the_default_groups(self) -> None:
         self.assertEqual(self.texts("pylock.toml", self.LOCK), ["always==1", "default==1"])

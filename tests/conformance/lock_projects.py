@@ -165,6 +165,16 @@ default-groups = "all"
         runs=same("", "--no-group dev"),
     ),
     uv(
+        "groups-alone",
+        "# no project\n[dependency-groups]\ndev = ['pluggy', 'idna']\nlint = ['iniconfig']\n",
+        runs=same("", "--group lint", "--no-group dev", "--no-default-groups"),
+    ),
+    uv(
+        "groups-alone-default",
+        "# no project\n[dependency-groups]\ndev = ['pluggy']\nlint = ['iniconfig']\n[tool.uv]\ndefault-groups = ['lint']\n",
+        runs=same("", "--group dev"),
+    ),
+    uv(
         "not-a-package",
         'dependencies = ["idna"]\n[tool.uv]\npackage = false\n' + BUILD,
         {"PKG-INFO.in": "not-a-package 0.1", "backend.py": BACKEND},
@@ -406,6 +416,15 @@ toolz = {version = "0.12.*", optional = true}
 importlib-metadata = [{version = "<7", python = "<3.11"}, {version = ">=8,<9", python = ">=3.11"}]
 """,
     ),
+    *poetry(
+        "po-platforms",
+        """idna = "*"
+pluggy = {version = "*", platform = "!=win32"}
+iniconfig = {version = "*", platform = "linux || darwin"}
+toolz = {version = "*", platform = "!=linux, !=win32"}
+click = {version = "<8.2", platform = "*"}
+""",
+    ),
     *poetry("po-sources", SOURCES_POETRY, files=SOURCE_FILES),
     *poetry(
         "po-unions",
@@ -439,6 +458,32 @@ toolz = "*"
             ("--group docs", "--with docs"),
             ("--no-group test", "--without test"),
         ],
+    ),
+    Project(
+        "poetry2",
+        "po-includes",
+        {
+            "pyproject.toml": """[tool.poetry]
+package-mode = false
+[tool.poetry.dependencies]
+python = ">=3.9,<4.0"
+idna = "*"
+[dependency-groups]
+dev = ["pluggy", {include-group = "lint"}]
+lint = ["iniconfig"]
+[tool.poetry.group.lint]
+optional = true
+[tool.poetry.group.more]
+include-groups = ["docs"]
+[tool.poetry.group.more.dependencies]
+six = "*"
+[tool.poetry.group.docs]
+optional = true
+[tool.poetry.group.docs.dependencies]
+toolz = "*"
+"""
+        },
+        [("", ""), ("--no-group dev", "--without dev"), ("--no-group more", "--without more")],
     ),
 ]
 
