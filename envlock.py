@@ -3351,7 +3351,7 @@ def header_place(match: re.Match[str], arrays: dict[str, str], numbers: dict[str
 # ======================================================================================================================
 
 # An interpreter that is asked prints this before its answer: what a wrapper prints besides is passed over.
-_ANSWER = "envlock-interpreter: "
+_ANSWER = "envlock-interpreter: "  # begins what an interpreter is asked for, whatever else it prints
 _ASK_SECONDS = 30
 
 # The first micro versions of 3.8 to 3.12 whose `site` passes over a .pth file with a leading dot; from 3.13 all do.
@@ -3452,6 +3452,8 @@ def _interpreter(answer: dict[str, Any], variables: Mapping[str, str] | None) ->
 
 def find_executable(exe: str) -> str:
     """The path behind -e: a virtual environment's folder, a path, or a name to look up on PATH."""
+    if not exe:
+        raise InterpreterError("-e: expected an interpreter, found an empty name")
     path = os.path.expanduser(exe)
     for inside in ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe"):
         if os.path.isfile(os.path.join(path, inside)):
@@ -3564,7 +3566,7 @@ def site_directories(interpreter: Interpreter) -> Iterator[tuple[str, list[str]]
     for site in interpreter.sites:
         entries = _entries(site)
         directories = [(site, entries)]
-        lines = _path_lines(start_up_files(site, entries, interpreter))
+        lines = _path_lines(start_up_files(site, entries, interpreter), interpreter)
         directories += [(path, _entries(path)) for path in lines if os.path.exists(path)]
         for path, inside in directories:
             identity = os.path.normcase(os.path.abspath(path))
@@ -3583,23 +3585,30 @@ def _entries(path: str) -> list[str]:
 def start_up_files(site: str, entries: list[str], interpreter: Interpreter) -> list[str]:
     """The .pth files that `site` reads in a directory, in its order."""
     major, minor, micro = interpreter.version
-    hidden = (major, minor) >= (3, 13) or micro >= _HIDDEN_PTH_SINCE.get(minor, 0)
+    hidden = (major, minor) >= (3, 13) or micro >= _HIDDEN_PTH_SINCE.get(minor, 99)
     return [
         os.path.join(site, entry) for entry in entries if entry.endswith(".pth") and not (hidden and entry[0] == ".")
     ]
 
 
-def _path_lines(files: list[str]) -> Iterator[str]:
+def _path_lines(files: list[str], interpreter: Interpreter) -> Iterator[str]:
     """What start-up files add to the path, whether it exists or not."""
     for path in filter(os.path.isfile, files):  # a named pipe would keep `open` waiting
-        try:
-            with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-                lines = file.read().splitlines()
-        except OSError:
-            continue
-        for line in lines:
+        for line in start_up_lines(path, interpreter) or ():
             if line.strip() and not line.startswith(("#", "import ", "import\t")) and "\0" not in line:
                 yield os.path.abspath(os.path.join(os.path.dirname(path), line.rstrip()))
+
+
+def start_up_lines(path: str, interpreter: Interpreter) -> list[str] | None:
+    """The lines of a .pth file as that interpreter's `site` takes them; None if it can't be read."""
+    newer = interpreter.version >= (3, 13)
+    try:
+        with open(path, encoding="utf-8-sig" if newer else "utf-8", errors="surrogateescape") as file:
+            text = file.read()
+    except OSError:
+        return None
+    lines = text.splitlines() if newer else text.split("\n")
+    return [line.strip() for line in lines] if interpreter.version >= (3, 15) else lines
 
 
 def scan(interpreter: Interpreter) -> list[Distribution]:
@@ -3626,17 +3635,23 @@ def _distributions(site: str, entries: list[str], linked: set[str]) -> Iterator[
 
 
 def _distribution(site: str, entry: str, record: str, linked: set[str]) -> Distribution:
+    stem = entry.rpartition(".")[0]
+    name, version = told_by_name(entry)
+    if not is_version(version) or not _is_name(name):
+        name, version = _recorded_name_and_version(record)
+    normal = canonicalize_name(name)
+    develop = site if normal in linked and stem == entry[:-9] and "-" not in stem else ""
+    label = f"{name}-{version}" if name and version else stem
+    return Distribution(normal, version, label, site, record, develop)
+
+
+def told_by_name(entry: str) -> tuple[str, str]:
+    """Name and version as the name of a record has them; ("", "") where that is ambiguous."""
     stem, _, suffix = entry.rpartition(".")
     parts = stem.split("-")
     # Each part of a record's name is escaped, so one dash divides it; an egg's may end with -py3.8 and a platform.
     plain = len(parts) == 2 or (len(parts) > 2 and suffix != "dist-info" and parts[2].startswith("py"))
-    name, version = (parts[0], parts[1]) if plain else ("", "")
-    if not is_version(version) or not _is_name(name):
-        name, version = _recorded_name_and_version(record)
-    normal = canonicalize_name(name)
-    develop = site if normal in linked and stem == entry[:-9] and len(parts) == 1 else ""
-    label = f"{name}-{version}" if name and version else stem
-    return Distribution(normal, version, label, site, record, develop)
+    return (parts[0], parts[1]) if plain else ("", "")
 
 
 def _is_name(text: str) -> bool:
@@ -3673,7 +3688,7 @@ def _zipped_metadata(egg: str) -> bytes:
     try:
         with zipfile.ZipFile(egg) as archive:
             return archive.read("EGG-INFO/PKG-INFO")
-    except (OSError, KeyError, zipfile.BadZipFile):
+    except Exception:  # whatever a damaged, encrypted or unheard-of archive causes
         return b""
 
 
@@ -3690,7 +3705,7 @@ def recorded_reference(distribution: Distribution) -> DirectReference | None:
         with open(path, "rb") as file:
             data = json.loads(file.read())
         found = _recorded_reference(data)
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
         return None  # pip too takes such a record for an index install
     texts = found.url, found.vcs, found.revision, found.commit, found.subdirectory
     return found if all(isinstance(text, str) for text in texts) else None
@@ -3877,9 +3892,11 @@ def _is_pin(requirement: BoundRequirement) -> bool:
 
 def _hashes_meet(asked: frozenset[str], recorded: frozenset[str]) -> bool:
     """False only where both sides tell a hash by the same algorithm and none is the same."""
-    told = {text.partition(":")[0] for text in recorded}
-    comparable = {text for text in asked if text.partition(":")[0] in told}
-    return not comparable or bool(comparable & recorded)
+    return not _algorithms(asked) & _algorithms(recorded) or bool(asked & recorded)
+
+
+def _algorithms(hashes: frozenset[str]) -> set[str]:
+    return {text.partition(":")[0] for text in hashes}
 
 
 def _shown(reference: DirectReference) -> str:
@@ -3898,7 +3915,7 @@ def _reference_mismatch(asked: DirectReference, recorded: DirectReference | None
         return "" if recorded.editable else source
     if asked.kind != recorded.kind or asked.editable != recorded.editable:
         return source
-    if asked.kind == "archive" and asked.hashes and recorded.hashes:
+    if asked.kind == "archive" and _algorithms(asked.hashes) & _algorithms(recorded.hashes):
         return "" if _hashes_meet(asked.hashes, recorded.hashes) else "the hash of its archive is another"
     if not _same_url(asked.url, recorded.url) or asked.subdirectory.strip("/") != recorded.subdirectory.strip("/"):
         return source
@@ -3965,16 +3982,25 @@ _EASY_INSTALL_LINES = (
         "sys.path[p:p]=new; sys.__egginsert = p+len(new)"
     ),
 )
+_DISTUTILS_PRECEDENCE = (
+    rb"import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os\.environ\.get\(var, '(stdlib|local)'\) == 'local'; "
+    rb"enabled and __import__\('_distutils_hack'\)\.(do_override|add_shim)\(\);?\s*"
+)
 # A console script as pip, uv or conda write it: its imports, and a call of what it imports.
 _LAUNCHER = rb"""(?x)
-    (?: \#.*\n | \s | import\ (?:re|sys)\n )* from\ ([\w.]+)\ import\ (\w+)\s+
+    (?: \#(?!.*coding[:=](?![ \t]*utf-8\b)).*\n | \s | import\ (?:re|sys)\n )* from\ ([\w.]+)\ import\ (\w+)\s+
     (?: if\ __name__\ ==\ ['"]__main__['"]:\s+ )?
     (?: (?:el)?if\ sys\.argv\[0\]\.endswith\(['"][\w.-]+['"]\):\s+ | sys\.argv\[0\]\ =\ (?: sys\.argv\[0\]\[:-\d+\]
       | sys\.argv\[0\]\.removesuffix\(['"]\.exe['"]\) | re\.sub\(r?['"][^'"\n]*['"],\ ?['"]{2},\ ?sys\.argv\[0\]\)
       )\s+ )*
     (?:sys\.exit|raise\ SystemExit)\( ([\w.]+) \(\)\)\s*"""
-# A script's first line, and what stands for one too long or with blanks. Group: it finds its Python by itself.
-_SHEBANG = rb"#!(?:/bin/sh\n'''exec' (\"\$\(dirname)?.*\n' '''\n|((?:/usr/bin/env )?python)?.*\n)"
+# A script's first line, and what stands for one too long or with blanks: `own` finds its Python by itself.
+_SHEBANG = rb"""(?x) \#!(?!.*coding[:=]) (?:
+    /bin/sh\n'''exec'\ (?: (?P<own>"\$\(dirname\ --\ "\$\(realpath\ --\ "\$0"\)"\)"/'?python[\w.]*'?)
+      | "?(?P<quoted>/[^"$`\\\n]*?)"? )\ "\$0"\ "\$@"\n'\ '''\n
+  | (?:/usr/bin/env\ )?python[\w.]* (?:\ .*)?\n
+  | (?P<path>/.*)\n
+)"""
 
 FILE_VERDICTS = ("Modified", "Deleted", "Unrecorded")
 
@@ -4326,8 +4352,9 @@ def _is_rewritten_script(path: str, claim: Claim, interpreter: Interpreter) -> b
     """Whether a script is as recorded but for the first line, which names this environment, or a new launcher."""
     data = _read(path, _CHUNK) or b""
     shebang = re.match(_SHEBANG, data)
-    prefixes = {os.fsencode(interpreter.prefix), os.path.realpath(os.fsencode(interpreter.prefix))}
-    if not shebang or not (shebang.lastindex or any(prefix in shebang[0] for prefix in prefixes)):
+    prefixes = [os.fsencode(os.path.join(prefix, "")) for prefix in (interpreter.prefix, real_path(interpreter.prefix))]
+    named = shebang and (shebang["quoted"] or shebang["path"])
+    if not shebang or (named and not named.startswith(tuple(prefixes))):
         return False
     rest = data[shebang.end() :]
     launcher = re.fullmatch(_LAUNCHER, rest)
@@ -4402,7 +4429,7 @@ def _silenced(site: str, entries: list[str], interpreter: Interpreter, recorded:
     owners, silenced = recorded.owners, {}
     for entry in entries:
         other = f"{entry[:-6]}.pth"
-        if entry.endswith(".start") and other in entries:
+        if entry.endswith(".start") and entry[0] != "." and other in entries and os.path.isfile(f"{site}/{entry}"):
             owner = owners.get(f"{site}{os.sep}{entry}")
             if owner is None or owner != owners.get(f"{site}{os.sep}{other}"):
                 silenced[entry] = f"it silences {other}"
@@ -4419,19 +4446,24 @@ def _is_foreign_start(site: str, entry: str, interpreter: Interpreter, recorded:
         return False
     path = os.path.join(site, entry)
     if entry.endswith(".start"):
-        return entry[0] != "."
+        return entry[0] != "." and not os.path.isdir(path)
     if path not in start_up_files(site, [entry], interpreter) or os.path.isdir(path) or not os.path.exists(path):
         return False
     data = _read(path, _RECORD_LIMIT)
     if entry == "_virtualenv.pth":
         return not _made_by_virtualenv(interpreter) or (data or b"").strip() != b"import _virtualenv"
+    if entry == "distutils-precedence.pth":
+        return not re.fullmatch(_DISTUTILS_PRECEDENCE, data or b"")
     if entry in ("easy-install.pth", "setuptools.pth"):
-        lines = (b"import " if data is None else data).decode("utf-8", "replace").splitlines()
-        return any(re.match(r"import\s", line) and line.strip() not in _EASY_INSTALL_LINES for line in lines)
-    names = recorded.unlisted.get(site, set()) | {"setuptools"}
+        lines = None if data is None else start_up_lines(path, interpreter)
+        return lines is None or not all(map(_is_easy_install_line, lines))
     stem = re.sub(r"(-\d[^-]*)?(-py[\d.]+)?-nspkg\Z", "", entry[:-4])
-    linked = os.path.isfile(os.path.join(site, stem + ".egg-link"))
-    return not linked and canonicalize_name(stem) not in names and entry != "distutils-precedence.pth"
+    linked = entry.endswith("-nspkg.pth") and os.path.isfile(os.path.join(site, stem + ".egg-link"))
+    return not linked and canonicalize_name(stem) not in recorded.unlisted.get(site, set())
+
+
+def _is_easy_install_line(line: str) -> bool:
+    return line.strip() in _EASY_INSTALL_LINES or not re.match(r"\W*import\s", line)
 
 
 def _made_by_virtualenv(interpreter: Interpreter) -> bool:
@@ -4461,7 +4493,8 @@ def _holds_module(folder: str, watched: list[str]) -> bool:
         watched.append(path)
         deep = path.count(os.sep) > 100  # some versions walk recursively
         folders[:] = [name for name in folders if not deep and name.isidentifier() and name != "__pycache__"]
-        if any(re.fullmatch(_MODULE_FILE, name) for name in files):
+        links = any(os.path.islink(os.path.join(path, name)) for name in folders)  # what they lead to isn't walked
+        if links or any(re.fullmatch(_MODULE_FILE, name) for name in files):
             return True
     return False
 
@@ -4550,8 +4583,12 @@ def _escaped(text: str, separators: str = "") -> str:
 
 def _in_repository(path: str) -> str:
     """A file's path relative to GitHub's checkout or to the working directory, if it is in one of them."""
-    path = os.path.realpath(path)
-    for root in filter(None, (os.environ.get("GITHUB_WORKSPACE"), os.getcwd())):
+    from contextlib import suppress
+
+    path, roots = os.path.realpath(path), [os.environ.get("GITHUB_WORKSPACE")]
+    with suppress(OSError):  # it is gone
+        roots.append(os.getcwd())
+    for root in filter(None, roots):
         inside = os.path.join(os.path.realpath(root), "")
         if path.startswith(inside):
             return path[len(inside) :].replace(os.sep, "/")
@@ -4585,14 +4622,14 @@ def write_file(path: str, data: bytes) -> None:
         with open(path, "wb") as file:
             file.write(data)
         return
-    temporary = f"{path}.{os.getpid()}.tmp"
+    temporary = f"{path}.{os.urandom(4).hex()}.tmp"
+    file = open(temporary, "xb")  # noqa: SIM115
     try:
-        with open(temporary, "xb") as file:
+        with file:
             file.write(data)
         os.replace(temporary, path)
     except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        os.unlink(temporary)
         raise
 
 
@@ -4739,8 +4776,8 @@ def library_path(path: list[str]) -> list[str]:
     """A path for imports of the standard library: without PYTHONPATH, which is in front of that."""
     import os
 
-    asked = set()
-    for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+    asked, told = set(), os.environ.get("PYTHONPATH")
+    for entry in told.split(os.pathsep) if told else ():
         try:
             asked.add(os.path.abspath(entry))
         except OSError:  # a relative one, and the working directory is gone
@@ -4878,9 +4915,7 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
             parts.append(name)
             if name.endswith(".dist-info") and os.access(f"{site}/{name}/direct_url.json", os.F_OK):
                 files.append(f"{site}/{name}/direct_url.json")
-            stem = name.rpartition(".")[0].split("-")
-            if name.endswith("-info") and not (len(stem) == 2 and stem[1][:1].isdigit()):
-                files += [f"{site}/{name}{inside}" for inside in ("/METADATA", "/PKG-INFO", "")]
+            files += telling_files(site, name)
     data = [os.fsencode("\0".join(parts))]
     for path in files:
         try:
@@ -4892,9 +4927,18 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
     return source_hash(0, b"\0".join(data))
 
 
+def telling_files(site: str, entry: str) -> list[str]:
+    """Where a record tells its version, if its own name doesn't; what is there may change in place."""
+    if not entry.endswith((".dist-info", ".egg-info")) or told_by_name(entry)[1][:1].isdigit():
+        return []
+    return [f"{site}/{entry}{inside}" for inside in ("/METADATA", "/PKG-INFO", "")]
+
+
 # Steps 1 and 2 must do without the rest of envlock.py and the modules that it needs.
 _LEAN_FUNCTIONS: tuple[Any, ...] = (
     load_lean,
+    told_by_name,
+    telling_files,
     recheck_start,
     without_trace,
     library_path,
@@ -4931,7 +4975,10 @@ class GuardConfiguration(NamedTuple):
     @classmethod
     def for_bounds(cls, bounds: Iterable[str], selection: Selection, policy: Policy) -> GuardConfiguration:
         """A guard that warns; relative paths mean the working directory."""
-        return cls(tuple(map(os.path.abspath, bounds)), os.getcwd(), selection, policy, 0)
+        try:
+            return cls(tuple(map(os.path.abspath, bounds)), os.getcwd(), selection, policy, 0)
+        except OSError as error:
+            raise GuardError(f"the working directory cannot be told ({error.strerror})") from None
 
     @classmethod
     def from_json(cls, text: str) -> GuardConfiguration:
@@ -5095,8 +5142,9 @@ def watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
     for site in interpreter.sites:
         entries = _entries(site)
         files += [os.path.join(site, entry) for entry in entries if entry.endswith((".pth", ".start"))]
-        sites += _path_lines(start_up_files(site, entries, interpreter))
-    return list(dict.fromkeys(sites)), files
+        sites += _path_lines(start_up_files(site, entries, interpreter), interpreter)
+    sites = list(dict.fromkeys(sites))
+    return sites, files + [path for site in sites for entry in _entries(site) for path in telling_files(site, entry)]
 
 
 # -- which starts pass: the tools that repair an environment, and children of a start that was judged
@@ -5162,7 +5210,8 @@ def own_command() -> Command:
 
 def is_worker(command: Command) -> bool:
     """Whether this is multiprocessing's child."""
-    return command.kind == "-c" and bool(re.match(_WORKER_CODE, command.what))
+    code = " ".join((command.what, *command.arguments))  # `ps` tells words without quotes
+    return command.kind == "-c" and bool(re.match(_WORKER_CODE, code))
 
 
 def is_repair(command: Command, parent: Sequence[str]) -> bool:
@@ -5237,7 +5286,8 @@ def foreign_code(executable: str, site: str) -> list[str]:
 def guard_site(interpreter: Interpreter) -> str:
     """The directory that a guard stands in: the first that belongs to the interpreter, not to a user or a base."""
     for site in interpreter.sites:
-        if site != interpreter.user and site.startswith(interpreter.prefix + os.sep) and os.path.isdir(site):
+        own = site.startswith(interpreter.prefix + os.sep) and site not in (interpreter.user, interpreter.library)
+        if own and os.path.isdir(site):
             return site
     raise GuardError(f"{interpreter.executable}: there is no site-packages directory that a guard could stand in")
 
@@ -5247,21 +5297,22 @@ def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, c
 
     `command` is what starts the interpreter, if that isn't its executable: a wrapper may silence start-up files.
     """
-    import contextlib
+    from contextlib import suppress
 
-    site = guard_site(interpreter)
-    with _locked(site):
-        before = _guard_files(site)
-        try:
-            _write_guard(interpreter, site, configuration)
-            _prove_guard(command or interpreter.executable, interpreter, site, configuration)
-            _start_once(command or interpreter.executable, configuration)
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                _restore_guard(site, before)
-            if isinstance(error, OSError):
-                raise GuardError(f"{error.filename or site}: cannot be written ({error.strerror})") from None
-            raise
+    site, command = guard_site(interpreter), command or interpreter.executable
+    try:
+        with _locked(site):
+            before = _guard_files(site)
+            try:
+                _write_guard(interpreter, site, configuration)
+                _prove_guard(command, interpreter, site, configuration)
+                _start_once(command, configuration)
+            except BaseException:
+                with suppress(OSError):
+                    _restore_guard(site, before)
+                raise
+    except OSError as error:
+        raise GuardError(f"{error.filename or site}: cannot be written ({error.strerror})") from None
 
 
 def uninstall_guard(interpreter: Interpreter) -> bool:
@@ -5379,8 +5430,9 @@ def _prove_guard(command: str, interpreter: Interpreter, site: str, configuratio
 
     Returns the version of its envlock.py, the verdict that starts like this one keep, and when it was found (or "").
     """
-    output = _run_source(command, [], "print('', *m.describe_guard(sys.argv[1]), sep='\\n')", site)
-    ran, no_site, *told = ([""] * 5 + output.splitlines())[-5:]
+    statement = f"print('', {_ANSWER!r}, *m.describe_guard(sys.argv[1]), sep='\\n')"
+    answer = _run_source(command, [], statement, site).rpartition(f"\n{_ANSWER}\n")[2]
+    ran, no_site, *told = [*answer.splitlines(), *[""] * 5][:5]
     if ran == "True":
         return told
     stem = os.path.join(site, _START_STEM)
@@ -5476,7 +5528,10 @@ def _remove_guard(site: str) -> bool:
             found = True
     folder = os.path.join(site, _GUARD_FOLDER)
     if os.path.isdir(folder):
-        shutil.rmtree(folder)
+        for _ in range(20):  # starts may keep a verdict there meanwhile
+            shutil.rmtree(folder, ignore_errors=True)
+        if os.path.isdir(folder):
+            shutil.rmtree(folder)
         found = True
     return found
 
@@ -5544,7 +5599,8 @@ pip, uv, poetry, pdm, pipenv and pip-tools may start whatever differs, to repair
 command pass. Starts that have the user site count it, those that have not (-s, -I) don't.
 
 exit status:
-  0  installed, whatever was found    2  wrong usage or unusable input; nothing changed    130  interrupted"""
+  0  installed, whatever was found    2  wrong usage or unusable input; the interpreter named is as it was
+  130  interrupted"""
 
 _STATUS_EPILOG = """\
 examples:
@@ -5567,6 +5623,9 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> NoReturn:
             raise EnvlockError(f"{message} (see: {self.prog} --help)")
+
+        def _print_message(self, message: str, file: Any = None) -> None:
+            _say(message, file)
 
     def formatter(prog: str) -> argparse.HelpFormatter:
         # Without a width it imports shutil, and with that every compression library, at each option that is added.
@@ -5781,7 +5840,8 @@ def _report(options: argparse.Namespace, reports: list[Report], findings: list[F
         data = format_delimited(findings, options.delimiter).encode("utf-8", "surrogateescape")
         try:
             # a link stays a link: /dev/stdout must not be replaced
-            write_file(os.path.realpath(options.path) if os.path.isfile(options.path) else options.path, data)
+            special = os.path.exists(options.path) and not os.path.isfile(options.path)
+            write_file(options.path if special else os.path.realpath(options.path), data)
         except OSError as error:
             raise EnvlockError(f"{options.path}: {error.strerror}") from None
     elif options.output != "exit":
@@ -6022,7 +6082,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     try:
         words = _spread(sys.argv[1:] if argv is None else argv)
-        options = _parser(words).parse_args(words)
+        try:
+            options = _parser(words).parse_args(words)
+        except EnvlockError as error:
+            if "invalid choice" not in str(error):
+                raise
+            # among those that were built; now among all
+            options = _parser([*_COMMANDS, *_OUTPUTS, *_MODES]).parse_args(words)
         return _RUN[options.command](options)
     except EnvlockError as error:
         _say(f"envlock: error: {_printable(str(error))}\n", sys.stderr)

@@ -199,6 +199,10 @@ class UsageTest(TestCase):
                 "argument -d/--delimiter: invalid single character value: '' (see: envlock validate write --help)",
             ),
             (("validate", "-b", "x", "--code", "4"), "unrecognized arguments: --code 4 (see: envlock --help)"),
+            (
+                ("validate", "-b", "x", "-q", "display", "jsn"),
+                "unrecognized arguments: jsn (see: envlock --help)",
+            ),
             (("validate", "-b", "x", "--colour"), "unrecognized arguments: --colour (see: envlock --help)"),
             (
                 ("-e", "no-such-python", "validate", "-b", "x"),
@@ -207,6 +211,16 @@ class UsageTest(TestCase):
         ):
             with self.subTest(arguments=arguments):
                 self.assertRefused(run_envlock(*arguments), message)
+
+    def test_all_choices_are_named(self) -> None:
+        commands, outputs = "validate.*site-install.*site-uninstall.*site-status", "display.*json.*github.*write.*exit"
+        for arguments, choices in (
+            (("site-statu",), commands),
+            (("-e", "validate", "site-statu"), commands),
+            (("validate", "--ignore", "json", "-b", "x", "-q", "displya"), outputs),
+        ):
+            message = rf"\Aenvlock: error: argument [A-Z]+: invalid choice: '{arguments[-1]}'.* \(choose from .*{choices}"
+            self.assertRegex(run_envlock(*arguments).stderr, message)
 
     def test_a_report_that_cannot_be_written_is_said(self) -> None:
         lock = self.write("requirements.lock", "six==1.16.0\n")
@@ -223,6 +237,11 @@ class UsageTest(TestCase):
         self.assertEqual(self.environment.validate("-b", lock, "write", "-o", link).returncode, 3)
         self.assertTrue(link.is_symlink())
         self.assertIn("six==1.16.0", path.read_text(encoding="utf-8"))
+        path.unlink()
+        self.assertEqual(self.environment.validate("-b", lock, "write", "-o", link).returncode, 3)
+        self.assertTrue(link.is_symlink())
+        self.assertIn("six==1.16.0", path.read_text(encoding="utf-8"))
+        self.assertEqual(sorted(path.name for path in self.folder.glob("*.csv*")), ["link.csv", "report.csv"])
 
     def test_version_and_help(self) -> None:
         self.assertEqual(run_envlock("--version").stdout, f"envlock {envlock.__version__}\n")
@@ -295,6 +314,29 @@ class StreamsTest(TestCase):
             pipe.write_text("six==1.16.0\n", encoding="utf-8")
             assert child.stdout
             self.assertEqual(child.stdout.read().count(b"Missing"), 2)
+
+    def test_help_ends_quietly_with_a_closed_pipe_and_says_a_full_disk(self) -> None:
+        for words in ("--help", "--version", "validate --help"):
+            command = [sys.executable, ENVLOCK, *words.split()]
+            for env in ({}, {"PYTHONUNBUFFERED": "1"}):
+                reading, writing = os.pipe()
+                os.close(reading)
+                with open(writing, "wb") as closed:
+                    done = run(command, stdout=closed, env=env)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                if os.path.exists("/dev/full"):
+                    with open("/dev/full", "wb") as full:
+                        done = run(command, stdout=full, env=env)
+                    self.assertEqual(done.stderr, "envlock: error: standard output: No space left on device\n")
+                    self.assertEqual(done.returncode, 2)
+
+    @unittest.skipIf(os.name == "nt", "the working directory can't go")
+    def test_without_a_working_directory(self) -> None:
+        gone = self.folder / "gone"
+        gone.mkdir()
+        done = run(["sh", "-c", 'rmdir "$PWD" && exec "$@" github', "sh", *self.command], cwd=gone)
+        self.assertEqual((done.returncode, done.stderr), (3, ""))
+        self.assertIn(f"::error file={self.lock},line=1", done.stdout)
 
     @unittest.skipIf(os.name == "nt", "no such names")
     def test_a_heading_cannot_be_forged(self) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import marshal
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import unittest
 import zipfile
@@ -276,6 +279,21 @@ class VerdictTest(GuardTestCase):
         record.unlink()
         record.write_text("Name: ham\nVersion: 3.0\n")
         self.assertStopped(self.message("ham-3.0  ham==2.0    Misdefined"))
+
+    def test_a_record_that_is_written_anew_in_its_place(self) -> None:
+        source, link = self.folder / "source", self.environment.site / "ham.pth"
+        (source / "ham.egg-info").mkdir(parents=True)
+        link.write_text(f"{source}\n")
+        told = source / "ham.egg-info" / "PKG-INFO"
+        told.write_text("Name: ham\nVersion: 2.0\n")
+        self.bound.write_text("six==1.0\nham==2.0\n")
+        self.install("exit")
+        time.sleep(YOUNG)
+        self.assertRuns()
+        told.write_text("Name: ham\nVersion: 3.0\n")
+        self.assertEqual(self.start().returncode, 3)
+        told.write_text("Name: ham\nVersion: 2.0\n")
+        self.assertRuns()
 
     def test_nested_bound_files_are_watched(self) -> None:
         nested = self.write("nested/more.txt", "")
@@ -676,6 +694,57 @@ class InstallTest(GuardTestCase):
         self.assertRegex(str(caught.exception), message)
         self.assertEqual(tree(self.environment.path), before)
 
+    def test_what_an_interpreter_prints_at_its_end_does_not_disturb(self) -> None:
+        line = "import atexit; atexit.register(print, 'one\\ntwo\\nthree\\nfour\\nfive\\nsix')\n"
+        (self.environment.site / "noise.pth").write_text(line)
+        self.install("exit")
+        status = json.loads(support.envlock("-e", self.environment.python, "site-status", "json").stdout)[0]
+        self.assertEqual((status["guard"], status["version"]), ("armed", envlock.__version__))
+
+    def test_without_a_working_directory(self) -> None:
+        gone = self.folder / "gone"
+        gone.mkdir()
+        words = [sys.executable, support.ENVLOCK, "-e", self.environment.python, "site-install", "-b", self.bound]
+        done = support.run(["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *words], cwd=gone)
+        self.assertRefused(done, "the working directory cannot be told (No such file or directory)")
+
+    @unittest.skipIf(support.NO_PERMISSIONS, support.NO_PERMISSIONS)
+    def test_a_folder_that_may_not_be_read_is_said(self) -> None:
+        words = [*support.POWERLESS, sys.executable, support.ENVLOCK, "-e", self.environment.python]
+        self.environment.site.chmod(0o311)
+        try:
+            done = support.run([*words, "site-install", "-b", self.bound])
+        finally:
+            self.environment.site.chmod(0o755)
+        self.assertRefused(done, f"{self.environment.site}: cannot be written (Permission denied)")
+
+    def test_a_guard_goes_while_starts_keep_their_verdicts(self) -> None:
+        self.install("exit")
+        folder, stop = self.environment.site / "_envlock", threading.Event()
+
+        def keep() -> None:
+            while not stop.is_set():
+                with contextlib.suppress(OSError):
+                    (folder / "busy.tmp").write_bytes(b"")
+
+        busy = threading.Thread(target=keep)
+        busy.start()
+        try:
+            for _ in range(5):
+                self.install("exit")
+                (interpreter,) = envlock.ask_interpreters([str(self.environment.python)])
+                self.assertTrue(envlock.uninstall_guard(interpreter))
+                self.assertFalse(folder.exists())
+        finally:
+            stop.set()
+            busy.join()
+
+    @unittest.skipUnless(sys.implementation.name == "pypy", "has its library among the site directories")
+    def test_the_library_of_pypy_is_no_place_for_a_guard(self) -> None:
+        (base,) = envlock.ask_interpreters([os.path.realpath(sys.executable)])
+        self.assertIn(base.library, base.sites)
+        self.assertNotEqual(envlock.guard_site(base), base.library)
+
     def test_an_environment_without_site_packages(self) -> None:
         shutil.rmtree(self.environment.site)
         self.addCleanup(self.environment.site.mkdir)
@@ -889,6 +958,7 @@ class RepairTest(unittest.TestCase):
             "from multiprocessing.resource_tracker import main;main(4)",
         ):
             self.assertTrue(envlock.is_worker(envlock.python_command(["python", "-c", code])), code)
+            self.assertTrue(envlock.is_worker(envlock.python_command(["python", "-c", *code.split()])), code)
         for code in ("from multiprocessing import Pool", "print(1) # from multiprocessing.spawn import spawn_main;"):
             self.assertFalse(envlock.is_worker(envlock.python_command(["python", "-c", code])), code)
 

@@ -121,6 +121,14 @@ class IntegrityTest(GuardTestCase):
         record.unlink()
         self.assertRuns()  # no hash, no claim
 
+    def test_the_working_directory_is_not_taken_for_pythonpath(self) -> None:
+        self.install("--integrity", "exit")
+        code = "import os, _hashlib; print(os.path.dirname(getattr(_hashlib, '__file__', os.__file__)))"
+        place = support.run([sys.executable, "-c", code]).stdout.strip()
+        for _ in range(2):
+            self.environment.site.touch()
+            self.assertRuns(cwd=place)
+
     def test_an_upgraded_package(self) -> None:
         self.bound.write_text("six\n")
         self.install("--integrity", "exit")

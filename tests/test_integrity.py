@@ -314,9 +314,10 @@ class ScriptTest(IntegrityTest):
     def test_a_rewritten_first_line_is_no_change(self) -> None:
         here = f"{self.prefix}/bin/python"
         long = f"#!/bin/sh\n'''exec' \"{here}\" \"$0\" \"$@\"\n' '''"
+        movable = "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'python3' \"$0\" \"$@\"\n' '''"
         for first in ("#!python", "#!/usr/bin/env python3", f"#!{here}3.13"):
             self.recorded_script(f"{first}\nprint(1)\n")
-            for now in (f"#!{here}", "#!/usr/bin/env python", long):
+            for now in (f"#!{here}", "#!/usr/bin/env python", long, movable):
                 self.script(f"{now}\nprint(1)\n")
                 self.assertEqual(self.check(), [], (first, now))
             self.script(f"#!{here}\nprint(2)\n")
@@ -324,8 +325,20 @@ class ScriptTest(IntegrityTest):
 
     def test_a_script_for_another_python_is_modified(self) -> None:
         self.recorded_script("#!python\nprint(1)\n")
-        self.script("#!/tmp/evil/python\nprint(1)\n")
-        self.assertEqual([verdict for _, verdict, _ in self.check()], ["Modified"])
+        shell = "#!/bin/sh\n'''exec' {} \"$0\" \"$@\"\n' '''"
+        for first in (
+            "#!/tmp/evil/python",
+            f"#!{self.prefix}-old/bin/python",
+            f"#!/tmp/evil/python {self.prefix}/bin/python",
+            f"#!{self.prefix}/bin/python # coding: utf-7",
+            "#!/usr/bin/env -S evil",
+            shell.format("/tmp/evil/python"),
+            shell.format(f"/tmp/evil/python {self.prefix}/bin/python"),
+            shell.format(f'"{self.prefix}/$(evil)/python"'),
+            shell.format(f'"$(dirname -- "$(evil)")"/{self.prefix}/bin/python'),
+        ):
+            self.script(f"{first}\nprint(1)\n")
+            self.assertEqual([verdict for _, verdict, _ in self.check()], ["Modified"], first)
 
     def test_a_rewritten_script_that_is_recorded_without_a_hash_is_judged_by_its_size(self) -> None:
         self.script(f"#!{self.prefix}/bin/python\nprint(1)\n")
@@ -349,7 +362,13 @@ class ScriptTest(IntegrityTest):
         python = f"{self.prefix}/bin/python"
         good = LAUNCHER.format(python=python, module="pkg.cli", function="main")
         other = LAUNCHER.format(python=python, module="evil", function="main")
-        for text in (good + "import evil\n", good.replace("import re\n", "import re; import evil\n"), other, "", "\n"):
+        self.assertIn("coding: utf-8", good)
+        for text in (
+            good + "import evil\n",
+            good.replace("import re\n", "import re; import evil\n"),
+            good.replace("utf-8", "utf-7").replace("import re\n", "#+AAo-import evil\nimport re\n"),
+            *(other, "", "\n"),
+        ):
             self.script(text)
             self.assertEqual([verdict for _, verdict, _ in self.check()], ["Modified"], text)
 
@@ -458,6 +477,13 @@ class UnrecordedTest(IntegrityTest):
         os.symlink("nowhere", self.site / "dangling.pth")
         self.assertEqual(self.unrecorded(), [])
 
+    def test_a_link_in_a_folder_may_lead_to_modules(self) -> None:
+        (self.site / "space").mkdir()
+        os.symlink(self.folder, self.site / "space" / "not-a-name")
+        self.assertEqual(self.unrecorded(), [])
+        os.symlink(self.folder, self.site / "space" / "name")
+        self.assertEqual(self.unrecorded(), ["space"])
+
     def test_hidden_start_up_files_count_where_site_reads_them(self) -> None:
         self.put(".hidden.pth")
         self.version = (3, 8, 10)
@@ -489,10 +515,24 @@ class UnrecordedTest(IntegrityTest):
         end += b"sys.path[p:p]=new; sys.__egginsert = p+len(new)\n"
         self.put("easy-install.pth", lines + end)
         self.put("setuptools.pth", b"./setuptools-1.0-py2.7.egg\n")
+        precedence = b"import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; "
+        precedence += b"enabled and __import__('_distutils_hack').add_shim(); "
+        self.put("distutils-precedence.pth", precedence)
         self.assertEqual(self.unrecorded(), [])
-        for more in (b"import evil\n", b"import\tevil\n", end.rstrip() + b"; import evil\n"):
-            self.put("easy-install.pth", lines + more)
-            self.assertEqual(self.unrecorded(), ["easy-install.pth"])
+        for more in (
+            *(b"import evil\n", b"import\tevil\n", end.rstrip() + b"; import evil\n"),
+            *(b"  import evil\n", b"\xef\xbb\xbfimport evil\n", end.rstrip() + b"\f; import evil\n"),
+        ):
+            for version in ((3, 8, 0), (3, 13, 0), (3, 15, 0)):
+                self.version = version
+                self.put("easy-install.pth", lines + more)
+                self.assertEqual(self.unrecorded(), ["easy-install.pth"], (more, version))
+        self.put("easy-install.pth", lines)
+        self.put("distutils-precedence.pth", precedence + b"import evil")
+        for name in ("zope.pkg.pth", "Setuptools.pth", "setuptools-1-nspkg.pth"):
+            self.put(name, b"import evil")
+        found = ["Setuptools.pth", "distutils-precedence.pth", "setuptools-1-nspkg.pth", "zope.pkg.pth"]
+        self.assertEqual(self.unrecorded(), found)
 
     def test_the_patch_of_virtualenv_is_known_in_its_environments(self) -> None:
         self.put("_virtualenv.pth", b"import _virtualenv")
@@ -539,6 +579,11 @@ class UnrecordedTest(IntegrityTest):
         expected = ["0-envlock.start (it silences 0-envlock.pth)", "good.start (it silences good.pth)"]
         self.assertEqual(self.unrecorded(), expected)
         (self.site / "0-envlock.start").unlink()
+        self.put(".hidden.start")
+        self.put(".hidden.pth")
+        (self.site / "own2.start").mkdir()
+        self.install_files("more", "1.0", {"own2.pth": b""})
+        self.assertEqual(self.unrecorded(), expected[1:])
         self.version = (3, 14, 0)
         self.assertEqual(self.unrecorded(), [])
 
@@ -547,7 +592,7 @@ class UnrecordedTest(IntegrityTest):
         record.mkdir()
         (record / "PKG-INFO").write_text("Name: old\nVersion: 1.0\n")
         (record / "top_level.txt").write_text("old\n_old\n")
-        for name in ("old/__init__.py", "_old.so", "new.py", "old-1.0-py3.8-nspkg.pth", "distutils-precedence.pth"):
+        for name in ("old/__init__.py", "_old.so", "new.py", "old-1.0-py3.8-nspkg.pth"):
             self.put(name)
         self.assertEqual(self.unrecorded(), ["new.py"])
 

@@ -127,7 +127,25 @@ class RecordTest(TestCase):
     def test_a_path_line_may_be_relative_and_have_a_byte_order_mark(self) -> None:
         add_record(self.folder / "added", "six", "1.16.0")
         (self.site / "paths.pth").write_bytes(b"\xef\xbb\xbf../added\r\n")
-        self.assertEqual(self.labels(), ["six-1.16.0"])
+        self.assertEqual(self.labels(version=(3, 13, 0)), ["six-1.16.0"])
+        self.assertEqual(self.labels(version=(3, 12, 9)), [])
+
+    def test_blanks_before_a_path_count_until_3_15(self) -> None:
+        add_record(self.folder / "added", "six", "1.16.0")
+        self.record("paths.pth", "  ../added\n")
+        self.assertEqual(self.labels(version=(3, 15, 0)), ["six-1.16.0"])
+        self.assertEqual(self.labels(version=(3, 14, 0)), [])
+
+    def test_path_lines_are_those_of_a_real_start(self) -> None:
+        starts = ("", "\ufeff", " ", "\t", "#", "\x0c", "x\x0c", "x\x85")
+        for number, start in enumerate(starts):
+            add_record(self.environment.path / f"added{number}", f"package{number}", "1")
+            line = f"{start}{self.environment.path}/added{number}\n"
+            (self.environment.site / f"{number}.pth").write_text(line, encoding="utf-8")
+        path = run([self.environment.python, "-X", "utf8", "-c", "import sys; print(sys.path)"]).stdout
+        expected = [f"package{number}" for number in range(len(starts)) if f"/added{number}'" in path]
+        asked = envlock.ask_interpreters([str(self.environment.python)])[0]
+        self.assertEqual([one.name for one in envlock.scan(asked) if one.name.startswith("package")], expected)
 
     def test_a_hidden_pth_counts_only_where_site_reads_it(self) -> None:
         add_record(self.folder / "added", "six", "1.16.0")
@@ -135,6 +153,7 @@ class RecordTest(TestCase):
         self.assertEqual(self.labels(version=(3, 13, 0)), [])
         self.assertEqual(self.labels(version=(3, 8, 18)), ["six-1.16.0"])
         self.assertEqual(self.labels(version=(3, 8, 19)), [])
+        self.assertEqual(self.labels(version=(3, 7, 17)), ["six-1.16.0"])
 
     def test_an_egg_counts_if_a_path_line_names_it(self) -> None:
         self.record("lazy-1.0-py3.8.egg/EGG-INFO/PKG-INFO", METADATA.format("lazy", "1.0"))
@@ -149,8 +168,12 @@ class RecordTest(TestCase):
         self.record("broken.egg", "no zip")
         with zipfile.ZipFile(self.site / "empty.egg", "w") as archive:
             archive.writestr("module.py", "")
-        self.record("easy-install.pth", "./broken.egg\n./empty.egg\n")
-        self.assertEqual((self.named(), self.labels()), ([("", ""), ("", "")], ["broken", "empty"]))
+        with zipfile.ZipFile(self.site / "cut.egg", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("EGG-INFO/PKG-INFO", METADATA.format("cut", "1.0"))
+        data = (self.site / "cut.egg").read_bytes()
+        (self.site / "cut.egg").write_bytes(data.replace(data[46:60], b"\xff" * 14))
+        self.record("easy-install.pth", "./broken.egg\n./cut.egg\n./empty.egg\n")
+        self.assertEqual((self.named(), self.labels()), ([("", "")] * 3, ["broken", "cut", "empty"]))
 
     def test_an_egg_link_makes_an_egg_info_an_editable_install(self) -> None:
         source = self.folder / "source"
@@ -206,7 +229,8 @@ class DirectUrlTest(TestCase):
 
     def test_a_file_that_is_no_use_tells_nothing(self) -> None:
         for text in (
-            *("", "{", "[]", "7", '{"url": 7}', '{"url": "x", "vcs_info": 7}', "[" * 100_000),
+            *("", "{", "{}", "[]", "7", '{"url": 7}', '{"url": "x", "vcs_info": 7}', "[" * 100_000),
+            '{"vcs_info": {}}',
             '{"url": "x", "vcs_info": {"vcs": "git", "commit_id": 7}}',
             '{"url": "x", "dir_info": {}, "subdirectory": 7}',
         ):
@@ -323,6 +347,7 @@ class AskTest(TestCase):
         )
         absent = str(self.folder / "absent")
         self.assertUnusable(absent, f"{absent}: no such interpreter")
+        self.assertUnusable("", "-e: expected an interpreter, found an empty name")
         folder = str(self.folder)
         self.assertUnusable(folder, f"{folder}: this folder holds no Python (expected {folder}/bin/python)")
 

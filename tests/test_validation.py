@@ -281,6 +281,9 @@ class DirectReferenceTest(ValidationTest):
         self.assertEqual(self.differs(f"pkg @ {address}#sha256={'ab' * 32}", recorded), "")
         self.assertNotEqual(self.differs(f"pkg @ {address}#sha256={'cd' * 32}", recorded), "")
         self.assertNotEqual(self.differs("pkg @ https://host.example/pkg-1.1.tar.gz", recorded), "")
+        other = f"pkg @ https://other.example/x-1.0.tar.gz#sha512={'ab' * 64}"
+        self.assertNotEqual(self.differs(other, recorded), "")
+        self.assertEqual(self.differs(f"pkg @ {address}#sha512={'ab' * 64}", recorded), "")
         mirror = f"pkg @ https://mirror.example/pkg-1.0.tar.gz#sha256={'ab' * 32}"
         self.assertEqual(self.differs(mirror, recorded), "")
 
