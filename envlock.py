@@ -4929,6 +4929,8 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
 
 def telling_files(site: str, entry: str) -> list[str]:
     """Where a record tells its version, if its own name doesn't; what is there may change in place."""
+    if entry.count("-") == 2 and entry[entry.find("-") + 1].isdigit():
+        return []  # NAME-VERSION.dist-info, as nearly all are
     if not entry.endswith((".dist-info", ".egg-info")) or told_by_name(entry)[1][:1].isdigit():
         return []
     return [f"{site}/{entry}{inside}" for inside in ("/METADATA", "/PKG-INFO", "")]
