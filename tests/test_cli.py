@@ -219,7 +219,9 @@ class UsageTest(TestCase):
             (("-e", "validate", "site-statu"), commands),
             (("validate", "--ignore", "json", "-b", "x", "-q", "displya"), outputs),
         ):
-            message = rf"\Aenvlock: error: argument [A-Z]+: invalid choice: '{arguments[-1]}'.* \(choose from .*{choices}"
+            message = (
+                rf"\Aenvlock: error: argument [A-Z]+: invalid choice: '{arguments[-1]}'.* \(choose from .*{choices}"
+            )
             self.assertRegex(run_envlock(*arguments).stderr, message)
 
     def test_a_report_that_cannot_be_written_is_said(self) -> None:

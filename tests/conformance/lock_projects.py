@@ -75,6 +75,7 @@ class Project(NamedTuple):
     files: dict[str, str]  # `DIR/` holds "NAME VERSION [REQUIREMENT; …]": a local package
     runs: Sequence[Run] = PLAIN
     lock: str = ""  # further options of the locking command
+    each: bool = False  # locked anew for each interpreter
 
 
 def uv(name: str, text: str, files: Mapping[str, str] = NO_FILES, runs: Sequence[Run] = PLAIN) -> Project:
@@ -168,12 +169,12 @@ default-groups = "all"
         "groups-alone",
         "# no project\n[dependency-groups]\ndev = ['pluggy', 'idna']\nlint = ['iniconfig']\n",
         runs=same("", "--group lint", "--no-group dev", "--no-default-groups"),
-    ),
+    )._replace(each=True),
     uv(
         "groups-alone-default",
         "# no project\n[dependency-groups]\ndev = ['pluggy']\nlint = ['iniconfig']\n[tool.uv]\ndefault-groups = ['lint']\n",
         runs=same("", "--group dev"),
-    ),
+    )._replace(each=True),
     uv(
         "not-a-package",
         'dependencies = ["idna"]\n[tool.uv]\npackage = false\n' + BUILD,

@@ -328,7 +328,7 @@ def check_project(project: Project, commands: dict[str, str], facts: dict[str, s
     for number, (version, python) in enumerate(pythons.items()):
         scratch = scratch._replace(python=python)
         scratch.environment()
-        if number == 0 or scratch.tool.each:
+        if number == 0 or scratch.tool.each or project.each:
             scratch.tool_run(scratch.tool.lock, project.lock)
         title = f"{project.tool} {project.name} on {version}"
         for run_options in project.runs:
