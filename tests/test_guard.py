@@ -226,13 +226,14 @@ class StartTest(GuardTestCase):
     def test_odd_circumstances(self) -> None:
         self.install("exit")
         gone = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"'
+        more = ":relative" * (sys.version_info < (3, 11))  # newer ones can't start so
         for drifted in (False, True):
             for words, env in (
                 ((), {"HOME": ""}),
                 (("-X", "importtime"), {}),
                 (("-W", "error"), {}),
                 (("-X", "dev", "-W", "error", "-bb"), {"PYTHONSTARTUP": "nowhere.py"}),
-                (("-O",), {"PYTHONPATH": str(self.folder), "PYTHONHASHSEED": "0"}),
+                (("-O",), {"PYTHONPATH": f"{self.folder}{more}", "PYTHONHASHSEED": "0"}),
             ):
                 command = ["sh", "-c", gone, self.environment.python, *words, "-c", "print('ran')"]
                 done = support.run(command, env=env, cwd=self.folder)
@@ -417,12 +418,13 @@ class FaultTest(GuardTestCase):
             self.assertEqual(tree(folder), before)
             words = ["-e", self.environment.python, "site-install", "-b", self.bound, "warn"]
             done = support.run([*support.POWERLESS, sys.executable, support.ENVLOCK, *words])
-            path = folder / f"envlock.py.{0}.tmp"
-            self.assertRegex(done.stderr, r"envlock: error: .*: cannot be written \(Permission denied\)\n\Z", path)
+            self.assertRegex(done.stderr, r"envlock: error: .*: cannot be written \(Permission denied\)\n\Z")
             self.assertEqual((done.stdout, done.returncode, tree(folder)), ("", 2, before))
-            done = support.run([*support.POWERLESS, sys.executable, support.ENVLOCK, *words[:2], "site-uninstall"])
-            self.assertRegex(done.stderr, r"envlock: error: .*: cannot be removed \(Permission denied\)\n\Z")
-            self.assertEqual((done.stdout, done.returncode, tree(folder)), ("", 2, before))
+            for mode in (0o555, 0o755):
+                self.environment.site.chmod(mode)
+                done = support.run([*support.POWERLESS, sys.executable, support.ENVLOCK, *words[:2], "site-uninstall"])
+                self.assertRegex(done.stderr, r"envlock: error: .*: cannot be removed \(Permission denied\)\n\Z")
+                self.assertEqual((done.stdout, done.returncode, tree(folder)), ("", 2, before))
         finally:
             self.environment.site.chmod(0o755)
             folder.chmod(0o755)
