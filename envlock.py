@@ -1004,10 +1004,15 @@ LONG_KEY = r"(?:\.[ \t]{0,3}[\"'\w-]{1,40}[ \t]{0,3}){100}"
 
 def read_at_most(file: BinaryIO, size: int) -> bytes:
     """As `file.read(size)`, but in pieces: PyPy first clears as many bytes as are asked for, which takes long."""
+    import errno
+
     pieces: list[bytes] = []
     while size and (not pieces or pieces[-1]):
-        pieces.append(file.read(min(size, 1 << 16)))
-        size -= len(pieces[-1])
+        piece = file.read(min(size, 1 << 16))
+        if piece is None:  # a stream that doesn't wait
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        pieces.append(piece)
+        size -= len(piece)
     return b"".join(pieces)
 
 
@@ -2646,28 +2651,59 @@ class PoetryProject(NamedTuple):
         return frozenset(found)
 
 
-def poetry_project(pyproject: Table) -> PoetryProject:
+def poetry_project(pyproject: Table, standard_groups: bool = True) -> PoetryProject:
     """Poetry's own tables and the standard ones."""
     poetry, project = pyproject.table("tool", "poetry"), pyproject.table("project")
-    extras, groups, standard = poetry.table("extras"), poetry.table("group"), pyproject.table("dependency-groups")
-    tables = [] if "dependencies" in project.data else [("main", poetry.table("dependencies"))]
-    if "dev-dependencies" in poetry.data:
-        tables.append(("dev", poetry.table("dev-dependencies")))
+    groups, standard = poetry.table("group"), pyproject.table("dependency-groups") if standard_groups else Table({})
+    optional = project.table("optional-dependencies")
+    extras = Table({}) if optional.data or project.data.get("dependencies") else poetry.table("extras")
+    tables = [("main", poetry.table("dependencies")), ("dev", poetry.table("dev-dependencies"))]
     tables += [(group, groups.table(group, "dependencies")) for group in groups.data]
-    listing = poetry_listing(extras)
-    found, includes = list(project_dependencies(project.data)), poetry_includes(groups, standard)
-    for group, table in tables:
-        found += poetry_dependencies(table, listing, canonicalize_name(group))
+    own: dict[str, list[PoetryDependency]] = {}
+    for group, table in tables if "dev-dependencies" in poetry.data else (tables[0], *tables[2:]):
+        name = canonicalize_name(group)
+        own.setdefault(name, []).extend(poetry_dependencies(table, poetry_listing(extras), name))
+    told = {"main": list(project_dependencies(project))}
     for group in standard.data:
         entries = [(place, text) for place, text in members_of(standard, group) if isinstance(text, str)]
-        found += [standard_dependency(entry, canonicalize_name(group)) for entry in entries]
+        name = canonicalize_name(group)
+        told.setdefault(name, []).extend(standard_dependency(entry, name) for entry in entries)
+    dynamic = {"dependencies", "optional-dependencies"}.intersection(project.texts("dynamic"))
+    found = [one for name in {**own, **told} for one in completed(told.get(name, []), own.get(name, []), bool(dynamic))]
     return PoetryProject(
         [dependency for dependency in found if dependency.name != "python"],
-        normalised([*extras.data, *project.table("optional-dependencies").data]),
-        normalised(["main", *dict(tables), *standard.data]),
+        normalised([*extras.data, *optional.data]),
+        frozenset({**own, **told}),
         normalised(group for group in groups.data if groups.table(group).flag("optional")),
-        includes,
+        poetry_includes(groups, standard),
     )
+
+
+def completed(
+    standard: list[PoetryDependency], own: list[PoetryDependency], dynamic: bool
+) -> Iterator[PoetryDependency]:
+    """The dependencies of a group that stands in both places: Poetry's table only tells more of those listed there.
+
+    But where the extras alone are standard, and `project.dynamic` says so, the rest of "main" is Poetry's.
+    """
+    by_name: dict[str, list[PoetryDependency]] = {}
+    for one in own:
+        by_name.setdefault(one.name, []).append(one)
+    for dependency in standard:
+        if dependency.name not in by_name:
+            yield dependency
+        for one in by_name.get(dependency.name, ()):  # one counts if both do
+            conditions: dict[str, Any] = {
+                key: one.table.data[key] for key in ("python", "platform") if key in one.table.data
+            }
+            markers = filter(None, (each.table.text("markers") for each in (dependency, one)))
+            conditions["markers"] = " and ".join(f"({marker})" for marker in markers)
+            for each in (dependency, one):
+                yield each._replace(table=Table({**each.table.data, **conditions}, each.table.place))
+    rest = dynamic and all(dependency.table.flag("optional") for dependency in standard)
+    for dependency in own:
+        if not standard or (rest and not dependency.table.flag("optional")):
+            yield dependency
 
 
 def members_of(groups: Table, group: str) -> list[tuple[str, object]]:
@@ -2693,11 +2729,11 @@ def poetry_includes(groups: Table, standard: Table) -> dict[str, Names]:
     return found
 
 
-def project_dependencies(project: dict[str, Any]) -> Iterator[PoetryDependency]:
+def project_dependencies(project: Table) -> Iterator[PoetryDependency]:
     """PEP 621's dependencies, as Poetry writes them."""
-    for entry in entries_of(project, "dependencies", "project"):
+    for entry in entries_of(project.data, "dependencies", project.place):
         yield standard_dependency(entry)
-    for extra, members in extra_entries(project).items():
+    for extra, members in extra_entries(project.data).items():
         for entry in members:
             yield standard_dependency(entry, extra=extra)
 
@@ -2721,7 +2757,11 @@ class PoetryLock(LockGraph):
 
     def __init__(self, lock: Lock, path: str, target: Target) -> None:
         super().__init__(lock, path, target)
-        self.project = poetry_project(self.pyproject)
+        version = self.data.table("metadata").text("lock-version")
+        # since 2.1 Poetry writes down what its solver found out; before, the graph must be walked
+        self.solved = version[:1] == "2" and version != "2.0"
+        # who wrote older locks knew no standard groups
+        self.project = poetry_project(self.pyproject, self.solved)
 
     def fits(self, package: Table) -> bool:
         """Whether a package's `python-versions` admit the target."""
@@ -2778,8 +2818,7 @@ def read_poetry(lock: Lock, path: str, target: Target) -> Bound:
     poetry.extras = chosen_extras(selection, extras)
     poetry.groups = with_main(selection, groups, groups - project.optional_groups, "main")
     doubtful: set[Table] = set()
-    # since 2.1 Poetry writes down what its solver found out; before, the graph must be walked
-    if version[0] == "2" and version != "2.0":
+    if poetry.solved:
         counting = list(filter(poetry.counts, poetry.packages))
     elif poetry.pyproject.data:
         counting = poetry.reached()
@@ -2851,6 +2890,8 @@ def poetry_demand(reader: LockReader, dependency: PoetryDependency) -> BoundRequ
     name, table, _, _ = dependency
     if table.text("requirement"):
         requirement = parse_requirement(table.text("requirement"), table.place)
+        if requirement.url and ":" not in requirement.url:  # what is relative begins at the project
+            requirement.url = url_of_path(reader.path(requirement.url))
         return bound_requirement(requirement, reader.target, place=table.place)
     kind = source_of(table, "git", "file", "path", "url")
     if not kind:
@@ -3988,19 +4029,21 @@ _DISTUTILS_PRECEDENCE = (
 )
 # A console script as pip, uv or conda write it: its imports, and a call of what it imports.
 _LAUNCHER = rb"""(?x)
-    (?: \#(?!.*coding[:=](?![ \t]*utf-8\b)).*\n | \s | import\ (?:re|sys)\n )* from\ ([\w.]+)\ import\ (\w+)\s+
+    (?: \#(?!.*coding[:=](?![ \t]*(?i:utf-?8)\b)).*\n | \s | import\ (?:re|sys)\n )* from\ ([\w.]+)\ import\ (\w+)\s+
     (?: if\ __name__\ ==\ ['"]__main__['"]:\s+ )?
     (?: (?:el)?if\ sys\.argv\[0\]\.endswith\(['"][\w.-]+['"]\):\s+ | sys\.argv\[0\]\ =\ (?: sys\.argv\[0\]\[:-\d+\]
       | sys\.argv\[0\]\.removesuffix\(['"]\.exe['"]\) | re\.sub\(r?['"][^'"\n]*['"],\ ?['"]{2},\ ?sys\.argv\[0\]\)
       )\s+ )*
     (?:sys\.exit|raise\ SystemExit)\( ([\w.]+) \(\)\)\s*"""
-# A script's first line, and what stands for one too long or with blanks: `own` finds its Python by itself.
-_SHEBANG = rb"""(?x) \#!(?!.*coding[:=]) (?:
-    /bin/sh\n'''exec'\ (?: (?P<own>"\$\(dirname\ --\ "\$\(realpath\ --\ "\$0"\)"\)"/'?python[\w.]*'?)
-      | "?(?P<quoted>/[^"$`\\\n]*?)"? )\ "\$0"\ "\$@"\n'\ '''\n
-  | (?:/usr/bin/env\ )?python[\w.]* (?:\ .*)?\n
-  | (?P<path>/.*)\n
-)"""
+# A script's first line that starts some Python, and what stands for one too long or with blanks; without a path, that
+# finds its Python by itself.
+_PYTHON = r"(?:python|pypy)[\w.]*"
+_SHEBANG = rf"""(?x) \#!(?!.*coding[:=]) (?:
+    /bin/sh\n'''exec'\ (?: "\$\(dirname\ --\ "\$\(realpath\ --\ "\$0"\)"\)"/(?:{_PYTHON}|'{_PYTHON}')
+      | (?P<quote>["']?)(?P<path>/[^"'$`\\\n;|&<>()*?]*)(?P=quote) ) (?:\ -[EIOPSsuB]+)*\ "\$0"\ "\$@"\n'\ '''\n
+  | (?:/usr/bin/env\ )? {_PYTHON} (?:\ -[EIOPSsuB]+)*\n
+  | (?P<plain>/[^\n]*?) (?:\ -[EIOPSsuB]+)*\n
+)""".encode("ascii")
 
 FILE_VERDICTS = ("Modified", "Deleted", "Unrecorded")
 
@@ -4352,9 +4395,11 @@ def _is_rewritten_script(path: str, claim: Claim, interpreter: Interpreter) -> b
     """Whether a script is as recorded but for the first line, which names this environment, or a new launcher."""
     data = _read(path, _CHUNK) or b""
     shebang = re.match(_SHEBANG, data)
-    prefixes = [os.fsencode(os.path.join(prefix, "")) for prefix in (interpreter.prefix, real_path(interpreter.prefix))]
-    named = shebang and (shebang["quoted"] or shebang["path"])
-    if not shebang or (named and not named.startswith(tuple(prefixes))):
+    if not shebang:
+        return False
+    path = os.fsdecode(shebang["path"] or shebang["plain"] or b"")
+    places = [os.path.join(prefix, "bin") for prefix in (interpreter.prefix, real_path(interpreter.prefix))]
+    if path and not (os.path.dirname(path) in places and re.fullmatch(_PYTHON, os.path.basename(path))):
         return False
     rest = data[shebang.end() :]
     launcher = re.fullmatch(_LAUNCHER, rest)
@@ -4493,8 +4538,8 @@ def _holds_module(folder: str, watched: list[str]) -> bool:
         watched.append(path)
         deep = path.count(os.sep) > 100  # some versions walk recursively
         folders[:] = [name for name in folders if not deep and name.isidentifier() and name != "__pycache__"]
-        links = any(os.path.islink(os.path.join(path, name)) for name in folders)  # what they lead to isn't walked
-        if links or any(re.fullmatch(_MODULE_FILE, name) for name in files):
+        links = filter(os.path.islink, (os.path.join(path, name) for name in folders))  # which aren't walked
+        if any(re.fullmatch(_MODULE_FILE, name) for names in (files, *map(_entries, links)) for name in names):
             return True
     return False
 
@@ -4622,6 +4667,8 @@ def write_file(path: str, data: bytes) -> None:
         with open(path, "wb") as file:
             file.write(data)
         return
+    from contextlib import suppress
+
     temporary = f"{path}.{os.urandom(4).hex()}.tmp"
     file = open(temporary, "xb")  # noqa: SIM115
     try:
@@ -4629,7 +4676,8 @@ def write_file(path: str, data: bytes) -> None:
             file.write(data)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with suppress(OSError):
+            os.unlink(temporary)
         raise
 
 
@@ -5481,7 +5529,7 @@ def _run_target(executable: str, arguments: list[str], disable: str = "1") -> st
     if done.returncode:
         last = os.fsdecode(done.stderr).strip().rpartition("\n")[2]
         raise GuardError(f"{executable}: the guard cannot be tried: {last or done.returncode}")
-    return os.fsdecode(done.stdout)
+    return os.fsdecode(done.stdout).replace(os.linesep, "\n")
 
 
 def _guard_files(site: str) -> dict[str, bytes]:

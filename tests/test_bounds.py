@@ -806,7 +806,7 @@ class TestErrors(InFolder):
         data = bytes(range(256)) * 1000
         for size in (0, 1, 70_000, len(data) - 1, len(data), envlock.SIZE_LIMIT + 1):
             self.assertEqual(envlock.read_at_most(File(data), size), data[:size])
-        self.assertTrue(min(asked) > 0)
+        self.assertGreater(min(asked), 0)
         self.assertLessEqual(max(asked), 1 << 16)
 
     def test_random_bytes_and_cut_files_raise_nothing_else(self) -> None:

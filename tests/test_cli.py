@@ -306,6 +306,16 @@ class StreamsTest(TestCase):
         self.assertEqual(done.stderr, "envlock: error: standard output: No space left on device\n")
         self.assertEqual(done.returncode, 2)
 
+    @unittest.skipIf(os.name == "nt", "no such pipes")
+    def test_a_standard_input_that_does_not_wait_is_told(self) -> None:
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        os.write(writing, b"six\n")
+        with open(reading, "rb") as stream, open(writing, "wb"):
+            done = run([sys.executable, ENVLOCK, "validate", "-b", "-"], stdin=stream)
+        message = "envlock: error: <stdin>: cannot be read ([Errno 11] Resource temporarily unavailable)\n"
+        self.assertEqual((done.stderr, done.stdout, done.returncode), (message, "", 2))
+
     @unittest.skipIf(os.name == "nt", "no named pipes")
     def test_a_bound_from_a_pipe_is_one_for_every_environment(self) -> None:
         pipe = self.folder / "pipe"

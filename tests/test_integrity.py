@@ -317,7 +317,12 @@ class ScriptTest(IntegrityTest):
         movable = "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'python3' \"$0\" \"$@\"\n' '''"
         for first in ("#!python", "#!/usr/bin/env python3", f"#!{here}3.13"):
             self.recorded_script(f"{first}\nprint(1)\n")
-            for now in (f"#!{here}", "#!/usr/bin/env python", long, movable):
+            quoted = (
+                long.replace('"' + here, "'" + here).replace(here + '"', here + "'"),
+                long.replace('" "$0"', '" -I "$0"'),
+            )
+            self.assertEqual(len({long, *quoted}), 3)
+            for now in (f"#!{here}", f"#!{here} -sE", "#!/usr/bin/env python", long, movable, *quoted):
                 self.script(f"{now}\nprint(1)\n")
                 self.assertEqual(self.check(), [], (first, now))
             self.script(f"#!{here}\nprint(2)\n")
@@ -331,6 +336,12 @@ class ScriptTest(IntegrityTest):
             f"#!{self.prefix}-old/bin/python",
             f"#!/tmp/evil/python {self.prefix}/bin/python",
             f"#!{self.prefix}/bin/python # coding: utf-7",
+            f"#!{self.prefix}/bin/python -cevil",
+            f"#!{self.prefix}/bin/evil",
+            f"#!{self.prefix}/bin/../../../python",
+            "#!/usr/bin/env python -cevil",
+            shell.format(f"{self.prefix}/bin/python;evil"),
+            shell.format(f"'{self.prefix}/bin/python' -cevil"),
             "#!/usr/bin/env -S evil",
             shell.format("/tmp/evil/python"),
             shell.format(f"/tmp/evil/python {self.prefix}/bin/python"),
@@ -479,7 +490,10 @@ class UnrecordedTest(IntegrityTest):
 
     def test_a_link_in_a_folder_may_lead_to_modules(self) -> None:
         (self.site / "space").mkdir()
+        (self.folder / "other").mkdir()
+        (self.folder / "module.py").touch()
         os.symlink(self.folder, self.site / "space" / "not-a-name")
+        os.symlink(self.folder / "other", self.site / "space" / "other")
         self.assertEqual(self.unrecorded(), [])
         os.symlink(self.folder, self.site / "space" / "name")
         self.assertEqual(self.unrecorded(), ["space"])

@@ -791,8 +791,9 @@ class PoetryLocks(Scratch):
         ):
             self.assertEqual(sorted(self.texts("pyproject.toml", text, options)), demanded)
         lock = "".join(self.PACKAGE.format(name, "1.0", "") for name in "abcd") + self.METADATA
-        self.assertEqual(self.texts("poetry.lock", lock), ["a==1.0", "b==1.0", "c==1.0", "d==1.0"])
-        self.assertEqual(self.texts("poetry.lock", lock, "--no-group dev --no-group more"), ["a==1.0"])
+        # Poetry 1.8, which wrote such locks, knows no standard groups
+        self.assertEqual(self.texts("poetry.lock", lock), ["a==1.0", "d==1.0"])
+        self.assertEqual(self.texts("poetry.lock", lock, "--no-group more"), ["a==1.0"])
         for group in (
             '[dependency-groups]\nx = [{include-group = "y"}]',
             '[tool.poetry.group.x]\ninclude-groups = ["y"]',
@@ -800,22 +801,45 @@ class PoetryLocks(Scratch):
             self.assertRegex(self.error("pyproject.toml", f"[tool.poetry]\n{group}\n"), ": there is no group 'y'")
 
     def test_a_project_that_poetry_completes(self) -> None:
-        for head in ('dynamic = ["dependencies"]', ""):
-            text = f"""\
-                [project]
-                name = "root"
-                requires-python = ">=3.9"
-                {head}
-                [project.optional-dependencies]
-                x = ["six @ https://files.example/six-1.0.zip"]
-                [tool.poetry.dependencies]
-                a = "^1"
-                b = {{file = "dist/b-1.0-py3-none-any.whl"}}
-                """
-            demanded = ["python>=3.9", "a ^1", "b @ file:///here/dist/b-1.0-py3-none-any.whl"]
-            self.assertEqual(self.texts("pyproject.toml", text), demanded)
-            demanded.insert(1, "six @ https://files.example/six-1.0.zip")
-            self.assertEqual(self.texts("pyproject.toml", text, "--extra x"), demanded)
+        extra = '[project.optional-dependencies]\nx = ["six @ https://files.example/six-1.0.zip", "e @ ./e-1.0.zip"]\n'
+        poetry = """\
+            [tool.poetry.dependencies]
+            a = "^1"
+            b = {file = "dist/b-1.0-py3-none-any.whl"}
+            c = {version = "*", optional = true}
+            [tool.poetry.extras]
+            y = ["c"]
+            """
+        python, own = "python>=3.9", ["a ^1", "b @ file:///here/dist/b-1.0-py3-none-any.whl"]
+        six = ["six @ https://files.example/six-1.0.zip", "e @ file:///here/e-1.0.zip"]
+        for rest, options, demanded in (
+            ("", "", own),
+            ("", "--extra y", [*own, "c *"]),
+            (extra, "", []),
+            (extra, "--extra x", six),
+            ('dynamic = ["dependencies"]\n' + extra, "", own),
+            ('dynamic = ["dependencies"]\n' + extra, "--extra x", [*six, *own]),
+        ):
+            text = f'[project]\nname = "root"\nrequires-python = ">=3.9"\n{rest}{textwrap.dedent(poetry)}'
+            self.assertEqual(self.texts("pyproject.toml", text, options), [python, *demanded], (rest, options))
+        with self.assertRaisesRegex(EnvlockError, "no extra 'y'"):
+            self.texts("pyproject.toml", f'[project]\nname = "root"\n{extra}{textwrap.dedent(poetry)}', "--extra y")
+
+    def test_of_a_group_in_two_places_poetry_tells_more_of_what_the_standard_lists(self) -> None:
+        text = """\
+            [tool.poetry]
+            [dependency-groups]
+            dev = ["a", "b; sys_platform == 'win32'", "c; sys_platform == 'linux'", "f"]
+            [tool.poetry.group.dev.dependencies]
+            a = "<2"
+            b = "<2"
+            c = {version = "<2", markers = "python_version < '3'"}
+            d = "*"
+            f = {version = "*", platform = "win32"}
+            [tool.poetry.dev-dependencies]
+            e = "*"
+            """
+        self.assertEqual(self.texts("pyproject.toml", text), ["a *", "a <2"])
 
     def test_the_project_alone_is_a_bound(self) -> None:
         path = self.write(
