@@ -2657,10 +2657,12 @@ def poetry_project(pyproject: Table, standard_groups: bool = True) -> PoetryProj
     groups, standard = poetry.table("group"), pyproject.table("dependency-groups") if standard_groups else Table({})
     optional = project.table("optional-dependencies")
     extras = Table({}) if optional.data or project.data.get("dependencies") else poetry.table("extras")
-    tables = [("main", poetry.table("dependencies")), ("dev", poetry.table("dev-dependencies"))]
+    tables = [("main", poetry.table("dependencies"))]
+    if "dev-dependencies" in poetry.data:
+        tables.append(("dev", poetry.table("dev-dependencies")))
     tables += [(group, groups.table(group, "dependencies")) for group in groups.data]
     own: dict[str, list[PoetryDependency]] = {}
-    for group, table in tables if "dev-dependencies" in poetry.data else (tables[0], *tables[2:]):
+    for group, table in tables:
         name = canonicalize_name(group)
         own.setdefault(name, []).extend(poetry_dependencies(table, poetry_listing(extras), name))
     told = {"main": list(project_dependencies(project))}
@@ -4508,7 +4510,7 @@ def _is_foreign_start(site: str, entry: str, interpreter: Interpreter, recorded:
 
 
 def _is_easy_install_line(line: str) -> bool:
-    return line.strip() in _EASY_INSTALL_LINES or not re.match(r"\W*import\s", line)
+    return line.strip() in _EASY_INSTALL_LINES or not re.match(r"[\s;\ufeff]*import\s", line)
 
 
 def _made_by_virtualenv(interpreter: Interpreter) -> bool:
@@ -5342,10 +5344,11 @@ def guard_site(interpreter: Interpreter) -> str:
     raise GuardError(f"{interpreter.executable}: there is no site-packages directory that a guard could stand in")
 
 
-def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, command: str = "") -> None:
+def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, command: str = "") -> Callable[[], None]:
     """Make every start of an interpreter check its environment, prove that it does, or leave all as it was.
 
-    `command` is what starts the interpreter, if that isn't its executable: a wrapper may silence start-up files.
+    Returns what takes it back, to what stood there before. `command` is what starts the interpreter, if that isn't its
+    executable: a wrapper may silence start-up files.
     """
     from contextlib import suppress
 
@@ -5363,6 +5366,12 @@ def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, c
                 raise
     except OSError as error:
         raise GuardError(f"{error.filename or site}: cannot be written ({error.strerror})") from None
+
+    def take_back() -> None:
+        with suppress(OSError), _locked(site):
+            _restore_guard(site, before)
+
+    return take_back
 
 
 def uninstall_guard(interpreter: Interpreter) -> bool:
@@ -5649,8 +5658,7 @@ pip, uv, poetry, pdm, pipenv and pip-tools may start whatever differs, to repair
 command pass. Starts that have the user site count it, those that have not (-s, -I) don't.
 
 exit status:
-  0  installed, whatever was found    2  wrong usage or unusable input; the interpreter named is as it was
-  130  interrupted"""
+  0  installed, whatever was found    2  wrong usage or unusable input; nothing changed    130  interrupted"""
 
 _STATUS_EPILOG = """\
 examples:
@@ -6083,10 +6091,16 @@ def _install_command(options: argparse.Namespace) -> int:
     guard = GuardConfiguration.for_bounds(options.bound, _selection(options), _policy(options))
     guard = guard._replace(code=getattr(options, "code", 0))
     bounds = [guard.demand(one)[0] for one, _ in interpreters]
-    for one, command in interpreters:
-        install_guard(one, guard, command)
-        names = ", ".join(options.bound)
-        _note(options, f"{one.executable}: every start is checked against {names} ({guard.mode()})")
+    done: list[Callable[[], None]] = []
+    try:
+        for one, command in interpreters:
+            done.append(install_guard(one, guard, command))
+    except BaseException:
+        for take_back in reversed(done):
+            take_back()
+        raise
+    for one, _ in interpreters:
+        _note(options, f"{one.executable}: every start is checked against {', '.join(options.bound)} ({guard.mode()})")
     # Not before: an older guard that stood there would be found.
     tell = _teller(options)
     pairs = zip(interpreters, bounds)

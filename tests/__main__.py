@@ -39,7 +39,7 @@ def main() -> int:
             told = dict(re.findall(r"[(,] ?(failures|errors|unexpected successes|skipped)=(\d+)", summary))
             skips = int(told.pop("skipped", 0))
             bad = max(sum(map(int, told.values())), int(status != 0 or not ran))
-            print(f"{'FAILED' if bad else 'ok':8}{module}: {ran[1]} tests in {ran[2]}" if ran else module, flush=True)
+            print(f"{'FAILED' if bad else 'ok':8}{module}{f': {ran[1]} tests in {ran[2]}' if ran else ''}", flush=True)
             if bad:
                 print(output, flush=True)
             passed += max(int(ran[1]) - skips - bad, 0) if ran else 0

@@ -782,6 +782,23 @@ class InstallTest(GuardTestCase):
         self.environment.add("ham", "2.0")
         self.assertStopped(self.failure)
 
+    @unittest.skipIf(os.name == "nt", "no shell")
+    def test_of_several_interpreters_all_are_guarded_or_none(self) -> None:
+        other = support.Environment(self.folder / "other")
+        silent = self.write("silent", f'#!/bin/sh\nexec "{other.python}" -S "$@"\n')
+        silent.chmod(0o755)
+        words = ["-e", self.environment.python, "-e", silent, "site-install", "-b", self.bound, "exit", "--code", "5"]
+        for guarded in (False, True):
+            if guarded:
+                self.install("exit")
+            before = tree(self.environment.path), tree(other.path)
+            done = support.envlock(*words)
+            self.assertRegex(done.stderr, r"\Aenvlock: error: .*silent: the guard cannot work .* -S, .*\n\Z")
+            self.assertEqual((done.stdout, done.returncode), ("", 2))
+            self.assertEqual((tree(self.environment.path), tree(other.path)), before)
+        self.environment.add("ham", "2.0")
+        self.assertStopped(self.failure)
+
     def test_several_installs_at_once(self) -> None:
         words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound]
         command = [sys.executable, support.ENVLOCK, *words]

@@ -524,7 +524,7 @@ class UnrecordedTest(IntegrityTest):
     def test_files_of_develop_and_easy_install_are_known(self) -> None:
         self.put("zope.pkg.egg-link", os.fsencode(self.folder))
         self.put("zope.pkg-nspkg.pth", b"import sys, types, os; ...")
-        lines = b"import sys; sys.__plen = len(sys.path)\n./Leg_Pkg-1.0-py3.8.egg\n/src/of/pkg\n"
+        lines = b"import sys; sys.__plen = len(sys.path)\n./Leg_Pkg-1.0-py3.8.egg\n/src/of/pkg\n/import of/pkg\n"
         end = b"import sys; new=sys.path[sys.__plen:]; del sys.path[sys.__plen:]; p=getattr(sys,'__egginsert',0); "
         end += b"sys.path[p:p]=new; sys.__egginsert = p+len(new)\n"
         self.put("easy-install.pth", lines + end)
