@@ -4091,7 +4091,7 @@ def integrity_findings(
         if explain and counted:
             findings.setdefault(counted[0].name, []).append(_file_finding(explain, counted[0], path, remark))
     if tell:
-        unread = [path for path, explain, _ in results if not explain]
+        unread = sorted(path for path, explain, _ in results if not explain)
         for what, names in (
             ("packages without hashes in their records, not compared", recorded.unhashed),
             ("recorded files outside of the environment, not read", recorded.outside),
