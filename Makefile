@@ -24,4 +24,7 @@ coverage: ## branch coverage of envlock.py by the tests, subprocesses included (
 bench: ## cost side by side with a bare start and with other tools (installs them below .cache, 3 GB)
 	@for part in bench bench_guard bench_plot bench_peers bench_integrity; do $(PYTHON) tests/$$part.py || exit; done
 
-.PHONY: help demo test lint check conformance coverage bench
+release: ## wheel and sdist of the commit, reproducible, with their sha256, in dist/ (installs the builder below .cache)
+	@$(PYTHON) tests/release.py
+
+.PHONY: help demo test lint check conformance coverage bench release
