@@ -79,22 +79,48 @@ else:
 __version__ = "1.0.0"
 
 
+# ==================================================================================================
+# Records
+# ==================================================================================================
+
+
 class EnvlockError(Exception):
     """Input that cannot be used; its text is the one line that `main` prints."""
-
-
-# ======================================================================================================================
-# Names and versions
-# ======================================================================================================================
-
-
-_NUMBER_DIGITS = 4300  # the interpreter's own default limit since 3.11; without one, int() takes minutes for megabytes
 
 
 def excerpt(text: object) -> str:
     """Quote a piece of input for an error message, on one line and not longer than one can read."""
     shown = repr(text[:80] if isinstance(text, str) else text)
     return shown if len(str(text)) <= 80 else shown + "..."
+
+
+class BoundError(EnvlockError):
+    """A bound file that cannot be used: `FILE:LINE: message`. A reader leaves the file, and maybe the line, empty."""
+
+    def __init__(self, message: str, line: int = 0, file: str = "", place: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.file = file
+        self.place = place  # `packages[12].version`: of a file whose parser tells no lines
+
+    def at(self, file: str, line: int = 0) -> BoundError:
+        """The same error with its file and line, unless it has them (a nested file's error keeps its own)."""
+        if not self.file:
+            self.file, self.line = file, self.line or line
+        return self
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.message}" if place else self.message
+
+
+# ==================================================================================================
+# Versions
+# ==================================================================================================
+
+
+_NUMBER_DIGITS = 4300  # the interpreter's own default limit since 3.11; without one, int() takes minutes for megabytes
 
 
 class Value:
@@ -474,9 +500,9 @@ class SpecifierSet(Clauses):
         return ",".join(map(str, self.key))
 
 
-# ======================================================================================================================
+# ==================================================================================================
 # Requirements and markers
-# ======================================================================================================================
+# ==================================================================================================
 
 
 class InvalidMarker(EnvlockError, ValueError):  # noqa: N818
@@ -823,161 +849,10 @@ class Requirement(Value):
         return f"{self.name}{extras}{self.specifier}{url}{marker}"
 
 
-# ======================================================================================================================
-# Bound files
-# ======================================================================================================================
+# ==================================================================================================
+# Text, TOML and JSON
+# ==================================================================================================
 
-
-class BoundError(EnvlockError):
-    """A bound file that cannot be used: `FILE:LINE: message`. A reader leaves the file, and maybe the line, empty."""
-
-    def __init__(self, message: str, line: int = 0, file: str = "", place: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.line = line
-        self.file = file
-        self.place = place  # `packages[12].version`: of a file whose parser tells no lines
-
-    def at(self, file: str, line: int = 0) -> BoundError:
-        """The same error with its file and line, unless it has them (a nested file's error keeps its own)."""
-        if not self.file:
-            self.file, self.line = file, self.line or line
-        return self
-
-    def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.message}" if place else self.message
-
-
-class DirectReference(NamedTuple):
-    """Where a distribution comes from when it isn't an index (PEP 610), as a bound asks for it or a record tells it."""
-
-    kind: str  # "vcs", "archive" or "directory"
-    url: str  # without the "git+" of a requirement; a directory as a file: URL
-    vcs: str = ""  # "git", "hg", "svn", "bzr"
-    revision: str = ""  # the branch, tag or commit that was asked for
-    commit: str = ""  # the exact commit
-    editable: bool = False
-    subdirectory: str = ""
-    hashes: frozenset[str] = frozenset()  # "sha256:0123…", an archive's
-
-
-class BoundFile(str):
-    """The name of a bound file, as reports show it, with what the file holds."""
-
-    text = ""
-    _lines: dict[str, int] | None = None
-
-    def line_of(self, place: str) -> int:
-        """The line of a value, or of what would hold it."""
-        if self._lines is None:  # made when it is first asked for: most runs have nothing to show
-            self._lines = lines_of(self.text)
-        while place and place not in self._lines:
-            place = place[: max(place.rfind("."), place.rfind("["), 0)]
-        return self._lines.get(place, 1)
-
-
-class BoundRequirement(NamedTuple):
-    """One package as a bound demands it; its marker has held already."""
-
-    name: str  # normalised; "python" stands for the interpreter itself (requires-python)
-    text: str  # as the report shows it: "zipp==3.18.1", "six @ git+file:///r@COMMIT"
-    specifier: SpecifierSet | None = None  # a requirement: PEP 440 matching, pre-releases admitted
-    version: str | None = None  # a tool's lock: this version exactly, the local label included
-    reference: DirectReference | None = None
-    hashes: frozenset[str] = frozenset()  # "sha256:0123…": an archive that tells its hash must have one of these
-    constraint: bool = False  # narrows a requirement that is there, requires nothing by itself
-    file: BoundFile = BoundFile()
-    line: int = 0  # of a requirements file; in other formats `place` tells it
-    archives: str = ""  # of a lock: the text in which further hashes stand, read when one must be compared
-    place: str = ""  # `packages[12]`
-
-
-class Bound(NamedTuple):
-    """What bound files demand of an environment."""
-
-    requirements: tuple[BoundRequirement, ...] = ()
-    permitted: frozenset[str] = frozenset()  # normalised names that may be present and need not be: the project itself
-    extras: frozenset[str] = frozenset()  # normalised names that a selection may give
-    groups: frozenset[str] = frozenset()
-    members: frozenset[str] = frozenset()  # of a workspace
-    formats: frozenset[Format] = frozenset()
-
-
-class Selection(NamedTuple):
-    """Which optional parts of a bound count; all names are normalised."""
-
-    extras: frozenset[str] = frozenset()
-    all_extras: bool = False
-    groups: frozenset[str] = frozenset()
-    all_groups: bool = False
-    no_groups: frozenset[str] = frozenset()
-    no_default_groups: bool = False
-    packages: frozenset[str] = frozenset()  # members of a workspace
-    all_packages: bool = False
-    options: frozenset[str] = frozenset()  # --bound-options: each an extra or a group, whichever the file has
-
-
-class Target:
-    """For what a bound is read: the interpreter's marker variables, the selection; keeps the files read."""
-
-    def __init__(
-        self,
-        environment: Callable[[], Mapping[str, str]],
-        selection: Selection = Selection(),
-        directory: str = "",
-        texts: dict[str, str] | None = None,
-    ) -> None:
-        self.environment = environment  # called only if a marker or requires-python must be judged
-        self.selection = selection
-        self.directory = directory  # what relative paths mean; empty: the working directory
-        # By absolute path, and what `read_streams` gives; targets that share it see the same bound, though a pipe can
-        # be read but once.
-        self.texts = {} if texts is None else texts
-        self.files: list[str] = []  # absolute, in the order of reading; a file looked for and not found too
-
-    def absolute(self, path: str) -> str:
-        """A path as seen from the target's directory."""
-        if os.path.isabs(path):
-            return os.path.normpath(path)
-        try:
-            return os.path.normpath(os.path.join(self.directory or os.getcwd(), path))
-        except OSError as error:
-            raise BoundError(f"the working directory cannot be told ({error.strerror})") from None
-
-    def holds(self, marker: Marker | None, extra: str = "", **variables: frozenset[str]) -> bool:
-        """Whether a marker holds for this target, and with these further variables."""
-        try:
-            return marker is None or marker.evaluate({**self.environment(), "extra": extra, **variables})
-        except ValueError as error:
-            raise BoundError(f"the marker {marker} cannot be judged: {error}") from None
-
-    def is_file(self, path: str) -> bool:
-        """Whether a file is there; what is read rests on the answer either way."""
-        path = self.absolute(path)
-        if path not in self.files:
-            self.files.append(path)
-        return os.path.isfile(path)
-
-    def read_text(self, path: str) -> str:
-        """Decode a bound file (BOM, PEP 263, else UTF-8)."""
-        if is_stream(path):
-            if path not in self.texts:
-                raise BoundError("cannot be a bound here, where it is no file")
-            return self.texts[path]
-        path = self.absolute(path)
-        self.is_file(path)
-        if path not in self.texts:
-            try:
-                with open(path, "rb") as file:
-                    data = read_at_most(file, SIZE_LIMIT + 1)
-            except (OSError, ValueError) as error:
-                raise BoundError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
-            self.texts[path] = decode(data, not path.endswith(".toml"))
-        return self.texts[path]
-
-
-# -- text, TOML, JSON: what stands in a bound file, before it means anything
 
 SIZE_LIMIT = 32 << 20  # bytes; no lock is so large, and /dev/zero ends here
 TYPE_NAMES = {
@@ -1267,6 +1142,367 @@ def get_table(table: Mapping[str, Any], key: str, place: str = "") -> dict[str, 
     return checked(table[key], dict, place_of(place, key)) if key in table else {}
 
 
+URL_SCHEMES = (
+    r"(?:https?|ftp|file|git\+(?:https?|ssh|git|file)|hg\+(?:file|https?|ssh|static-http)"
+    r"|svn\+(?:ssh|https?|svn|file)|bzr\+(?:https?|ssh|sftp|ftp|lp|file)):"
+)
+
+
+def is_url(text: str) -> bool:
+    """Whether pip takes a line for a URL."""
+    return ":" in text and bool(re.match(URL_SCHEMES, text, re.IGNORECASE))
+
+
+# Tables of archives are most of a lock, and a comparison rarely needs them. They are cut out of the text before it is
+# parsed, if they look exactly as the tools write them.
+ARCHIVE_FIELD = r'[a-z-]+ = (?:"[^"]*"|\d[\d:TZ.+-]*|\{ ?[a-z0-9]+ = "[^"]*" ?\})'
+ARCHIVE_TABLE = rf"\{{ ?{ARCHIVE_FIELD}(?:, {ARCHIVE_FIELD})* ?\}}"
+ARCHIVE_TABLES = (
+    r"\n(sdist|wheels|files|[\w.\"-]+(?= = \[\n +\{file))"  # the last in a poetry.lock 1.x, by package
+    rf" = ({ARCHIVE_TABLE}|\[{ARCHIVE_TABLE}\]|\[\n(?: +{ARCHIVE_TABLE},\n)+\])(?=\n)"
+)
+
+
+# -- lines, which the parsers of TOML and JSON don't tell
+
+KEY = r"""[\w-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'"""
+TOKENS = rf"""(?xms)
+    ^[ \t]*\[(?P<repeated>\[)?(?P<header>[^][{{}},=\n]+)\](?(repeated)\])
+    | \#[^\n]* | \"{{3}}(?:\\.|[^\\])*?\"{{3}} | \'{{3}}.*?\'{{3}}
+    | (?P<key>(?:{KEY})(?:[ \t]*\.[ \t]*(?:{KEY}))*)[ \t]*[=:]
+    | {KEY} | [][{{}},]"""
+
+
+def lines_of(text: str) -> dict[str, int]:
+    """The lines of the values in a TOML or JSON document, by their places."""
+    from collections import defaultdict
+    from itertools import count
+
+    # archives are most of a lock, and nobody asks for their lines
+    text = re.sub(ARCHIVE_TABLES, lambda match: "\n" * match[0].count("\n"), text)
+    lines: dict[str, int] = {}
+    arrays: dict[str, str] = {}
+    numbers: dict[str, Iterator[int]] = defaultdict(count)
+    outer: list[tuple[str, int]] = []  # around an open bracket
+    place, index, at, position, line = "", -1, "", 0, 1  # index: of the next value in an array, -1 in a table
+    for match in re.finditer(TOKENS, text):
+        word, start = match[0], match.start()
+        line += text.count("\n", position, start)
+        position = start
+        if word[0] == "#":
+            continue
+        if match["header"] and not outer:
+            at = place = header_place(match, arrays, numbers)
+        elif match["key"]:
+            at = ".".join(filter(None, (place, path_of(match["key"]))))
+        elif index >= 0:
+            at = f"{place}[{index}]"
+        lines.setdefault(at, line)
+        if word in "[{":
+            outer.append((place, index))
+            place, index = at, -1 if word == "{" else 0
+        elif word in "]}" and outer:
+            place, index = outer.pop()
+        elif word == "," and index >= 0:
+            index += 1
+    return lines
+
+
+def path_of(keys: str) -> str:
+    """A dotted key as places have it."""
+    return ".".join(place_of("", key.strip("\"'")) for key in re.findall(KEY, keys))
+
+
+def header_place(match: re.Match[str], arrays: dict[str, str], numbers: dict[str, Iterator[int]]) -> str:
+    """The place of the table that a header begins; `arrays` keeps the last table of each array, outer ones first."""
+    path = place = path_of(match["header"])
+    for array, last in arrays.items():
+        if path.startswith(f"{array}."):
+            place = last + path[len(array) :]
+    if match["repeated"]:
+        arrays[path] = place = f"{place}[{next(numbers[place])}]"
+    return place
+
+
+# ==================================================================================================
+# Streams and URLs
+# ==================================================================================================
+
+
+def unquoted(text: str) -> str:
+    """Without %-escapes."""
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote_to_bytes
+
+    return os.fsdecode(unquote_to_bytes(text))
+
+
+BOUND_URL = (
+    r"(?i)(https?://)(?:([^/?#]*)@)?((?:[^][/?#@:\s]+|\[[\da-f:.]+\])(?::\d+)?)((?:/[^?#]*)?)((?:\?[^#]*)?)(?:#.*)?"
+)
+READ_SECONDS = 10  # without a byte
+URL_SECONDS = 30  # in all
+
+
+def is_remote(bound: str) -> bool:
+    """Whether a bound is a URL."""
+    return bool(re.match(r"[a-z][a-z\d+.-]+://", bound, re.IGNORECASE))
+
+
+def is_stream(bound: str) -> bool:
+    """Whether a bound is no file: standard input or a URL."""
+    return bound in ("-", "<stdin>") or is_remote(bound)
+
+
+def shown_bound(bound: str) -> str:
+    """A bound's name for reports and errors; of a URL without what may be secret."""
+    if not is_remote(bound):
+        return "<stdin>" if bound == "-" else bound
+    match = re.fullmatch(BOUND_URL, bound)
+    return "".join(match.group(1, 3, 4)) if match else bound.partition(":")[0] + "://…"
+
+
+def read_streams(bounds: Iterable[str]) -> dict[str, str]:
+    """What the bounds that are no files hold: once for all targets."""
+    texts = {}
+    for bound in dict.fromkeys(filter(is_stream, bounds)):
+        try:
+            texts[bound] = decode(read_url(bound) if is_remote(bound) else read_standard_input())
+        except BoundError as error:
+            raise error.at(shown_bound(bound)) from None
+    return texts
+
+
+def read_standard_input() -> bytes:
+    try:
+        return read_at_most(sys.stdin.buffer, SIZE_LIMIT + 1)
+    except AttributeError:
+        raise BoundError("cannot be read (it is closed)") from None
+    except (OSError, ValueError) as error:
+        raise BoundError(f"cannot be read ({error})") from None
+
+
+def read_url(url: str) -> bytes:
+    """What a server sends; a thread waits for it, since a socket's time limit is for each read, not for all of them."""
+    from threading import Thread
+
+    match = re.fullmatch(BOUND_URL, url)
+    if not match:
+        raise BoundError("expected https://HOST/PATH or http://HOST/PATH")
+    answers: list[bytes | str] = []
+    thread = Thread(target=lambda: answers.append(fetch(*match.groups())), daemon=True)
+    thread.start()
+    thread.join(URL_SECONDS)
+    answer = answers[0] if answers else f"it takes more than {URL_SECONDS} seconds"
+    if isinstance(answer, str):
+        raise BoundError(f"cannot be read ({answer})")
+    return answer
+
+
+def fetch(scheme: str, user: str | None, host: str, path: str, query: str) -> bytes | str:
+    """What is at a URL, or what went wrong."""
+    from base64 import b64encode
+    from urllib.error import HTTPError
+    from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+    class Redirects(HTTPRedirectHandler):
+        def redirect_request(self, req: Request, *details: Any) -> Request | None:
+            if not details[-1].lower().startswith(("https:", f"{req.type}:")):
+                raise OSError(f"it redirects to {shown_bound(details[-1])}")
+            return super().redirect_request(req, *details)
+
+    try:
+        request = Request(scheme + host + path + query)  # noqa: S310 - http: or https:
+        if user:  # not for another host that this one may redirect to
+            user = unquoted(user if ":" in user else f"{user}:")
+            request.add_unredirected_header("Authorization", f"Basic {b64encode(os.fsencode(user)).decode()}")
+        with build_opener(Redirects).open(request, timeout=READ_SECONDS) as answer:
+            if answer.status != 200:
+                return f"HTTP status {answer.status}"
+            data = read_at_most(answer, SIZE_LIMIT + 1)
+            return "it ends too early" if answer.length and len(data) <= SIZE_LIMIT else data
+    except HTTPError as error:
+        with error:
+            return f"HTTP status {error.code}"
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        return str(getattr(reason, "strerror", None) or reason)
+    except Exception as error:  # whose text may show the URL
+        return type(error).__name__
+
+
+_CHUNK = 1 << 20
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def _read(path: str, limit: int) -> bytes | None:
+    """The bytes of a regular file; None for anything else, and for what is larger."""
+    from stat import S_ISREG
+
+    try:
+        status = os.stat(path)
+        if not S_ISREG(status.st_mode) or status.st_size > limit:
+            return None
+        with open(path, "rb") as file:
+            return read_at_most(file, limit)
+    except (OSError, ValueError):
+        return None
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all; what is no regular file (a pipe) is just written to."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as file:
+            file.write(data)
+        return
+    from contextlib import suppress
+
+    temporary = f"{path}.{os.urandom(4).hex()}.tmp"
+    file = open(temporary, "xb")  # noqa: SIM115
+    try:
+        with file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+# ==================================================================================================
+# Bound records
+# ==================================================================================================
+
+
+class DirectReference(NamedTuple):
+    """Where a distribution comes from when it isn't an index (PEP 610), as a bound asks for it or a record tells it."""
+
+    kind: str  # "vcs", "archive" or "directory"
+    url: str  # without the "git+" of a requirement; a directory as a file: URL
+    vcs: str = ""  # "git", "hg", "svn", "bzr"
+    revision: str = ""  # the branch, tag or commit that was asked for
+    commit: str = ""  # the exact commit
+    editable: bool = False
+    subdirectory: str = ""
+    hashes: frozenset[str] = frozenset()  # "sha256:0123…", an archive's
+
+
+class BoundFile(str):
+    """The name of a bound file, as reports show it, with what the file holds."""
+
+    text = ""
+    _lines: dict[str, int] | None = None
+
+    def line_of(self, place: str) -> int:
+        """The line of a value, or of what would hold it."""
+        if self._lines is None:  # made when it is first asked for: most runs have nothing to show
+            self._lines = lines_of(self.text)
+        while place and place not in self._lines:
+            place = place[: max(place.rfind("."), place.rfind("["), 0)]
+        return self._lines.get(place, 1)
+
+
+class BoundRequirement(NamedTuple):
+    """One package as a bound demands it; its marker has held already."""
+
+    name: str  # normalised; "python" stands for the interpreter itself (requires-python)
+    text: str  # as the report shows it: "zipp==3.18.1", "six @ git+file:///r@COMMIT"
+    specifier: SpecifierSet | None = None  # a requirement: PEP 440 matching, pre-releases admitted
+    version: str | None = None  # a tool's lock: this version exactly, the local label included
+    reference: DirectReference | None = None
+    hashes: frozenset[str] = frozenset()  # "sha256:0123…": an archive that tells its hash must have one of these
+    constraint: bool = False  # narrows a requirement that is there, requires nothing by itself
+    file: BoundFile = BoundFile()
+    line: int = 0  # of a requirements file; in other formats `place` tells it
+    archives: str = ""  # of a lock: the text in which further hashes stand, read when one must be compared
+    place: str = ""  # `packages[12]`
+
+
+class Bound(NamedTuple):
+    """What bound files demand of an environment."""
+
+    requirements: tuple[BoundRequirement, ...] = ()
+    permitted: frozenset[str] = frozenset()  # normalised names that may be present and need not be: the project itself
+    extras: frozenset[str] = frozenset()  # normalised names that a selection may give
+    groups: frozenset[str] = frozenset()
+    members: frozenset[str] = frozenset()  # of a workspace
+    formats: frozenset[Format] = frozenset()
+
+
+class Selection(NamedTuple):
+    """Which optional parts of a bound count; all names are normalised."""
+
+    extras: frozenset[str] = frozenset()
+    all_extras: bool = False
+    groups: frozenset[str] = frozenset()
+    all_groups: bool = False
+    no_groups: frozenset[str] = frozenset()
+    no_default_groups: bool = False
+    packages: frozenset[str] = frozenset()  # members of a workspace
+    all_packages: bool = False
+    options: frozenset[str] = frozenset()  # --bound-options: each an extra or a group, whichever the file has
+
+
+class Target:
+    """For what a bound is read: the interpreter's marker variables, the selection; keeps the files read."""
+
+    def __init__(
+        self,
+        environment: Callable[[], Mapping[str, str]],
+        selection: Selection = Selection(),
+        directory: str = "",
+        texts: dict[str, str] | None = None,
+    ) -> None:
+        self.environment = environment  # called only if a marker or requires-python must be judged
+        self.selection = selection
+        self.directory = directory  # what relative paths mean; empty: the working directory
+        # By absolute path, and what `read_streams` gives; targets that share it see the same bound, though a pipe can
+        # be read but once.
+        self.texts = {} if texts is None else texts
+        self.files: list[str] = []  # absolute, in the order of reading; a file looked for and not found too
+
+    def absolute(self, path: str) -> str:
+        """A path as seen from the target's directory."""
+        if os.path.isabs(path):
+            return os.path.normpath(path)
+        try:
+            return os.path.normpath(os.path.join(self.directory or os.getcwd(), path))
+        except OSError as error:
+            raise BoundError(f"the working directory cannot be told ({error.strerror})") from None
+
+    def holds(self, marker: Marker | None, extra: str = "", **variables: frozenset[str]) -> bool:
+        """Whether a marker holds for this target, and with these further variables."""
+        try:
+            return marker is None or marker.evaluate({**self.environment(), "extra": extra, **variables})
+        except ValueError as error:
+            raise BoundError(f"the marker {marker} cannot be judged: {error}") from None
+
+    def is_file(self, path: str) -> bool:
+        """Whether a file is there; what is read rests on the answer either way."""
+        path = self.absolute(path)
+        if path not in self.files:
+            self.files.append(path)
+        return os.path.isfile(path)
+
+    def read_text(self, path: str) -> str:
+        """Decode a bound file (BOM, PEP 263, else UTF-8)."""
+        if is_stream(path):
+            if path not in self.texts:
+                raise BoundError("cannot be a bound here, where it is no file")
+            return self.texts[path]
+        path = self.absolute(path)
+        self.is_file(path)
+        if path not in self.texts:
+            try:
+                with open(path, "rb") as file:
+                    data = read_at_most(file, SIZE_LIMIT + 1)
+            except (OSError, ValueError) as error:
+                raise BoundError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
+            self.texts[path] = decode(data, not path.endswith(".toml"))
+        return self.texts[path]
+
+
 # -- requirements, as every format writes them
 
 
@@ -1310,14 +1546,68 @@ def chosen_groups(selection: Selection, known: frozenset[str], default: frozense
     return (chosen if selection.no_default_groups else chosen | default) - selection.no_groups
 
 
-# -- direct references: URLs and paths
+def entries_of(table: Mapping[str, Any], key: str, place: str) -> list[Entry]:
+    """The texts of an array of requirements, with their places."""
+    return [(f"{place_of(place, key)}[{n}]", text) for n, text in enumerate(get_list(table, key, str, place))]
+
+
+def by_normal_name(table: dict[str, Any], place: str) -> dict[str, str]:
+    """The members of a table of extras or groups by their normalised names."""
+    found: dict[str, str] = {}
+    for name in table:
+        other = found.setdefault(canonicalize_name(name), name)
+        if other != name:
+            raise BoundError(f"{place}: {name!r} and {other!r} are the same name", place=place_of(place, name))
+    return found
+
+
+def extra_entries(project: dict[str, Any]) -> dict[str, list[Entry]]:
+    """The requirements of each extra (PEP 621)."""
+    place = "project.optional-dependencies"
+    table = get_table(project, "optional-dependencies", "project")
+    return {name: entries_of(table, key, place) for name, key in by_normal_name(table, place).items()}
+
+
+def included_group(member: object, place: str) -> str:
+    """`{include-group = "NAME"}`"""
+    if not isinstance(member, dict) or list(member) != ["include-group"]:
+        raise BoundError(f"{place}: expected a string or {{include-group = …}}, found {shown(member)}", place=place)
+    return canonicalize_name(get_required(member, "include-group", str, place))
+
+
+def python_requirement(table: Mapping[str, Any], place: str = "") -> list[BoundRequirement]:
+    """What `requires-python` demands of the interpreter; nothing where it is absent."""
+    text = get_as(table, "requires-python", str, place)
+    if text is None:
+        return []
+    place = place_of(place, "requires-python")
+    specifier = parse_specifier(text, place)
+    return [BoundRequirement("python", f"python{specifier}", specifier, place=place)]
+
+
+class Format(NamedTuple):
+    """A kind of bound file. `read(data, path, target)` gets what `load(text)` gives; errors need not name the file."""
+
+    title: str  # in the error that lists the formats
+    names: str  # pattern of the whole file name
+    content: str  # pattern somewhere in the text of a file of another name (re.MULTILINE)
+    load: Callable[[str], Any]
+    read: Callable[[Any, BoundFile, Target], Bound]
+    repair: str  # the words that align an environment; of `A|B`, B where further packages may be present
+    options: str = ""  # the tool's, for the fields of a Selection in their order; "-" where it has none
+    project: str = ""  # the file that the tool needs beside the lock
+    replaces: bool = False  # whether it also installs anew what has the right version from another source
+
+
+# ==================================================================================================
+# Sources
+# ==================================================================================================
+
 
 VCS_KINDS = ("git", "hg", "svn", "bzr")
 VCS_SCHEME = rf"({'|'.join(VCS_KINDS)})\+(?=[a-z][a-z0-9+.-]*:)"
-URL_SCHEMES = (
-    r"(?:https?|ftp|file|git\+(?:https?|ssh|git|file)|hg\+(?:file|https?|ssh|static-http)"
-    r"|svn\+(?:ssh|https?|svn|file)|bzr\+(?:https?|ssh|sftp|ftp|lp|file)):"
-)
+
+
 URL_PARTS = r"(?is)\A([a-z][a-z0-9+.-]*:(?://[^/?]*)?)([^?]*)(.*)"
 ARCHIVE_SUFFIXES = (
     *(".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz"),
@@ -1418,15 +1708,6 @@ def real_path(path: str) -> str:
         return path
 
 
-def unquoted(text: str) -> str:
-    """Without %-escapes."""
-    if "%" not in text:
-        return text
-    from urllib.parse import unquote_to_bytes
-
-    return os.fsdecode(unquote_to_bytes(text))
-
-
 def archive_identity(filename: str) -> tuple[str, str]:
     """Name and version as a wheel's or sdist's file name tells them; empty where it doesn't."""
     if filename.endswith(".whl"):
@@ -1492,9 +1773,47 @@ def setup_name(text: str) -> str:
     return ""
 
 
-# -- requirements files, by the rules of pip
-
 HASH_ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
+
+
+def without_extras(text: str) -> str:
+    """A path without the `[EXTRAS]` at its end."""
+    head, _, extras = text[:-1].rpartition("[")
+    return head.rstrip() if text.endswith("]") and head and extras and "]" not in extras else text
+
+
+def parse_egg(text: str) -> str:
+    """`NAME[EXTRAS]` of a URL's `#egg=`."""
+    match = re.fullmatch(rf"({PROJECT_NAME})(\[[^]]*\])?", text, re.IGNORECASE | re.ASCII)
+    if not match:
+        raise BoundError(f"expected a project's name after 'egg=', found {text!r}")
+    return match[1]
+
+
+def bound_requirement(
+    requirement: Requirement, target: Target, editable: bool = False, place: str = ""
+) -> BoundRequirement:
+    """A PEP 508 requirement whose marker holds."""
+    name = requirement.name
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    if requirement.url is None:
+        text = f"{name}{extras}{requirement.specifier}"
+        return BoundRequirement(canonicalize_name(name), text, requirement.specifier, place=place)
+    url = requirement.url
+    if not re.match(r"[a-z][a-z0-9+.-]+:", url, re.IGNORECASE):
+        url = url_of_path(target.absolute(url))
+    elif not is_url(url):
+        raise BoundError(f"expected a URL that pip knows after '@', found {without_credentials(url)!r}")
+    text = f"{name}{extras} @ {without_credentials(url)}"
+    reference = reference_from_url(url, target, editable)
+    return BoundRequirement(canonicalize_name(name), text, reference=reference, place=place)
+
+
+# ==================================================================================================
+# Requirements files
+# ==================================================================================================
+
+
 COUNT_LIMIT = 100_000  # requirements and options in one file
 DEPTH_LIMIT = 100  # of files that name files
 LINE_LIMIT = 1 << 20  # characters, of a line with its continuations
@@ -1700,11 +2019,6 @@ def line_requirement(text: str, options: dict[str, list[str]], file: Requirement
     return found._replace(hashes=frozenset(map(str.lower, options["--hash"]))) if hashed else found
 
 
-def is_url(text: str) -> bool:
-    """Whether pip takes a line for a URL."""
-    return ":" in text and bool(re.match(URL_SCHEMES, text, re.IGNORECASE))
-
-
 def named_requirement(text: str, file: RequirementsFile) -> BoundRequirement:
     """`NAME[EXTRAS] SPECIFIER` or `NAME[EXTRAS] @ URL`, without its marker."""
     requirement = parse_requirement(text)
@@ -1731,12 +2045,6 @@ def location_of(text: str, file: RequirementsFile) -> str:
     before, mark, _ = text.partition("@")
     named = mark and "/" not in before and not before.startswith(".")
     return url_of_path(path) if archive and (os.path.isfile(path) or not named) else ""
-
-
-def without_extras(text: str) -> str:
-    """A path without the `[EXTRAS]` at its end."""
-    head, _, extras = text[:-1].rpartition("[")
-    return head.rstrip() if text.endswith("]") and head and extras and "]" not in extras else text
 
 
 def find_path(path: str, file: RequirementsFile) -> str:
@@ -1775,14 +2083,6 @@ def with_name(found: BoundRequirement, file: RequirementsFile) -> BoundRequireme
     return found._replace(name=name)
 
 
-def parse_egg(text: str) -> str:
-    """`NAME[EXTRAS]` of a URL's `#egg=`."""
-    match = re.fullmatch(rf"({PROJECT_NAME})(\[[^]]*\])?", text, re.IGNORECASE | re.ASCII)
-    if not match:
-        raise BoundError(f"expected a project's name after 'egg=', found {text!r}")
-    return match[1]
-
-
 def editable_requirement(text: str, file: RequirementsFile) -> BoundRequirement:
     """`-e PATH[EXTRAS]`, `-e VCS+URL#egg=NAME` or `-e NAME @ URL`; its name may be empty still."""
     if file.constraint:
@@ -1819,178 +2119,11 @@ def check_editable(location: str, text: str) -> None:
         raise BoundError(f"expected a project's directory or a VCS URL after -e, found {without_credentials(text)!r}")
 
 
-def bound_requirement(
-    requirement: Requirement, target: Target, editable: bool = False, place: str = ""
-) -> BoundRequirement:
-    """A PEP 508 requirement whose marker holds."""
-    name = requirement.name
-    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-    if requirement.url is None:
-        text = f"{name}{extras}{requirement.specifier}"
-        return BoundRequirement(canonicalize_name(name), text, requirement.specifier, place=place)
-    url = requirement.url
-    if not re.match(r"[a-z][a-z0-9+.-]+:", url, re.IGNORECASE):
-        url = url_of_path(target.absolute(url))
-    elif not is_url(url):
-        raise BoundError(f"expected a URL that pip knows after '@', found {without_credentials(url)!r}")
-    text = f"{name}{extras} @ {without_credentials(url)}"
-    reference = reference_from_url(url, target, editable)
-    return BoundRequirement(canonicalize_name(name), text, reference=reference, place=place)
+# ==================================================================================================
+# Lock graph
+# ==================================================================================================
 
 
-# -- pyproject.toml and scripts
-
-
-def read_pyproject(data: dict[str, Any], path: str, target: Target) -> Bound:
-    """PEP 621 and PEP 735; Poetry's own tables where `[project]` doesn't tell the dependencies."""
-    project = get_table(data, "project")
-    dynamic = get_list(project, "dynamic", str, "project")
-    if "poetry" in get_table(data, "tool") and "dependencies" not in project:
-        return read_poetry_project(data, path, target)
-    if "project" not in data and "dependency-groups" not in data:
-        raise BoundError("expected [project], [dependency-groups] or [tool.poetry], found none of them", 1)
-    if "dependencies" in dynamic:
-        raise BoundError(
-            "project.dynamic: the build alone tells the dependencies (give a lock)", place="project.dynamic"
-        )
-    extras, table = extra_entries(project), get_table(data, "dependency-groups")
-    groups = frozenset(by_normal_name(table, "dependency-groups"))
-    entries = entries_of(project, "dependencies", "project")
-    for extra in sorted(chosen_extras(target.selection, frozenset(extras))):
-        entries += extras[extra]
-    done: set[str] = set()
-    for group in sorted(chosen_groups(target.selection, groups)):
-        entries += group_entries(table, group, done)
-    name = canonicalize_name(get_as(project, "name", str, "project") or "")
-    requirements = (*python_requirement(project, "project"), *entry_requirements(entries, name, extras, target))
-    return Bound(requirements, frozenset({name} - {""}), frozenset(extras), groups)
-
-
-def entries_of(table: Mapping[str, Any], key: str, place: str) -> list[Entry]:
-    """The texts of an array of requirements, with their places."""
-    return [(f"{place_of(place, key)}[{n}]", text) for n, text in enumerate(get_list(table, key, str, place))]
-
-
-def by_normal_name(table: dict[str, Any], place: str) -> dict[str, str]:
-    """The members of a table of extras or groups by their normalised names."""
-    found: dict[str, str] = {}
-    for name in table:
-        other = found.setdefault(canonicalize_name(name), name)
-        if other != name:
-            raise BoundError(f"{place}: {name!r} and {other!r} are the same name", place=place_of(place, name))
-    return found
-
-
-def extra_entries(project: dict[str, Any]) -> dict[str, list[Entry]]:
-    """The requirements of each extra (PEP 621)."""
-    place = "project.optional-dependencies"
-    table = get_table(project, "optional-dependencies", "project")
-    return {name: entries_of(table, key, place) for name, key in by_normal_name(table, place).items()}
-
-
-def group_entries(table: dict[str, Any], name: str, done: set[str], including: tuple[str, ...] = ()) -> Iterator[Entry]:
-    """A group's requirements and those of the groups that it includes, each once (PEP 735)."""
-    keys = by_normal_name(table, "dependency-groups")
-    if name in done:
-        return
-    place = place_of("dependency-groups", keys[name])
-    for number, member in enumerate(checked(table[keys[name]], list, place)):
-        at = place_of(place, number)
-        if isinstance(member, str):
-            yield at, member
-            continue
-        included = included_group(member, at)
-        if included not in keys:
-            raise BoundError(f"{at}: there is no group {included!r}", place=at)
-        if included in (*including, name):
-            raise BoundError(f"{at}: the groups include each other in a circle", place=at)
-        yield from group_entries(table, included, done, (*including, name))
-    done.add(name)
-
-
-def included_group(member: object, place: str) -> str:
-    """`{include-group = "NAME"}`"""
-    if not isinstance(member, dict) or list(member) != ["include-group"]:
-        raise BoundError(f"{place}: expected a string or {{include-group = …}}, found {shown(member)}", place=place)
-    return canonicalize_name(get_required(member, "include-group", str, place))
-
-
-def python_requirement(table: Mapping[str, Any], place: str = "") -> list[BoundRequirement]:
-    """What `requires-python` demands of the interpreter; nothing where it is absent."""
-    text = get_as(table, "requires-python", str, place)
-    if text is None:
-        return []
-    place = place_of(place, "requires-python")
-    specifier = parse_specifier(text, place)
-    return [BoundRequirement("python", f"python{specifier}", specifier, place=place)]
-
-
-def entry_requirements(
-    entries: list[Entry], project: str, extras: Mapping[str, list[Entry]], target: Target
-) -> Iterator[BoundRequirement]:
-    """The requirements whose markers hold; one on the project itself stands for those of its extras."""
-    expanded: set[str] = set()
-    for place, text in entries:
-        requirement = parse_requirement(text, place)
-        if not target.holds(requirement.marker):
-            continue
-        if not project or canonicalize_name(requirement.name) != project:
-            yield bound_requirement(requirement, target, place=place)
-            continue
-        for extra in sorted(set(map(canonicalize_name, requirement.extras)) - expanded):
-            expanded.add(extra)
-            entries.extend(extras.get(extra, ()))  # the loop reaches them
-
-
-def read_script(data: dict[str, Any], path: BoundFile, target: Target) -> Bound:
-    """PEP 723."""
-    path.text = toml_of_script(path.text)  # what places mean
-    entries = entries_of(data, "dependencies", "")
-    return Bound((*python_requirement(data), *entry_requirements(entries, "", {}, target)))
-
-
-def load_script(text: str) -> dict[str, Any]:
-    """Parse the TOML in a script (PEP 723)."""
-    return load_toml(toml_of_script(text))
-
-
-def toml_of_script(text: str) -> str:
-    """The TOML of a script's `# /// script` block, on the lines where it stands (PEP 723)."""
-    lines = [line.rstrip("\r") for line in text.split("\n")]
-    start = end = 0
-    for number, line in enumerate(lines, 1):
-        if line != "# /// script" or number < end:
-            continue
-        if start:
-            raise BoundError("a second `# /// script` block", number)
-        start, end = number, block_end(lines, number)
-    if not start:
-        raise BoundError("expected a `# /// script` block, found none", 1)
-    return "\n" * start + "\n".join(line[2:] for line in lines[start : end - 1])
-
-
-def block_end(lines: list[str], start: int) -> int:
-    """The number of the last `# ///` among the comment lines after a block's start."""
-    end = 0
-    for number, line in enumerate(lines[start:], start + 1):
-        if line != "#" and not line.startswith("# "):
-            break
-        end = number if line == "# ///" else end
-    if not end:
-        raise BoundError("expected `# ///` after this block, found none", start)
-    return end
-
-
-# -- tools' locks
-
-# Tables of archives are most of a lock, and a comparison rarely needs them. They are cut out of the text before it is
-# parsed, if they look exactly as the tools write them.
-ARCHIVE_FIELD = r'[a-z-]+ = (?:"[^"]*"|\d[\d:TZ.+-]*|\{ ?[a-z0-9]+ = "[^"]*" ?\})'
-ARCHIVE_TABLE = rf"\{{ ?{ARCHIVE_FIELD}(?:, {ARCHIVE_FIELD})* ?\}}"
-ARCHIVE_TABLES = (
-    r"\n(sdist|wheels|files|[\w.\"-]+(?= = \[\n +\{file))"  # the last in a poetry.lock 1.x, by package
-    rf" = ({ARCHIVE_TABLE}|\[{ARCHIVE_TABLE}\]|\[\n(?: +{ARCHIVE_TABLE},\n)+\])(?=\n)"
-)
 ARCHIVE_HASH = r"""\b(sha\d+|md5)(?::| = "|': ')([0-9a-f]+)["']"""  # as TOML, or as Python shows it
 
 
@@ -2318,207 +2451,10 @@ class LockGraph(LockReader):
         return [package for package in self.packages if package not in doubtful]
 
 
-# -- uv.lock
+# ==================================================================================================
+# poetry.lock
+# ==================================================================================================
 
-UV_DIRECTORIES = ("editable", "virtual", "directory")
-UV_SOURCES = ("registry", "git", "url", "path", *UV_DIRECTORIES)
-
-
-class UvLock(LockGraph):
-    """The graph in a uv.lock."""
-
-    def __init__(self, lock: Lock, path: str, target: Target) -> None:
-        super().__init__(lock, path, target)
-        self.manifest = self.data.table("manifest")
-        self.conflicting = "conflicts" in lock.data
-        root = [each for each in self.packages if uv_source(each)[1] == "." and uv_source(each)[0] in UV_DIRECTORIES]
-        self.root = root[0] if root else None
-        self.members = normalised(self.manifest.texts("members")) or frozenset(map(name_of, root))
-        asked = self.members if target.selection.all_packages else target.selection.packages
-        # the project that was locked, or all members of a workspace without one, or the members that were asked for
-        names = self.members & (asked or self.members)
-        whole = [each for name in sorted(names) for each in self.by_name.get(name, [])]
-        self.roots = root[:1] if root and not asked else whole
-        # a workspace's groups are those of its root, project or not
-        self.shared = self.root.table("dev-dependencies") if self.root else self.manifest.table("dependency-groups")
-        self.shared_groups: Names = NOTHING  # that were chosen
-
-    def starts(self) -> Iterator[Edge]:
-        """The roots with their extras, then their groups, the workspace's groups, and a script's requirements."""
-        for root in self.roots:
-            yield Edge([root], self.extras & uv_extras(root))
-            yield from self.edges_in(root.table("dev-dependencies"), self.groups)
-        yield from self.edges_in(self.shared, self.shared_groups)
-        yield from self.edges(self.manifest, "requirements")
-
-    def edges_of(self, package: Table, extras: Names) -> Iterator[Edge]:
-        """A package's dependencies, and those of the extras."""
-        yield from self.edges(package, "dependencies")
-        yield from self.edges_in(package.table("optional-dependencies"), extras)
-
-    def edges_in(self, table: Table, keys: Names) -> Iterator[Edge]:
-        """The dependencies in these of a table's arrays."""
-        for key in sorted(keys & set(table.data)):
-            yield from self.edges(table, key)
-
-    def edges(self, table: Table, key: str) -> Iterator[Edge]:
-        """The dependencies in an array whose markers hold; what they turn on may be what a marker asks for."""
-        for dependency in table.tables(key):
-            extras = frozenset(dependency.texts("extra") or dependency.texts("extras"))
-            active = self.active | uv_names("extra", dependency, extras) if self.conflicting else self.active
-            if self.holds(dependency, "marker", active):
-                self.active = active
-                yield Edge(self.candidates(dependency), extras)
-
-    def candidates(self, dependency: Table) -> list[Table]:
-        """The package that a dependency means: the version and the source stand there if the name is ambiguous."""
-        found = self.by_name.get(name_of(dependency), [])
-        for key in ("version", "source"):
-            if key in dependency.data:
-                found = [package for package in found if package.data.get(key) == dependency.data[key]]
-        if not found:
-            at = dependency.place
-            raise BoundError(f"{at}: there is no such package {dependency.data['name']!r}", place=at)
-        if len(found) < 2:
-            return found
-        return [each for each in found if self.any_holds(each, "resolution-markers", self.active)][:1]
-
-    def default_groups(self, known: Names) -> Names:
-        """`tool.uv.default-groups` of the root's pyproject.toml, which newer locks tell too."""
-        if not self.roots and not self.shared.data:
-            return frozenset()
-        project = self.roots[0] if len(self.target.selection.packages) == 1 else self.root
-        pyproject = self.beside(uv_source(project)[1] if project else ".")
-        # uv takes the project's word, even where the lock is frozen and says something else
-        table = pyproject.table("tool", "uv") if pyproject.data else project or self.manifest
-        if table.data.get("default-groups") == "all":
-            return known
-        return normalised(table.texts("default-groups") if "default-groups" in table.data else ["dev"])
-
-
-def uv_source(package: Table) -> tuple[str, str]:
-    """`{ KIND = "WHERE" }`"""
-    source = package.table("source")
-    kinds = [kind for kind in source.data if kind in UV_SOURCES]
-    if len(kinds) != 1:
-        expected = f"expected one of {', '.join(UV_SOURCES)}, found {shown(source.data)}"
-        raise BoundError(f"{source.place}: {expected}", place=source.place)
-    return kinds[0], source.required(kinds[0])
-
-
-def uv_names(kind: str, package: Table, names: Iterable[str]) -> Names:
-    """Extras or groups of a package as the markers of conflicts name them."""
-    name = package.required("name")
-    return frozenset(f"{kind}-{len(name)}-{name}-{each}" for each in names)
-
-
-def uv_extras(package: Table) -> Names:
-    """A package's extras; one without dependencies stands in the metadata alone."""
-    listed = package.table("metadata").texts("provides-extras")
-    return frozenset([*package.table("optional-dependencies").data, *listed])
-
-
-def uv_groups(package: Table) -> Names:
-    """A package's groups; one without dependencies stands in the metadata alone."""
-    return frozenset([*package.table("dev-dependencies").data, *package.table("metadata", "requires-dev").data])
-
-
-def uv_turned_on(root: Table, extras: Names, groups: Names) -> Names:
-    """What is selected on a root, as the markers of conflicts name it."""
-    name = root.required("name")
-    selected = uv_names("extra", root, extras & uv_extras(root)) | uv_names("group", root, groups & uv_groups(root))
-    return selected | {f"project-{len(name)}-{name}"}
-
-
-def read_uv(lock: Lock, path: str, target: Target) -> Bound:
-    """uv.lock: what its roots reach."""
-    check_version(str(get_required(lock.data, "version", int)), "1", "version")
-    uv, selection = UvLock(lock, path, target), target.selection
-    extras = frozenset().union(*map(uv_extras, uv.roots))
-    own = frozenset().union(*map(uv_groups, uv.roots))
-    known = own | frozenset(uv.shared.data)
-    uv.extras = chosen_extras(selection, extras)
-    uv.groups = chosen_groups(selection, known, uv.default_groups(known))
-    # a member takes the groups that it hasn't itself from the workspace's root, if they are asked for by name
-    whole = not selection.packages or (len(selection.packages) > 1 and not uv.root)
-    uv.shared_groups = uv.groups if whole else chosen_groups(selection, known) - own
-    uv.active = frozenset().union(*(uv_turned_on(root, uv.extras, uv.groups) for root in uv.roots))
-    # a virtual package isn't installed
-    counting = [package for package in uv.reached() if uv_source(package)[0] != "virtual"]
-    python = [*python_requirement(lock.data), *uv.environments("supported-markers")]
-    requirements = (*python, *(uv_requirement(uv, package) for package in counting))
-    return Bound(requirements, own_name(uv.pyproject), extras, known, uv.members)
-
-
-def uv_requirement(uv: UvLock, package: Table) -> BoundRequirement:
-    """What a package that counts demands."""
-    archives, (kind, where) = uv.archives(package, "sdist", "wheels"), uv_source(package)
-    if kind == "registry":
-        return locked(package, None, archives)
-    commit, subdirectory = "", package.table("source").text("subdirectory")
-    if kind == "git":
-        where, _, commit = where.partition("#")
-        where, _, query = where.partition("?")
-        within = re.search(r"(?:^|&)subdirectory=([^&]*)", query)
-        subdirectory = unquoted(within[1].replace("+", " ")) if within else ""
-    return locked(package, uv.reference(kind, where, subdirectory, commit, kind == "editable"), archives)
-
-
-# -- pylock.toml
-
-
-def read_pylock(lock: Lock, path: str, target: Target) -> Bound:
-    """PEP 751."""
-    reader, selection = LockReader(lock, path, target), target.selection
-    check_version(reader.data.required("lock-version"), r"1(\.\d+)*", "lock-version")
-    extras = normalised(reader.data.texts("extras"))
-    default = normalised(reader.data.texts("default-groups"))
-    groups = normalised(reader.data.texts("dependency-groups")) | default
-    # PEP 751: the default groups stand for a choice that the user doesn't make
-    named = selection.all_groups or (selection.groups | selection.options) & groups
-    chosen = chosen_groups(selection, groups, frozenset() if named else default)
-    asked = chosen_extras(selection, extras)
-    found = [*python_requirement(lock.data), *reader.environments("environments")]
-    for name, packages in grouped(reader.data.tables("packages"), name_of).items():
-        counting = [package for package in packages if reader.holds(package, "marker", asked, chosen)]
-        if len(counting) > 1:
-            place = counting[1].place
-            raise BoundError(f"{place}: {name!r} counts twice for this interpreter", place=place)
-        for package in counting:
-            found += python_requirement(package.data, package.place)
-            found.append(pylock_requirement(reader, package))
-    return Bound(tuple(found), own_name(reader.beside()), extras, groups)
-
-
-def pylock_requirement(reader: LockReader, package: Table) -> BoundRequirement:
-    """What a package that counts demands: one of the kinds of sources must be there."""
-    kinds = [kind for kind in ("vcs", "directory", "archive") if kind in package.data]
-    indexed = "sdist" in package.data or "wheels" in package.data
-    if len(kinds) + indexed != 1:
-        expected = "expected one of vcs, directory, archive, or sdist and wheels"
-        raise BoundError(f"{package.place}: {expected}, found {', '.join(kinds) or 'none'}", place=package.place)
-    if indexed:
-        archives = reader.archives(package, "sdist", "wheels")
-        if "version" in package.data:
-            return locked(package, None, archives)
-        name = name_of(package)
-        return BoundRequirement(name, name, SpecifierSet(), archives=archives, place=package.place)
-    kind, source = kinds[0], package.table(kinds[0])
-    subdirectory = source.text("subdirectory")
-    if kind == "directory":
-        reference = reader.reference("path", source.required("path"), subdirectory, editable=source.flag("editable"))
-        return locked(package, reference, "")
-    url = source.text("url") or url_of_path(reader.path(source.required("path")))
-    if kind == "vcs":
-        vcs = source.text("type") or "git"
-        if vcs not in VCS_KINDS:
-            at = place_of(source.place, "type")
-            raise BoundError(f"{at}: expected one of {', '.join(VCS_KINDS)}, found {shown(vcs)}", place=at)
-        return locked(package, reader.reference(vcs, url, subdirectory, source.required("commit-id")), "")
-    return locked(package, reader.reference("url", url, subdirectory), reader.archives(package, "archive"))
-
-
-# -- poetry.lock and Poetry's tables in pyproject.toml
 
 POETRY_CLAUSE = r"(\^|~=|~|===?|=|!=|<=|>=|<|>)?[ ]*v?([\w*][\w.*+!-]*)"
 POETRY_PLATFORM = r"(!=|==?=?)?\s*(.+)"
@@ -2908,7 +2844,320 @@ def poetry_demand(reader: LockReader, dependency: PoetryDependency) -> BoundRequ
     return located(name, reference, table.place)
 
 
-# -- pdm.lock
+# ==================================================================================================
+# pyproject.toml and scripts
+# ==================================================================================================
+
+
+def read_pyproject(data: dict[str, Any], path: str, target: Target) -> Bound:
+    """PEP 621 and PEP 735; Poetry's own tables where `[project]` doesn't tell the dependencies."""
+    project = get_table(data, "project")
+    dynamic = get_list(project, "dynamic", str, "project")
+    if "poetry" in get_table(data, "tool") and "dependencies" not in project:
+        return read_poetry_project(data, path, target)
+    if "project" not in data and "dependency-groups" not in data:
+        raise BoundError("expected [project], [dependency-groups] or [tool.poetry], found none of them", 1)
+    if "dependencies" in dynamic:
+        raise BoundError(
+            "project.dynamic: the build alone tells the dependencies (give a lock)", place="project.dynamic"
+        )
+    extras, table = extra_entries(project), get_table(data, "dependency-groups")
+    groups = frozenset(by_normal_name(table, "dependency-groups"))
+    entries = entries_of(project, "dependencies", "project")
+    for extra in sorted(chosen_extras(target.selection, frozenset(extras))):
+        entries += extras[extra]
+    done: set[str] = set()
+    for group in sorted(chosen_groups(target.selection, groups)):
+        entries += group_entries(table, group, done)
+    name = canonicalize_name(get_as(project, "name", str, "project") or "")
+    requirements = (*python_requirement(project, "project"), *entry_requirements(entries, name, extras, target))
+    return Bound(requirements, frozenset({name} - {""}), frozenset(extras), groups)
+
+
+def group_entries(table: dict[str, Any], name: str, done: set[str], including: tuple[str, ...] = ()) -> Iterator[Entry]:
+    """A group's requirements and those of the groups that it includes, each once (PEP 735)."""
+    keys = by_normal_name(table, "dependency-groups")
+    if name in done:
+        return
+    place = place_of("dependency-groups", keys[name])
+    for number, member in enumerate(checked(table[keys[name]], list, place)):
+        at = place_of(place, number)
+        if isinstance(member, str):
+            yield at, member
+            continue
+        included = included_group(member, at)
+        if included not in keys:
+            raise BoundError(f"{at}: there is no group {included!r}", place=at)
+        if included in (*including, name):
+            raise BoundError(f"{at}: the groups include each other in a circle", place=at)
+        yield from group_entries(table, included, done, (*including, name))
+    done.add(name)
+
+
+def entry_requirements(
+    entries: list[Entry], project: str, extras: Mapping[str, list[Entry]], target: Target
+) -> Iterator[BoundRequirement]:
+    """The requirements whose markers hold; one on the project itself stands for those of its extras."""
+    expanded: set[str] = set()
+    for place, text in entries:
+        requirement = parse_requirement(text, place)
+        if not target.holds(requirement.marker):
+            continue
+        if not project or canonicalize_name(requirement.name) != project:
+            yield bound_requirement(requirement, target, place=place)
+            continue
+        for extra in sorted(set(map(canonicalize_name, requirement.extras)) - expanded):
+            expanded.add(extra)
+            entries.extend(extras.get(extra, ()))  # the loop reaches them
+
+
+def read_script(data: dict[str, Any], path: BoundFile, target: Target) -> Bound:
+    """PEP 723."""
+    path.text = toml_of_script(path.text)  # what places mean
+    entries = entries_of(data, "dependencies", "")
+    return Bound((*python_requirement(data), *entry_requirements(entries, "", {}, target)))
+
+
+def load_script(text: str) -> dict[str, Any]:
+    """Parse the TOML in a script (PEP 723)."""
+    return load_toml(toml_of_script(text))
+
+
+def toml_of_script(text: str) -> str:
+    """The TOML of a script's `# /// script` block, on the lines where it stands (PEP 723)."""
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    start = end = 0
+    for number, line in enumerate(lines, 1):
+        if line != "# /// script" or number < end:
+            continue
+        if start:
+            raise BoundError("a second `# /// script` block", number)
+        start, end = number, block_end(lines, number)
+    if not start:
+        raise BoundError("expected a `# /// script` block, found none", 1)
+    return "\n" * start + "\n".join(line[2:] for line in lines[start : end - 1])
+
+
+def block_end(lines: list[str], start: int) -> int:
+    """The number of the last `# ///` among the comment lines after a block's start."""
+    end = 0
+    for number, line in enumerate(lines[start:], start + 1):
+        if line != "#" and not line.startswith("# "):
+            break
+        end = number if line == "# ///" else end
+    if not end:
+        raise BoundError("expected `# ///` after this block, found none", start)
+    return end
+
+
+# ==================================================================================================
+# uv.lock
+# ==================================================================================================
+
+
+UV_DIRECTORIES = ("editable", "virtual", "directory")
+UV_SOURCES = ("registry", "git", "url", "path", *UV_DIRECTORIES)
+
+
+class UvLock(LockGraph):
+    """The graph in a uv.lock."""
+
+    def __init__(self, lock: Lock, path: str, target: Target) -> None:
+        super().__init__(lock, path, target)
+        self.manifest = self.data.table("manifest")
+        self.conflicting = "conflicts" in lock.data
+        root = [each for each in self.packages if uv_source(each)[1] == "." and uv_source(each)[0] in UV_DIRECTORIES]
+        self.root = root[0] if root else None
+        self.members = normalised(self.manifest.texts("members")) or frozenset(map(name_of, root))
+        asked = self.members if target.selection.all_packages else target.selection.packages
+        # the project that was locked, or all members of a workspace without one, or the members that were asked for
+        names = self.members & (asked or self.members)
+        whole = [each for name in sorted(names) for each in self.by_name.get(name, [])]
+        self.roots = root[:1] if root and not asked else whole
+        # a workspace's groups are those of its root, project or not
+        self.shared = self.root.table("dev-dependencies") if self.root else self.manifest.table("dependency-groups")
+        self.shared_groups: Names = NOTHING  # that were chosen
+
+    def starts(self) -> Iterator[Edge]:
+        """The roots with their extras, then their groups, the workspace's groups, and a script's requirements."""
+        for root in self.roots:
+            yield Edge([root], self.extras & uv_extras(root))
+            yield from self.edges_in(root.table("dev-dependencies"), self.groups)
+        yield from self.edges_in(self.shared, self.shared_groups)
+        yield from self.edges(self.manifest, "requirements")
+
+    def edges_of(self, package: Table, extras: Names) -> Iterator[Edge]:
+        """A package's dependencies, and those of the extras."""
+        yield from self.edges(package, "dependencies")
+        yield from self.edges_in(package.table("optional-dependencies"), extras)
+
+    def edges_in(self, table: Table, keys: Names) -> Iterator[Edge]:
+        """The dependencies in these of a table's arrays."""
+        for key in sorted(keys & set(table.data)):
+            yield from self.edges(table, key)
+
+    def edges(self, table: Table, key: str) -> Iterator[Edge]:
+        """The dependencies in an array whose markers hold; what they turn on may be what a marker asks for."""
+        for dependency in table.tables(key):
+            extras = frozenset(dependency.texts("extra") or dependency.texts("extras"))
+            active = self.active | uv_names("extra", dependency, extras) if self.conflicting else self.active
+            if self.holds(dependency, "marker", active):
+                self.active = active
+                yield Edge(self.candidates(dependency), extras)
+
+    def candidates(self, dependency: Table) -> list[Table]:
+        """The package that a dependency means: the version and the source stand there if the name is ambiguous."""
+        found = self.by_name.get(name_of(dependency), [])
+        for key in ("version", "source"):
+            if key in dependency.data:
+                found = [package for package in found if package.data.get(key) == dependency.data[key]]
+        if not found:
+            at = dependency.place
+            raise BoundError(f"{at}: there is no such package {dependency.data['name']!r}", place=at)
+        if len(found) < 2:
+            return found
+        return [each for each in found if self.any_holds(each, "resolution-markers", self.active)][:1]
+
+    def default_groups(self, known: Names) -> Names:
+        """`tool.uv.default-groups` of the root's pyproject.toml, which newer locks tell too."""
+        if not self.roots and not self.shared.data:
+            return frozenset()
+        project = self.roots[0] if len(self.target.selection.packages) == 1 else self.root
+        pyproject = self.beside(uv_source(project)[1] if project else ".")
+        # uv takes the project's word, even where the lock is frozen and says something else
+        table = pyproject.table("tool", "uv") if pyproject.data else project or self.manifest
+        if table.data.get("default-groups") == "all":
+            return known
+        return normalised(table.texts("default-groups") if "default-groups" in table.data else ["dev"])
+
+
+def uv_source(package: Table) -> tuple[str, str]:
+    """`{ KIND = "WHERE" }`"""
+    source = package.table("source")
+    kinds = [kind for kind in source.data if kind in UV_SOURCES]
+    if len(kinds) != 1:
+        expected = f"expected one of {', '.join(UV_SOURCES)}, found {shown(source.data)}"
+        raise BoundError(f"{source.place}: {expected}", place=source.place)
+    return kinds[0], source.required(kinds[0])
+
+
+def uv_names(kind: str, package: Table, names: Iterable[str]) -> Names:
+    """Extras or groups of a package as the markers of conflicts name them."""
+    name = package.required("name")
+    return frozenset(f"{kind}-{len(name)}-{name}-{each}" for each in names)
+
+
+def uv_extras(package: Table) -> Names:
+    """A package's extras; one without dependencies stands in the metadata alone."""
+    listed = package.table("metadata").texts("provides-extras")
+    return frozenset([*package.table("optional-dependencies").data, *listed])
+
+
+def uv_groups(package: Table) -> Names:
+    """A package's groups; one without dependencies stands in the metadata alone."""
+    return frozenset([*package.table("dev-dependencies").data, *package.table("metadata", "requires-dev").data])
+
+
+def uv_turned_on(root: Table, extras: Names, groups: Names) -> Names:
+    """What is selected on a root, as the markers of conflicts name it."""
+    name = root.required("name")
+    selected = uv_names("extra", root, extras & uv_extras(root)) | uv_names("group", root, groups & uv_groups(root))
+    return selected | {f"project-{len(name)}-{name}"}
+
+
+def read_uv(lock: Lock, path: str, target: Target) -> Bound:
+    """uv.lock: what its roots reach."""
+    check_version(str(get_required(lock.data, "version", int)), "1", "version")
+    uv, selection = UvLock(lock, path, target), target.selection
+    extras = frozenset().union(*map(uv_extras, uv.roots))
+    own = frozenset().union(*map(uv_groups, uv.roots))
+    known = own | frozenset(uv.shared.data)
+    uv.extras = chosen_extras(selection, extras)
+    uv.groups = chosen_groups(selection, known, uv.default_groups(known))
+    # a member takes the groups that it hasn't itself from the workspace's root, if they are asked for by name
+    whole = not selection.packages or (len(selection.packages) > 1 and not uv.root)
+    uv.shared_groups = uv.groups if whole else chosen_groups(selection, known) - own
+    uv.active = frozenset().union(*(uv_turned_on(root, uv.extras, uv.groups) for root in uv.roots))
+    # a virtual package isn't installed
+    counting = [package for package in uv.reached() if uv_source(package)[0] != "virtual"]
+    python = [*python_requirement(lock.data), *uv.environments("supported-markers")]
+    requirements = (*python, *(uv_requirement(uv, package) for package in counting))
+    return Bound(requirements, own_name(uv.pyproject), extras, known, uv.members)
+
+
+def uv_requirement(uv: UvLock, package: Table) -> BoundRequirement:
+    """What a package that counts demands."""
+    archives, (kind, where) = uv.archives(package, "sdist", "wheels"), uv_source(package)
+    if kind == "registry":
+        return locked(package, None, archives)
+    commit, subdirectory = "", package.table("source").text("subdirectory")
+    if kind == "git":
+        where, _, commit = where.partition("#")
+        where, _, query = where.partition("?")
+        within = re.search(r"(?:^|&)subdirectory=([^&]*)", query)
+        subdirectory = unquoted(within[1].replace("+", " ")) if within else ""
+    return locked(package, uv.reference(kind, where, subdirectory, commit, kind == "editable"), archives)
+
+
+# ==================================================================================================
+# pylock.toml
+# ==================================================================================================
+
+
+def read_pylock(lock: Lock, path: str, target: Target) -> Bound:
+    """PEP 751."""
+    reader, selection = LockReader(lock, path, target), target.selection
+    check_version(reader.data.required("lock-version"), r"1(\.\d+)*", "lock-version")
+    extras = normalised(reader.data.texts("extras"))
+    default = normalised(reader.data.texts("default-groups"))
+    groups = normalised(reader.data.texts("dependency-groups")) | default
+    # PEP 751: the default groups stand for a choice that the user doesn't make
+    named = selection.all_groups or (selection.groups | selection.options) & groups
+    chosen = chosen_groups(selection, groups, frozenset() if named else default)
+    asked = chosen_extras(selection, extras)
+    found = [*python_requirement(lock.data), *reader.environments("environments")]
+    for name, packages in grouped(reader.data.tables("packages"), name_of).items():
+        counting = [package for package in packages if reader.holds(package, "marker", asked, chosen)]
+        if len(counting) > 1:
+            place = counting[1].place
+            raise BoundError(f"{place}: {name!r} counts twice for this interpreter", place=place)
+        for package in counting:
+            found += python_requirement(package.data, package.place)
+            found.append(pylock_requirement(reader, package))
+    return Bound(tuple(found), own_name(reader.beside()), extras, groups)
+
+
+def pylock_requirement(reader: LockReader, package: Table) -> BoundRequirement:
+    """What a package that counts demands: one of the kinds of sources must be there."""
+    kinds = [kind for kind in ("vcs", "directory", "archive") if kind in package.data]
+    indexed = "sdist" in package.data or "wheels" in package.data
+    if len(kinds) + indexed != 1:
+        expected = "expected one of vcs, directory, archive, or sdist and wheels"
+        raise BoundError(f"{package.place}: {expected}, found {', '.join(kinds) or 'none'}", place=package.place)
+    if indexed:
+        archives = reader.archives(package, "sdist", "wheels")
+        if "version" in package.data:
+            return locked(package, None, archives)
+        name = name_of(package)
+        return BoundRequirement(name, name, SpecifierSet(), archives=archives, place=package.place)
+    kind, source = kinds[0], package.table(kinds[0])
+    subdirectory = source.text("subdirectory")
+    if kind == "directory":
+        reference = reader.reference("path", source.required("path"), subdirectory, editable=source.flag("editable"))
+        return locked(package, reference, "")
+    url = source.text("url") or url_of_path(reader.path(source.required("path")))
+    if kind == "vcs":
+        vcs = source.text("type") or "git"
+        if vcs not in VCS_KINDS:
+            at = place_of(source.place, "type")
+            raise BoundError(f"{at}: expected one of {', '.join(VCS_KINDS)}, found {shown(vcs)}", place=at)
+        return locked(package, reader.reference(vcs, url, subdirectory, source.required("commit-id")), "")
+    return locked(package, reader.reference("url", url, subdirectory), reader.archives(package, "archive"))
+
+
+# ==================================================================================================
+# pdm.lock
+# ==================================================================================================
 
 
 class PdmLock(LockGraph):
@@ -3040,7 +3289,9 @@ def pdm_requirement(pdm: PdmLock, package: Table) -> BoundRequirement:
     return locked(package, pdm.reference(kind, where, package.text("subdirectory"), commit, editable), archives)
 
 
-# -- Pipfile.lock
+# ==================================================================================================
+# Pipfile.lock
+# ==================================================================================================
 
 
 def read_pipfile(data: dict[str, Any], path: str, target: Target) -> Bound:
@@ -3084,21 +3335,9 @@ def pipfile_requirement(reader: LockReader, key: str, entry: Table) -> BoundRequ
     return located(name, reference, entry.place)
 
 
-# -- the table of formats
-
-
-class Format(NamedTuple):
-    """A kind of bound file. `read(data, path, target)` gets what `load(text)` gives; errors need not name the file."""
-
-    title: str  # in the error that lists the formats
-    names: str  # pattern of the whole file name
-    content: str  # pattern somewhere in the text of a file of another name (re.MULTILINE)
-    load: Callable[[str], Any]
-    read: Callable[[Any, BoundFile, Target], Bound]
-    repair: str  # the words that align an environment; of `A|B`, B where further packages may be present
-    options: str = ""  # the tool's, for the fields of a Selection in their order; "-" where it has none
-    project: str = ""  # the file that the tool needs beside the lock
-    replaces: bool = False  # whether it also installs anew what has the right version from another source
+# ==================================================================================================
+# Bound files
+# ==================================================================================================
 
 
 # what a requirements file begins with, after comments and blank lines
@@ -3232,166 +3471,10 @@ def check_selection(bound: Bound, selection: Selection, files: str) -> None:
             raise BoundError(f"there is no {kind} {name!r} ({has})", file=files)
 
 
-# -- bounds that are no files
-
-BOUND_URL = (
-    r"(?i)(https?://)(?:([^/?#]*)@)?((?:[^][/?#@:\s]+|\[[\da-f:.]+\])(?::\d+)?)((?:/[^?#]*)?)((?:\?[^#]*)?)(?:#.*)?"
-)
-READ_SECONDS = 10  # without a byte
-URL_SECONDS = 30  # in all
-
-
-def is_remote(bound: str) -> bool:
-    """Whether a bound is a URL."""
-    return bool(re.match(r"[a-z][a-z\d+.-]+://", bound, re.IGNORECASE))
-
-
-def is_stream(bound: str) -> bool:
-    """Whether a bound is no file: standard input or a URL."""
-    return bound in ("-", "<stdin>") or is_remote(bound)
-
-
-def shown_bound(bound: str) -> str:
-    """A bound's name for reports and errors; of a URL without what may be secret."""
-    if not is_remote(bound):
-        return "<stdin>" if bound == "-" else bound
-    match = re.fullmatch(BOUND_URL, bound)
-    return "".join(match.group(1, 3, 4)) if match else bound.partition(":")[0] + "://…"
-
-
-def read_streams(bounds: Iterable[str]) -> dict[str, str]:
-    """What the bounds that are no files hold: once for all targets."""
-    texts = {}
-    for bound in dict.fromkeys(filter(is_stream, bounds)):
-        try:
-            texts[bound] = decode(read_url(bound) if is_remote(bound) else read_standard_input())
-        except BoundError as error:
-            raise error.at(shown_bound(bound)) from None
-    return texts
-
-
-def read_standard_input() -> bytes:
-    try:
-        return read_at_most(sys.stdin.buffer, SIZE_LIMIT + 1)
-    except AttributeError:
-        raise BoundError("cannot be read (it is closed)") from None
-    except (OSError, ValueError) as error:
-        raise BoundError(f"cannot be read ({error})") from None
-
-
-def read_url(url: str) -> bytes:
-    """What a server sends; a thread waits for it, since a socket's time limit is for each read, not for all of them."""
-    from threading import Thread
-
-    match = re.fullmatch(BOUND_URL, url)
-    if not match:
-        raise BoundError("expected https://HOST/PATH or http://HOST/PATH")
-    answers: list[bytes | str] = []
-    thread = Thread(target=lambda: answers.append(fetch(*match.groups())), daemon=True)
-    thread.start()
-    thread.join(URL_SECONDS)
-    answer = answers[0] if answers else f"it takes more than {URL_SECONDS} seconds"
-    if isinstance(answer, str):
-        raise BoundError(f"cannot be read ({answer})")
-    return answer
-
-
-def fetch(scheme: str, user: str | None, host: str, path: str, query: str) -> bytes | str:
-    """What is at a URL, or what went wrong."""
-    from base64 import b64encode
-    from urllib.error import HTTPError
-    from urllib.request import HTTPRedirectHandler, Request, build_opener
-
-    class Redirects(HTTPRedirectHandler):
-        def redirect_request(self, req: Request, *details: Any) -> Request | None:
-            if not details[-1].lower().startswith(("https:", f"{req.type}:")):
-                raise OSError(f"it redirects to {shown_bound(details[-1])}")
-            return super().redirect_request(req, *details)
-
-    try:
-        request = Request(scheme + host + path + query)  # noqa: S310 - http: or https:
-        if user:  # not for another host that this one may redirect to
-            user = unquoted(user if ":" in user else f"{user}:")
-            request.add_unredirected_header("Authorization", f"Basic {b64encode(os.fsencode(user)).decode()}")
-        with build_opener(Redirects).open(request, timeout=READ_SECONDS) as answer:
-            if answer.status != 200:
-                return f"HTTP status {answer.status}"
-            data = read_at_most(answer, SIZE_LIMIT + 1)
-            return "it ends too early" if answer.length and len(data) <= SIZE_LIMIT else data
-    except HTTPError as error:
-        with error:
-            return f"HTTP status {error.code}"
-    except OSError as error:
-        reason = getattr(error, "reason", error)
-        return str(getattr(reason, "strerror", None) or reason)
-    except Exception as error:  # whose text may show the URL
-        return type(error).__name__
-
-
-# -- lines, which the parsers of TOML and JSON don't tell
-
-KEY = r"""[\w-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'"""
-TOKENS = rf"""(?xms)
-    ^[ \t]*\[(?P<repeated>\[)?(?P<header>[^][{{}},=\n]+)\](?(repeated)\])
-    | \#[^\n]* | \"{{3}}(?:\\.|[^\\])*?\"{{3}} | \'{{3}}.*?\'{{3}}
-    | (?P<key>(?:{KEY})(?:[ \t]*\.[ \t]*(?:{KEY}))*)[ \t]*[=:]
-    | {KEY} | [][{{}},]"""
-
-
-def lines_of(text: str) -> dict[str, int]:
-    """The lines of the values in a TOML or JSON document, by their places."""
-    from collections import defaultdict
-    from itertools import count
-
-    # archives are most of a lock, and nobody asks for their lines
-    text = re.sub(ARCHIVE_TABLES, lambda match: "\n" * match[0].count("\n"), text)
-    lines: dict[str, int] = {}
-    arrays: dict[str, str] = {}
-    numbers: dict[str, Iterator[int]] = defaultdict(count)
-    outer: list[tuple[str, int]] = []  # around an open bracket
-    place, index, at, position, line = "", -1, "", 0, 1  # index: of the next value in an array, -1 in a table
-    for match in re.finditer(TOKENS, text):
-        word, start = match[0], match.start()
-        line += text.count("\n", position, start)
-        position = start
-        if word[0] == "#":
-            continue
-        if match["header"] and not outer:
-            at = place = header_place(match, arrays, numbers)
-        elif match["key"]:
-            at = ".".join(filter(None, (place, path_of(match["key"]))))
-        elif index >= 0:
-            at = f"{place}[{index}]"
-        lines.setdefault(at, line)
-        if word in "[{":
-            outer.append((place, index))
-            place, index = at, -1 if word == "{" else 0
-        elif word in "]}" and outer:
-            place, index = outer.pop()
-        elif word == "," and index >= 0:
-            index += 1
-    return lines
-
-
-def path_of(keys: str) -> str:
-    """A dotted key as places have it."""
-    return ".".join(place_of("", key.strip("\"'")) for key in re.findall(KEY, keys))
-
-
-def header_place(match: re.Match[str], arrays: dict[str, str], numbers: dict[str, Iterator[int]]) -> str:
-    """The place of the table that a header begins; `arrays` keeps the last table of each array, outer ones first."""
-    path = place = path_of(match["header"])
-    for array, last in arrays.items():
-        if path.startswith(f"{array}."):
-            place = last + path[len(array) :]
-    if match["repeated"]:
-        arrays[path] = place = f"{place}[{next(numbers[place])}]"
-    return place
-
-
-# ======================================================================================================================
+# ==================================================================================================
 # Interpreters
-# ======================================================================================================================
+# ==================================================================================================
+
 
 # An interpreter that is asked prints this before its answer: what a wrapper prints besides is passed over.
 _ANSWER = "envlock-interpreter: "  # begins what an interpreter is asked for, whatever else it prints
@@ -3592,6 +3675,11 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         stream.close()
 
 
+# ==================================================================================================
+# Distributions
+# ==================================================================================================
+
+
 class Distribution(NamedTuple):
     """An installed distribution: what its record tells."""
 
@@ -3770,235 +3858,6 @@ def _recorded_reference(data: dict[str, Any]) -> DirectReference:
     return DirectReference("archive", url, subdirectory=subdirectory, hashes=frozenset(hashes))
 
 
-# ======================================================================================================================
-# Validation
-# ======================================================================================================================
-
-# `pip freeze` leaves these out, the last three only before Python 3.12 (pip's commands/freeze.py). envlock is here
-# because the tool that checks an environment may stand in it.
-_NEVER_UNREQUIRED = frozenset(("pip", "argparse", "wsgiref", "python", "envlock"))
-_NEVER_UNREQUIRED_BEFORE_3_12 = _NEVER_UNREQUIRED | {"setuptools", "wheel", "distribute"}
-
-
-class Policy(NamedTuple):
-    """Which differences count."""
-
-    subset: bool = False  # locked packages may be absent
-    superset: bool = False  # further packages may be present
-    ignore: frozenset[str] = frozenset()  # normalised names
-    integrity: bool = False  # installed files are compared with what is recorded of them
-
-
-class Finding(NamedTuple):
-    """One difference between an environment and its bound."""
-
-    explain: str  # Unrequired, Missing, Misdefined, Duplicate, Unreadable; Modified, Deleted, Unrecorded
-    package: str = ""  # NAME-VERSION as recorded; empty if it isn't installed
-    dependency: str = ""  # the bound's requirement; empty if there is none
-    sites: tuple[str, ...] = ()
-    executable: str = ""
-    detail: str = ""  # one sentence that says what differs; the path of a file that does
-    file: BoundFile = BoundFile()  # where the bound's requirement stands; empty if there is none
-    place: str | int = 0  # the line there, or what tells it
-
-    @property
-    def line(self) -> int:
-        """The line in the bound file; 0 if there is none."""
-        return self.place if isinstance(self.place, int) else self.file.line_of(self.place)
-
-
-def validate(
-    bounds: Path | Sequence[Path],
-    exe: Path | None = None,
-    selection: Selection = Selection(),
-    policy: Policy = Policy(),
-    user_site: bool | None = None,
-) -> list[Finding]:
-    """Compare an interpreter's environment with bound files; an empty list means aligned. Raises EnvlockError.
-
-    `exe` is what -e takes; None is the interpreter that runs this.
-    """
-    interpreter = ask_interpreters([os.fspath(exe)] if exe else [], user_site)[0]
-    paths = [os.fspath(each) for each in ([bounds] if isinstance(bounds, (str, os.PathLike)) else bounds)]
-    target = Target(interpreter.environment, selection, texts=read_streams(paths))
-    return check(interpreter, read_bounds(paths, target), policy)
-
-
-def check(
-    interpreter: Interpreter,
-    bound: Bound,
-    policy: Policy,
-    tell: Tell | None = None,
-    hashes: dict[str, str] | None = None,
-) -> list[Finding]:
-    """The findings for one interpreter: installed distributions by name, then what is missing by name.
-
-    `hashes` is for integrity, see there.
-    """
-    files = integrity_findings(interpreter, policy, tell, hashes) if policy.integrity else {}
-    required = _by_name(bound.requirements, policy)
-    # Constraints "only control which version of a requirement is installed, not whether it is installed" (pip).
-    required = {name: asked for name, asked in required.items() if not all(one.constraint for one in asked)}
-    exempt = _NEVER_UNREQUIRED if interpreter.version >= (3, 12) else _NEVER_UNREQUIRED_BEFORE_3_12
-    findings = _python_findings(interpreter, required.pop("python", [])) + files.pop("", [])
-    for name, records in _by_name(scan(interpreter), policy).items():
-        asked = required.pop(name, [])
-        bundled = records[0].site == interpreter.library
-        permitted = bundled or policy.superset or name in exempt or name in bound.permitted
-        findings += _record_findings(records, asked, permitted) + files.get(name, [])
-    if not policy.subset:
-        findings += [_finding("Missing", None, _first(required[name]), "not installed") for name in sorted(required)]
-    return [finding._replace(executable=interpreter.executable) for finding in findings]
-
-
-def _by_name(entries: Iterable[Named], policy: Policy) -> dict[str, list[Named]]:
-    grouped: dict[str, list[Named]] = {}
-    for entry in entries:
-        if entry.name not in policy.ignore:
-            grouped.setdefault(entry.name, []).append(entry)
-    return grouped
-
-
-def _first(asked: list[BoundRequirement]) -> BoundRequirement | None:
-    return next((requirement for requirement in asked if not requirement.constraint), None)
-
-
-def _finding(
-    explain: str, distribution: Distribution | None, requirement: BoundRequirement | None, detail: str
-) -> Finding:
-    return Finding(
-        explain,
-        package=distribution.label if distribution else "",
-        dependency=requirement.text if requirement else "",
-        sites=(distribution.site,) if distribution else (),
-        detail=detail,
-        file=requirement.file if requirement else BoundFile(),
-        place=(requirement.line or requirement.place or 0) if requirement else 0,
-    )
-
-
-def _python_findings(interpreter: Interpreter, asked: list[BoundRequirement]) -> list[Finding]:
-    # pip, uv and poetry compare requires-python with the release alone: 3.14.0rc1 counts as 3.14.0.
-    version = ".".join(map(str, interpreter.version))
-    python = Distribution("python", version, f"python-{version}", interpreter.prefix, "")
-    failed = [one for one in asked if one.specifier is not None and not one.specifier.contains(version)]
-    return [_finding("Misdefined", python, one, f"the interpreter is Python {version}") for one in failed[:1]]
-
-
-def _record_findings(records: list[Distribution], asked: list[BoundRequirement], permitted: bool) -> list[Finding]:
-    """The findings for all records of one name: of several in one site directory, or one."""
-    if not records[0].name:
-        return [_finding("Unreadable", one, None, f"no name or version in {one.record}") for one in records]
-    if any(not _same_version(one.version, records[0].version) for one in records[1:]):
-        detail = "this site directory holds records of " + " and ".join(one.version for one in records)
-        return [_finding("Duplicate", one, _first(asked), detail) for one in records]
-    if not asked:
-        return [] if permitted else [_finding("Unrequired", records[0], None, "not in the bound")]
-    sourced = any(one.reference for one in asked)
-    for one in asked:
-        difference = mismatch(records[0], one, sourced)
-        if difference:
-            return [_finding("Misdefined", records[0], one, difference)]
-    return []
-
-
-def _same_version(one: str, other: str) -> bool:
-    """PEP 440 equality, the local label included; text where either is no PEP 440 version."""
-    return one == other or (is_version(one) and is_version(other) and Version(one) == Version(other))
-
-
-def mismatch(distribution: Distribution, requirement: BoundRequirement, sourced: bool = False) -> str:
-    """What about a distribution isn't as the requirement says, in one sentence; empty if it satisfies it.
-
-    `sourced`: another requirement tells where it comes from.
-    """
-    version, specifier = distribution.version, requirement.specifier
-    if requirement.version is not None and not _same_version(version, requirement.version):
-        return f"version {version} is installed"
-    if specifier is not None and not specifier.contains(version, prereleases=True):
-        return f"version {version} is installed"
-    recorded = recorded_reference(distribution)
-    if requirement.reference is not None:
-        return _reference_mismatch(requirement.reference, recorded)
-    if recorded is None:
-        return ""
-    if recorded.kind != "archive":
-        return f"it was installed from {_shown(recorded)}" if _is_pin(requirement) and not sourced else ""
-    return "" if _hashes_meet(locked_hashes(requirement), recorded.hashes) else "the hash of its archive is another"
-
-
-def _is_pin(requirement: BoundRequirement) -> bool:
-    """Whether one version alone will do; what admits several is met by a source tree too, for pip as for uv."""
-    exact = (one.operator in ("==", "===") and one.version[-2:] != ".*" for one in requirement.specifier or ())
-    return requirement.version is not None or any(exact)
-
-
-def _hashes_meet(asked: frozenset[str], recorded: frozenset[str]) -> bool:
-    """False only where both sides tell a hash by the same algorithm and none is the same."""
-    return not _algorithms(asked) & _algorithms(recorded) or bool(asked & recorded)
-
-
-def _algorithms(hashes: frozenset[str]) -> set[str]:
-    return {text.partition(":")[0] for text in hashes}
-
-
-def _shown(reference: DirectReference) -> str:
-    at = reference.commit or reference.revision
-    url = f"{reference.vcs}+{reference.url}" if reference.kind == "vcs" else reference.url
-    return f"{'the editable ' * reference.editable}{url}{at and '@' + at}"
-
-
-def _reference_mismatch(asked: DirectReference, recorded: DirectReference | None) -> str:
-    """How PEP 610's record differs from the reference that was asked for; what either doesn't tell is not compared."""
-    if recorded is None:
-        return "it was installed from an index"
-    source = f"it was installed from {_shown(recorded)}"
-    if asked.kind == "vcs" and asked.editable:
-        # `pip install -e git+URL` leaves a record that is an editable directory and tells neither URL nor commit.
-        return "" if recorded.editable else source
-    if asked.kind != recorded.kind or asked.editable != recorded.editable:
-        return source
-    if asked.kind == "archive" and _algorithms(asked.hashes) & _algorithms(recorded.hashes):
-        return "" if _hashes_meet(asked.hashes, recorded.hashes) else "the hash of its archive is another"
-    if not _same_url(asked.url, recorded.url) or asked.subdirectory.strip("/") != recorded.subdirectory.strip("/"):
-        return source
-    if asked.commit and recorded.commit and asked.commit != recorded.commit:
-        return source
-    return "" if _meets_revision(asked.revision, recorded) else source
-
-
-def _meets_revision(revision: str, recorded: DirectReference) -> bool:
-    if not revision or not recorded.commit or revision == recorded.revision:
-        return True
-    return bool(re.match(r"[0-9a-f]{7,}\Z", revision)) and recorded.commit.startswith(revision)
-
-
-def _same_url(one: str, other: str) -> bool:
-    return one == other or _comparable_url(one) == _comparable_url(other)
-
-
-def _comparable_url(url: str) -> str:
-    """A URL without what doesn't name the resource: credentials, a trailing `.git` or `/`, the fragment, quoting."""
-    from urllib.parse import urlsplit
-
-    scp = re.match(r"(?:[^/@:]+@)?([^/:@]{2,}):(?!//)(.*)\Z", url)  # git's own host:path
-    try:
-        parts = urlsplit(f"ssh://{scp[1]}/{scp[2].lstrip('/')}" if scp and "://" not in url else url)
-    except ValueError:
-        return url
-    path = unquoted(parts.path).rstrip("/")
-    path = path[:-4] if path.endswith(".git") else path
-    scheme = parts.scheme.lower().rpartition("+")[2]
-    host = parts.netloc.rpartition("@")[2].lower()
-    if scheme == "file":
-        host, path = "", real_path(path)
-    return f"{scheme}://{host}{path}?{parts.query}"
-
-
-# ======================================================================================================================
-# Integrity
-# ======================================================================================================================
-
 # Which files an installer may write anew after it has recorded them, in a record's own folder.
 _INSTALLER_FILES = (
     "INSTALLER",
@@ -4009,45 +3868,13 @@ _INSTALLER_FILES = (
     "RECORD",
     "RECORD.jws",
 )
-_GUARD_STARTS = ("0-envlock.pth", "0-envlock.start")
+
+
 _START_MODULES = ("sitecustomize", "usercustomize")
 _RECORD_LIMIT = 64 << 20  # bytes
-_CHUNK = 1 << 20
-_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-_UNSIZED_LIMIT = 8 << 30  # a file whose size its record doesn't tell is not read beyond
+
 
 _MODULE_FILE = r"([^\W\d]\w*)(\.pyc?|(\.[\w-]+)*\.(so|pyd))"
-# easy_install's own lines, besides paths.
-_EASY_INSTALL_LINES = (
-    "import sys; sys.__plen = len(sys.path)",
-    (
-        "import sys; new=sys.path[sys.__plen:]; del sys.path[sys.__plen:]; p=getattr(sys,'__egginsert',0); "
-        "sys.path[p:p]=new; sys.__egginsert = p+len(new)"
-    ),
-)
-_DISTUTILS_PRECEDENCE = (
-    rb"import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os\.environ\.get\(var, '(stdlib|local)'\) == 'local'; "
-    rb"enabled and __import__\('_distutils_hack'\)\.(do_override|add_shim)\(\);?\s*"
-)
-# A console script as pip, uv or conda write it: its imports, and a call of what it imports.
-_LAUNCHER = rb"""(?x)
-    (?: \#(?!.*coding[:=](?![ \t]*(?i:utf-?8)\b)).*\n | \s | import\ (?:re|sys)\n )* from\ ([\w.]+)\ import\ (\w+)\s+
-    (?: if\ __name__\ ==\ ['"]__main__['"]:\s+ )?
-    (?: (?:el)?if\ sys\.argv\[0\]\.endswith\(['"][\w.-]+['"]\):\s+ | sys\.argv\[0\]\ =\ (?: sys\.argv\[0\]\[:-\d+\]
-      | sys\.argv\[0\]\.removesuffix\(['"]\.exe['"]\) | re\.sub\(r?['"][^'"\n]*['"],\ ?['"]{2},\ ?sys\.argv\[0\]\)
-      )\s+ )*
-    (?:sys\.exit|raise\ SystemExit)\( ([\w.]+) \(\)\)\s*"""
-# A script's first line that starts some Python, and what stands for one too long or with blanks; without a path, that
-# finds its Python by itself.
-_PYTHON = r"(?:python|pypy)[\w.]*"
-_SHEBANG = rf"""(?x) \#!(?!.*coding[:=]) (?:
-    /bin/sh\n'''exec'\ (?: "\$\(dirname\ --\ "\$\(realpath\ --\ "\$0"\)"\)"/(?:{_PYTHON}|'{_PYTHON}')
-      | (?P<quote>["']?)(?P<path>/[^"'$`\\\n;|&<>()*?]*)(?P=quote) ) (?:\ -[EIOPSsuB]+)*\ "\$0"\ "\$@"\n'\ '''\n
-  | (?:/usr/bin/env\ )? {_PYTHON} (?:\ -[EIOPSsuB]+)*\n
-  | (?P<plain>/[^\n]*?) (?:\ -[EIOPSsuB]+)*\n
-)""".encode("ascii")
-
-FILE_VERDICTS = ("Modified", "Deleted", "Unrecorded")
 
 
 class Claim(NamedTuple):
@@ -4070,47 +3897,6 @@ class Recorded(NamedTuple):
     opaque: set[str]  # the site directories where one of those doesn't tell its modules either
     unhashed: list[str]  # labels
     outside: list[str]  # recorded paths that no installation of the package could have written
-
-
-def integrity_findings(
-    interpreter: Interpreter, policy: Policy, tell: Tell | None = None, hashes: dict[str, str] | None = None
-) -> dict[str, list[Finding]]:
-    """What about installed files isn't as recorded, by normalised name; "" has the files of no package.
-
-    `hashes` has digests that files are known to have, by path: those aren't read. Afterwards it has every path that the
-    findings rest on, with the digest if the file is right, or "".
-    """
-    recorded = read_records(interpreter)
-    results = _examine_all(recorded, interpreter, hashes or {}, tell)
-    findings: dict[str, list[Finding]] = {}
-    for path, remark in sorted(_unrecorded(interpreter, recorded)):
-        findings.setdefault("", []).append(_file_finding("Unrecorded", None, path, remark))
-    for path, explain, remark in sorted(results):
-        claimed = recorded.claims[path]
-        counted = [claim.distribution for claim in claimed if claim.distribution.name not in policy.ignore]
-        if explain and counted:
-            findings.setdefault(counted[0].name, []).append(_file_finding(explain, counted[0], path, remark))
-    if tell:
-        unread = sorted(path for path, explain, _ in results if not explain)
-        for what, names in (
-            ("packages without hashes in their records, not compared", recorded.unhashed),
-            ("recorded files outside of the environment, not read", recorded.outside),
-            ("recorded files that cannot be read", unread),
-        ):
-            shown = ", ".join(names[:5]) + ", ..." * (len(names) > 5)
-            if names:
-                tell(f"{len(names)} {what}: {shown}", False)
-    if hashes is not None:
-        hashes.clear()
-        hashes.update(dict.fromkeys((*recorded.watched, *recorded.claims), ""))
-        hashes.update(recorded.hashes)
-    return findings
-
-
-def _file_finding(explain: str, distribution: Distribution | None, path: str, remark: str) -> Finding:
-    site = distribution.site if distribution else os.path.dirname(path)
-    detail = f"{path} ({remark})" if remark else path
-    return Finding(explain, distribution.label if distribution else "", sites=(site,), detail=detail)
 
 
 # -- what records list
@@ -4144,20 +3930,6 @@ def _roots(interpreter: Interpreter) -> tuple[str, ...]:
 def _installation(site: str) -> str:
     """The folder that holds lib/python3.13/site-packages and bin, or their like."""
     return re.sub(r"(?i)[/\\](lib(64)?[/\\]((python|pypy)[\w.]*[/\\])?)?(site|dist)-packages\Z", "", site)
-
-
-def _read(path: str, limit: int) -> bytes | None:
-    """The bytes of a regular file; None for anything else, and for what is larger."""
-    from stat import S_ISREG
-
-    try:
-        status = os.stat(path)
-        if not S_ISREG(status.st_mode) or status.st_size > limit:
-            return None
-        with open(path, "rb") as file:
-            return read_at_most(file, limit)
-    except (OSError, ValueError):
-        return None
 
 
 def _record_rows(distribution: Distribution) -> list[list[str]] | None:
@@ -4259,6 +4031,371 @@ def _repacked(distribution: Distribution) -> str | None:
     if re.match("/usr/lib/[^/]+/dist-packages$", site) or installer.strip() in (b"conda", b"rpm"):
         return ""
     return r"\.so\b" if os.path.isfile(os.path.join(os.path.dirname(site), "EXTERNALLY-MANAGED")) else None
+
+
+def _is_start_module(entry: str) -> bool:
+    return entry.partition(".")[0] in _START_MODULES
+
+
+def _made_by_virtualenv(interpreter: Interpreter) -> bool:
+    """virtualenv and uv put a patch of distutils into each environment, and record it nowhere."""
+    data = _read(os.path.join(interpreter.prefix, "pyvenv.cfg"), _RECORD_LIMIT) or b""
+    return bool(re.search(rb"(?m)^(virtualenv|uv) *=", data))
+
+
+def _packaged_entries(site: str) -> set[str]:
+    """The entries of a site directory that dpkg or conda has installed, whose packages may have no RECORD."""
+    import glob
+
+    root = _installation(site)
+    lists = glob.glob(os.path.join(glob.escape(root), "conda-meta", "*.json"))
+    if site.startswith(("/usr/lib/", "/usr/share/")):
+        lists += glob.glob("/var/lib/dpkg/info/*.list")
+    names = "|".join(re.escape(os.fsencode(name).decode("latin-1")) for name in (site, site[len(root) + 1 :]) if name)
+    pattern = rf'(?m)["/]?(?:{names})/([^/"\n]+)'.encode("latin-1")
+    return {os.fsdecode(name) for path in lists for name in re.findall(pattern, _read(path, _RECORD_LIMIT) or b"")}
+
+
+# ==================================================================================================
+# Findings
+# ==================================================================================================
+
+
+class Policy(NamedTuple):
+    """Which differences count."""
+
+    subset: bool = False  # locked packages may be absent
+    superset: bool = False  # further packages may be present
+    ignore: frozenset[str] = frozenset()  # normalised names
+    integrity: bool = False  # installed files are compared with what is recorded of them
+
+
+class Finding(NamedTuple):
+    """One difference between an environment and its bound."""
+
+    explain: str  # Unrequired, Missing, Misdefined, Duplicate, Unreadable; Modified, Deleted, Unrecorded
+    package: str = ""  # NAME-VERSION as recorded; empty if it isn't installed
+    dependency: str = ""  # the bound's requirement; empty if there is none
+    sites: tuple[str, ...] = ()
+    executable: str = ""
+    detail: str = ""  # one sentence that says what differs; the path of a file that does
+    file: BoundFile = BoundFile()  # where the bound's requirement stands; empty if there is none
+    place: str | int = 0  # the line there, or what tells it
+
+    @property
+    def line(self) -> int:
+        """The line in the bound file; 0 if there is none."""
+        return self.place if isinstance(self.place, int) else self.file.line_of(self.place)
+
+
+FILE_VERDICTS = ("Modified", "Deleted", "Unrecorded")
+
+
+# ==================================================================================================
+# Guard: files
+# ==================================================================================================
+
+
+_GUARD_STARTS = ("0-envlock.pth", "0-envlock.start")
+
+
+# What stands in site-packages: one start-up file (a .pth line, from 3.18 a .start entry), and one folder with
+#     envlock.py, guard.json      a verbatim copy, and what site-install was told
+#     HEX                         the code of `check_start`; HEX is the interpreter's version
+#     HEX.lean, HEX.full          the code of _LEAN_FUNCTIONS, and of the whole of envlock.py
+#     HEX.state0, HEX.state1      the last verdict, for starts with the user site and without it (`no_user_site`)
+# The interpreter that will run the code marshals it; the file's name keeps any other from touching it.
+_GUARD_FOLDER = "_envlock"
+_START_STEM = "0-envlock"  # sorts before other packages' files, even 00…
+_CONFIGURATION = "guard.json"
+
+# `site` runs the first line twice in a virtual environment, and compiling is what that costs, by the character: the
+# second time only the outer line is compiled. The modules named are there before `site` is; an import through sys.path
+# would list site-packages. A statement that starts with `not` is no assignment, which the parser would try first; the
+# version is that of `guard_base`. The second line is a comment that the first reads when it fails.
+_LINES = "import marshal;'_envlock'in sys.modules or exec({boot!r})\n#exec({damaged!r})\n"
+_BOOT = """\
+try:e=io.FileIO(sitedir+"/_envlock/%x"%{version});not exec(marshal.loads(e.read()))
+except:not exec({recover})"""
+_RECOVER = """\
+try:d=open(fullname);exec([*d][1][1:])
+except:
+ try:os.write(2,b'envlock: error: the guard is gone\\n')
+ finally:{end}"""
+# Runs when that code is not there (an upgraded interpreter), is damaged, or has failed.
+_DAMAGED = """\
+for x in map(vars().get,'de'):x and x.close()
+try:
+ m=sys.modules['_envlock']=type(sys)('_envlock')
+ if not issubclass(sys.exc_info()[0],Exception):os._exit(130)
+ k={{*sys.modules}}
+ m.__file__=sitedir+'/_envlock/envlock.py'
+ with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
+ m.without_trace(k,m.start_from_source,sitedir)
+except BaseException:
+ if os.environ.get('ENVLOCK_DISABLE')!='1':
+  try:os.write(2,b'envlock: error: the guard failed (site-install renews it, ENVLOCK_DISABLE=1 passes)\\n')
+  except OSError:0
+  {end}
+"""
+# How the guard's own copy of envlock.py is run beside the guard, whatever stands in the working directory.
+_LOAD_SOURCE = """\
+import os,sys
+sys.path.insert(0,os.path.dirname(os.__file__))
+m=type(sys)('_envlock')
+m.__file__=sys.argv[1]+'/_envlock/envlock.py'
+with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
+"""
+_MODULE = '''\
+import io, marshal, os, sys
+sitedir = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+{boot}
+def start():
+    """The work was done when this module was imported: once, however many .start files name it."""
+'''
+
+
+class GuardConfiguration(NamedTuple):
+    """What `site-install` was told."""
+
+    bounds: tuple[str, ...]  # absolute
+    directory: str  # where relative paths in them start
+    selection: Selection
+    policy: Policy
+    code: int  # exit status of a start that is not aligned; 0: warn only
+
+    def to_json(self) -> str:
+        import json
+
+        # Paths as bytes: a start may have another file system encoding (PyPy 3.9 with LC_ALL=C).
+        bounds = [os.fsencode(bound).decode("latin-1") for bound in self.bounds]
+        directory = os.fsencode(self.directory).decode("latin-1")
+        plain = [bounds, directory, self.selection, self.policy, self.code]
+        return json.dumps(plain, default=sorted, indent=1) + "\n"
+
+    @classmethod
+    def for_bounds(cls, bounds: Iterable[str], selection: Selection, policy: Policy) -> GuardConfiguration:
+        """A guard that warns; relative paths mean the working directory."""
+        try:
+            return cls(tuple(map(os.path.abspath, bounds)), os.getcwd(), selection, policy, 0)
+        except OSError as error:
+            raise GuardError(f"the working directory cannot be told ({error.strerror})") from None
+
+    @classmethod
+    def from_json(cls, text: str) -> GuardConfiguration:
+        import json
+
+        bounds, directory, *options, code = json.loads(text)
+        fields: list[list[Any]] = [
+            [frozenset(each) if isinstance(each, list) else each for each in one] for one in options
+        ]
+        bounds, directory = (
+            [os.fsdecode(one.encode("latin-1")) for one in bounds],
+            os.fsdecode(directory.encode("latin-1")),
+        )
+        return cls(tuple(bounds), directory, Selection(*fields[0]), Policy(*fields[1]), code)
+
+    @classmethod
+    def read(cls, folder: str) -> GuardConfiguration:
+        try:
+            with open(f"{folder}/{_CONFIGURATION}", encoding="utf-8", errors="surrogateescape") as file:
+                return cls.from_json(file.read())
+        except Exception:  # whatever a damaged one causes
+            raise GuardError(f"{folder}/{_CONFIGURATION} is missing or damaged") from None
+
+    def mode(self) -> str:
+        return f"exit {self.code}" if self.code else "warn"
+
+    def demand(self, interpreter: Interpreter) -> tuple[Bound, list[str]]:
+        """What the bounds demand of an interpreter, and the files that say so."""
+        refuse_streams(self.bounds)
+        target = Target(interpreter.environment, self.selection, self.directory)
+        return read_bounds(self.bounds, target), target.files
+
+
+def guard_base(site: str) -> str:
+    """The installed files' path but for their suffixes, as the start-up line has it."""
+    return f"{site}/{_GUARD_FOLDER}/{sys.implementation.hexversion:x}"
+
+
+def refuse_streams(bounds: Iterable[str]) -> None:
+    """Raise for a bound that can't be read at every start: a URL, or what is no file (a pipe would never end)."""
+    for bound in bounds:
+        other = os.path.exists(bound) and not os.path.isfile(bound) and not os.path.isdir(bound)
+        if is_stream(bound) or other:
+            why = "a guard reads its bound at every start: it takes a file, no stream and nothing from the network"
+            raise GuardError(f"--bound {shown_bound(bound)}: {why}")
+
+
+class GuardError(EnvlockError):
+    """A guard that can't be installed or removed."""
+
+
+def foreign_code(executable: str, site: str) -> list[str]:
+    """What an interpreter finds by `damaged_code`."""
+    words = _run_source(executable, ["-I", "-S"], "print(*m.damaged_code(sys.argv[1]))", site)
+    return [f"{_GUARD_FOLDER}/{name}" for name in words.split()]
+
+
+def guard_site(interpreter: Interpreter) -> str:
+    """The directory that a guard stands in: the first that belongs to the interpreter, not to a user or a base."""
+    for site in interpreter.sites:
+        own = site.startswith(interpreter.prefix + os.sep) and site not in (interpreter.user, interpreter.library)
+        if own and os.path.isdir(site):
+            return site
+    raise GuardError(f"{interpreter.executable}: there is no site-packages directory that a guard could stand in")
+
+
+class _locked:  # noqa: N801
+    """One at a time changes a directory's guard; the lock is on the directory itself, so that no file is left over."""
+
+    def __init__(self, site: str) -> None:
+        self.site = site
+
+    def __enter__(self) -> None:
+        self.descriptor = -1
+        try:
+            import fcntl
+        except ImportError:  # Windows, where a directory can't be opened either
+            return
+        self.descriptor = os.open(self.site, os.O_RDONLY)
+        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        self.umask = os.umask(0o022)
+        os.umask(self.umask & 0o222)  # `site` passes over a start-up file that a user can't read
+
+    def __exit__(self, *_: object) -> None:
+        if self.descriptor >= 0:
+            os.umask(self.umask)
+            os.close(self.descriptor)
+
+
+def start_up_texts(code: int, interpreter: Interpreter) -> dict[str, bytes]:
+    """What makes an interpreter start the guard, in the order of writing: names in site-packages, and contents."""
+    end = f"os._exit({code})" if code else "0"
+    damaged = _DAMAGED.format(end=end)
+    # PyPy's code depends on its own version.
+    hexversion = "sys.hexversion" if interpreter.implementation == "cpython" else "sys.implementation.hexversion"
+    if interpreter.version < (3, 18):
+        boot = _BOOT.format(version=hexversion, recover=repr(_RECOVER.format(end=end)))
+        return {f"{_START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode("ascii")}
+    module = _MODULE.format(boot=_BOOT.format(version=hexversion, recover=repr(damaged)))
+    texts = {f"{_GUARD_FOLDER}/__init__.py": module, f"{_START_STEM}.start": "_envlock:start\n"}
+    return {name: text.encode("ascii") for name, text in texts.items()}
+
+
+def _start_once(command: str, configuration: GuardConfiguration) -> None:
+    """Have a verdict kept: the starts to come may be another user's, or on a read-only disk, and can't keep theirs."""
+    from contextlib import suppress
+    from time import sleep
+
+    # Or `save_verdict` would take the guard itself for something that is changing; what is younger than two seconds has
+    # those starts compare anew, which costs much where files are compared.
+    sleep(2.1 if configuration.policy.integrity else 0.1)
+    with suppress(GuardError):  # the verdict, whatever it is
+        _run_target(command, ["-c", "pass"], disable="")
+
+
+def _run_source(executable: str, options: list[str], statement: str, site: str) -> str:
+    """What an interpreter prints that runs a statement with the guard's own copy of envlock.py as `m`."""
+    # -B: asking writes nothing.
+    return _run_target(executable, [*options, "-B", "-c", _LOAD_SOURCE + statement, site])
+
+
+def _run_target(executable: str, arguments: list[str], disable: str = "1") -> str:
+    import subprocess
+
+    environment = {**os.environ, "ENVLOCK_DISABLE": disable}
+    command = [executable, *arguments]
+    try:
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise GuardError(f"{executable}: cannot be started to try the guard ({error})") from None
+    if done.returncode:
+        last = os.fsdecode(done.stderr).strip().rpartition("\n")[2]
+        raise GuardError(f"{executable}: the guard cannot be tried: {last or done.returncode}")
+    return os.fsdecode(done.stdout).replace(os.linesep, "\n")
+
+
+# ==================================================================================================
+# Integrity
+# ==================================================================================================
+
+
+_UNSIZED_LIMIT = 8 << 30  # a file whose size its record doesn't tell is not read beyond
+
+
+# easy_install's own lines, besides paths.
+_EASY_INSTALL_LINES = (
+    "import sys; sys.__plen = len(sys.path)",
+    (
+        "import sys; new=sys.path[sys.__plen:]; del sys.path[sys.__plen:]; p=getattr(sys,'__egginsert',0); "
+        "sys.path[p:p]=new; sys.__egginsert = p+len(new)"
+    ),
+)
+_DISTUTILS_PRECEDENCE = (
+    rb"import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os\.environ\.get\(var, '(stdlib|local)'\) == 'local'; "
+    rb"enabled and __import__\('_distutils_hack'\)\.(do_override|add_shim)\(\);?\s*"
+)
+# A console script as pip, uv or conda write it: its imports, and a call of what it imports.
+_LAUNCHER = rb"""(?x)
+    (?: \#(?!.*coding[:=](?![ \t]*(?i:utf-?8)\b)).*\n | \s | import\ (?:re|sys)\n )* from\ ([\w.]+)\ import\ (\w+)\s+
+    (?: if\ __name__\ ==\ ['"]__main__['"]:\s+ )?
+    (?: (?:el)?if\ sys\.argv\[0\]\.endswith\(['"][\w.-]+['"]\):\s+ | sys\.argv\[0\]\ =\ (?: sys\.argv\[0\]\[:-\d+\]
+      | sys\.argv\[0\]\.removesuffix\(['"]\.exe['"]\) | re\.sub\(r?['"][^'"\n]*['"],\ ?['"]{2},\ ?sys\.argv\[0\]\)
+      )\s+ )*
+    (?:sys\.exit|raise\ SystemExit)\( ([\w.]+) \(\)\)\s*"""
+# A script's first line that starts some Python, and what stands for one too long or with blanks; without a path, that
+# finds its Python by itself.
+_PYTHON = r"(?:python|pypy)[\w.]*"
+_SHEBANG = rf"""(?x) \#!(?!.*coding[:=]) (?:
+    /bin/sh\n'''exec'\ (?: "\$\(dirname\ --\ "\$\(realpath\ --\ "\$0"\)"\)"/(?:{_PYTHON}|'{_PYTHON}')
+      | (?P<quote>["']?)(?P<path>/[^"'$`\\\n;|&<>()*?]*)(?P=quote) ) (?:\ -[EIOPSsuB]+)*\ "\$0"\ "\$@"\n'\ '''\n
+  | (?:/usr/bin/env\ )? {_PYTHON} (?:\ -[EIOPSsuB]+)*\n
+  | (?P<plain>/[^\n]*?) (?:\ -[EIOPSsuB]+)*\n
+)""".encode("ascii")
+
+
+def integrity_findings(
+    interpreter: Interpreter, policy: Policy, tell: Tell | None = None, hashes: dict[str, str] | None = None
+) -> dict[str, list[Finding]]:
+    """What about installed files isn't as recorded, by normalised name; "" has the files of no package.
+
+    `hashes` has digests that files are known to have, by path: those aren't read. Afterwards it has every path that the
+    findings rest on, with the digest if the file is right, or "".
+    """
+    recorded = read_records(interpreter)
+    results = _examine_all(recorded, interpreter, hashes or {}, tell)
+    findings: dict[str, list[Finding]] = {}
+    for path, remark in sorted(_unrecorded(interpreter, recorded)):
+        findings.setdefault("", []).append(_file_finding("Unrecorded", None, path, remark))
+    for path, explain, remark in sorted(results):
+        claimed = recorded.claims[path]
+        counted = [claim.distribution for claim in claimed if claim.distribution.name not in policy.ignore]
+        if explain and counted:
+            findings.setdefault(counted[0].name, []).append(_file_finding(explain, counted[0], path, remark))
+    if tell:
+        unread = sorted(path for path, explain, _ in results if not explain)
+        for what, names in (
+            ("packages without hashes in their records, not compared", recorded.unhashed),
+            ("recorded files outside of the environment, not read", recorded.outside),
+            ("recorded files that cannot be read", unread),
+        ):
+            shown = ", ".join(names[:5]) + ", ..." * (len(names) > 5)
+            if names:
+                tell(f"{len(names)} {what}: {shown}", False)
+    if hashes is not None:
+        hashes.clear()
+        hashes.update(dict.fromkeys((*recorded.watched, *recorded.claims), ""))
+        hashes.update(recorded.hashes)
+    return findings
+
+
+def _file_finding(explain: str, distribution: Distribution | None, path: str, remark: str) -> Finding:
+    site = distribution.site if distribution else os.path.dirname(path)
+    detail = f"{path} ({remark})" if remark else path
+    return Finding(explain, distribution.label if distribution else "", sites=(site,), detail=detail)
 
 
 # -- files against what is recorded of them
@@ -4483,10 +4620,6 @@ def _silenced(site: str, entries: list[str], interpreter: Interpreter, recorded:
     return silenced
 
 
-def _is_start_module(entry: str) -> bool:
-    return entry.partition(".")[0] in _START_MODULES
-
-
 def _is_foreign_start(site: str, entry: str, interpreter: Interpreter, recorded: Recorded) -> bool:
     """Whether an entry is a .pth or .start file that neither envlock nor an installer leaves unrecorded."""
     if not entry.endswith((".pth", ".start")) or entry in _GUARD_STARTS:
@@ -4511,12 +4644,6 @@ def _is_foreign_start(site: str, entry: str, interpreter: Interpreter, recorded:
 
 def _is_easy_install_line(line: str) -> bool:
     return line.strip() in _EASY_INSTALL_LINES or not re.match(r"[\s;\ufeff]*import\s", line)
-
-
-def _made_by_virtualenv(interpreter: Interpreter) -> bool:
-    """virtualenv and uv put a patch of distutils into each environment, and record it nowhere."""
-    data = _read(os.path.join(interpreter.prefix, "pyvenv.cfg"), _RECORD_LIMIT) or b""
-    return bool(re.search(rb"(?m)^(virtualenv|uv) *=", data))
 
 
 def _is_foreign_module(site: str, entry: str, recorded: Recorded) -> bool:
@@ -4546,22 +4673,209 @@ def _holds_module(folder: str, watched: list[str]) -> bool:
     return False
 
 
-def _packaged_entries(site: str) -> set[str]:
-    """The entries of a site directory that dpkg or conda has installed, whose packages may have no RECORD."""
-    import glob
-
-    root = _installation(site)
-    lists = glob.glob(os.path.join(glob.escape(root), "conda-meta", "*.json"))
-    if site.startswith(("/usr/lib/", "/usr/share/")):
-        lists += glob.glob("/var/lib/dpkg/info/*.list")
-    names = "|".join(re.escape(os.fsencode(name).decode("latin-1")) for name in (site, site[len(root) + 1 :]) if name)
-    pattern = rf'(?m)["/]?(?:{names})/([^/"\n]+)'.encode("latin-1")
-    return {os.fsdecode(name) for path in lists for name in re.findall(pattern, _read(path, _RECORD_LIMIT) or b"")}
+# ==================================================================================================
+# Validation
+# ==================================================================================================
 
 
-# ======================================================================================================================
+# `pip freeze` leaves these out, the last three only before Python 3.12 (pip's commands/freeze.py). envlock is here
+# because the tool that checks an environment may stand in it.
+_NEVER_UNREQUIRED = frozenset(("pip", "argparse", "wsgiref", "python", "envlock"))
+_NEVER_UNREQUIRED_BEFORE_3_12 = _NEVER_UNREQUIRED | {"setuptools", "wheel", "distribute"}
+
+
+def validate(
+    bounds: Path | Sequence[Path],
+    exe: Path | None = None,
+    selection: Selection = Selection(),
+    policy: Policy = Policy(),
+    user_site: bool | None = None,
+) -> list[Finding]:
+    """Compare an interpreter's environment with bound files; an empty list means aligned. Raises EnvlockError.
+
+    `exe` is what -e takes; None is the interpreter that runs this.
+    """
+    interpreter = ask_interpreters([os.fspath(exe)] if exe else [], user_site)[0]
+    paths = [os.fspath(each) for each in ([bounds] if isinstance(bounds, (str, os.PathLike)) else bounds)]
+    target = Target(interpreter.environment, selection, texts=read_streams(paths))
+    return check(interpreter, read_bounds(paths, target), policy)
+
+
+def check(
+    interpreter: Interpreter,
+    bound: Bound,
+    policy: Policy,
+    tell: Tell | None = None,
+    hashes: dict[str, str] | None = None,
+) -> list[Finding]:
+    """The findings for one interpreter: installed distributions by name, then what is missing by name.
+
+    `hashes` is for integrity, see there.
+    """
+    files = integrity_findings(interpreter, policy, tell, hashes) if policy.integrity else {}
+    required = _by_name(bound.requirements, policy)
+    # Constraints "only control which version of a requirement is installed, not whether it is installed" (pip).
+    required = {name: asked for name, asked in required.items() if not all(one.constraint for one in asked)}
+    exempt = _NEVER_UNREQUIRED if interpreter.version >= (3, 12) else _NEVER_UNREQUIRED_BEFORE_3_12
+    findings = _python_findings(interpreter, required.pop("python", [])) + files.pop("", [])
+    for name, records in _by_name(scan(interpreter), policy).items():
+        asked = required.pop(name, [])
+        bundled = records[0].site == interpreter.library
+        permitted = bundled or policy.superset or name in exempt or name in bound.permitted
+        findings += _record_findings(records, asked, permitted) + files.get(name, [])
+    if not policy.subset:
+        findings += [_finding("Missing", None, _first(required[name]), "not installed") for name in sorted(required)]
+    return [finding._replace(executable=interpreter.executable) for finding in findings]
+
+
+def _by_name(entries: Iterable[Named], policy: Policy) -> dict[str, list[Named]]:
+    grouped: dict[str, list[Named]] = {}
+    for entry in entries:
+        if entry.name not in policy.ignore:
+            grouped.setdefault(entry.name, []).append(entry)
+    return grouped
+
+
+def _first(asked: list[BoundRequirement]) -> BoundRequirement | None:
+    return next((requirement for requirement in asked if not requirement.constraint), None)
+
+
+def _finding(
+    explain: str, distribution: Distribution | None, requirement: BoundRequirement | None, detail: str
+) -> Finding:
+    return Finding(
+        explain,
+        package=distribution.label if distribution else "",
+        dependency=requirement.text if requirement else "",
+        sites=(distribution.site,) if distribution else (),
+        detail=detail,
+        file=requirement.file if requirement else BoundFile(),
+        place=(requirement.line or requirement.place or 0) if requirement else 0,
+    )
+
+
+def _python_findings(interpreter: Interpreter, asked: list[BoundRequirement]) -> list[Finding]:
+    # pip, uv and poetry compare requires-python with the release alone: 3.14.0rc1 counts as 3.14.0.
+    version = ".".join(map(str, interpreter.version))
+    python = Distribution("python", version, f"python-{version}", interpreter.prefix, "")
+    failed = [one for one in asked if one.specifier is not None and not one.specifier.contains(version)]
+    return [_finding("Misdefined", python, one, f"the interpreter is Python {version}") for one in failed[:1]]
+
+
+def _record_findings(records: list[Distribution], asked: list[BoundRequirement], permitted: bool) -> list[Finding]:
+    """The findings for all records of one name: of several in one site directory, or one."""
+    if not records[0].name:
+        return [_finding("Unreadable", one, None, f"no name or version in {one.record}") for one in records]
+    if any(not _same_version(one.version, records[0].version) for one in records[1:]):
+        detail = "this site directory holds records of " + " and ".join(one.version for one in records)
+        return [_finding("Duplicate", one, _first(asked), detail) for one in records]
+    if not asked:
+        return [] if permitted else [_finding("Unrequired", records[0], None, "not in the bound")]
+    sourced = any(one.reference for one in asked)
+    for one in asked:
+        difference = mismatch(records[0], one, sourced)
+        if difference:
+            return [_finding("Misdefined", records[0], one, difference)]
+    return []
+
+
+def _same_version(one: str, other: str) -> bool:
+    """PEP 440 equality, the local label included; text where either is no PEP 440 version."""
+    return one == other or (is_version(one) and is_version(other) and Version(one) == Version(other))
+
+
+def mismatch(distribution: Distribution, requirement: BoundRequirement, sourced: bool = False) -> str:
+    """What about a distribution isn't as the requirement says, in one sentence; empty if it satisfies it.
+
+    `sourced`: another requirement tells where it comes from.
+    """
+    version, specifier = distribution.version, requirement.specifier
+    if requirement.version is not None and not _same_version(version, requirement.version):
+        return f"version {version} is installed"
+    if specifier is not None and not specifier.contains(version, prereleases=True):
+        return f"version {version} is installed"
+    recorded = recorded_reference(distribution)
+    if requirement.reference is not None:
+        return _reference_mismatch(requirement.reference, recorded)
+    if recorded is None:
+        return ""
+    if recorded.kind != "archive":
+        return f"it was installed from {_shown(recorded)}" if _is_pin(requirement) and not sourced else ""
+    return "" if _hashes_meet(locked_hashes(requirement), recorded.hashes) else "the hash of its archive is another"
+
+
+def _is_pin(requirement: BoundRequirement) -> bool:
+    """Whether one version alone will do; what admits several is met by a source tree too, for pip as for uv."""
+    exact = (one.operator in ("==", "===") and one.version[-2:] != ".*" for one in requirement.specifier or ())
+    return requirement.version is not None or any(exact)
+
+
+def _hashes_meet(asked: frozenset[str], recorded: frozenset[str]) -> bool:
+    """False only where both sides tell a hash by the same algorithm and none is the same."""
+    return not _algorithms(asked) & _algorithms(recorded) or bool(asked & recorded)
+
+
+def _algorithms(hashes: frozenset[str]) -> set[str]:
+    return {text.partition(":")[0] for text in hashes}
+
+
+def _shown(reference: DirectReference) -> str:
+    at = reference.commit or reference.revision
+    url = f"{reference.vcs}+{reference.url}" if reference.kind == "vcs" else reference.url
+    return f"{'the editable ' * reference.editable}{url}{at and '@' + at}"
+
+
+def _reference_mismatch(asked: DirectReference, recorded: DirectReference | None) -> str:
+    """How PEP 610's record differs from the reference that was asked for; what either doesn't tell is not compared."""
+    if recorded is None:
+        return "it was installed from an index"
+    source = f"it was installed from {_shown(recorded)}"
+    if asked.kind == "vcs" and asked.editable:
+        # `pip install -e git+URL` leaves a record that is an editable directory and tells neither URL nor commit.
+        return "" if recorded.editable else source
+    if asked.kind != recorded.kind or asked.editable != recorded.editable:
+        return source
+    if asked.kind == "archive" and _algorithms(asked.hashes) & _algorithms(recorded.hashes):
+        return "" if _hashes_meet(asked.hashes, recorded.hashes) else "the hash of its archive is another"
+    if not _same_url(asked.url, recorded.url) or asked.subdirectory.strip("/") != recorded.subdirectory.strip("/"):
+        return source
+    if asked.commit and recorded.commit and asked.commit != recorded.commit:
+        return source
+    return "" if _meets_revision(asked.revision, recorded) else source
+
+
+def _meets_revision(revision: str, recorded: DirectReference) -> bool:
+    if not revision or not recorded.commit or revision == recorded.revision:
+        return True
+    return bool(re.match(r"[0-9a-f]{7,}\Z", revision)) and recorded.commit.startswith(revision)
+
+
+def _same_url(one: str, other: str) -> bool:
+    return one == other or _comparable_url(one) == _comparable_url(other)
+
+
+def _comparable_url(url: str) -> str:
+    """A URL without what doesn't name the resource: credentials, a trailing `.git` or `/`, the fragment, quoting."""
+    from urllib.parse import urlsplit
+
+    scp = re.match(r"(?:[^/@:]+@)?([^/:@]{2,}):(?!//)(.*)\Z", url)  # git's own host:path
+    try:
+        parts = urlsplit(f"ssh://{scp[1]}/{scp[2].lstrip('/')}" if scp and "://" not in url else url)
+    except ValueError:
+        return url
+    path = unquoted(parts.path).rstrip("/")
+    path = path[:-4] if path.endswith(".git") else path
+    scheme = parts.scheme.lower().rpartition("+")[2]
+    host = parts.netloc.rpartition("@")[2].lower()
+    if scheme == "file":
+        host, path = "", real_path(path)
+    return f"{scheme}://{host}{path}?{parts.query}"
+
+
+# ==================================================================================================
 # Reports
-# ======================================================================================================================
+# ==================================================================================================
+
 
 _COLUMNS = ("Package", "Dependency", "Explain", "Sites")
 _COLORS = {"Unrequired": "36", "Missing": "31", "Misdefined": "33", "Modified": "33", "Deleted": "31"}
@@ -4663,84 +4977,241 @@ def format_delimited(findings: Sequence[Finding], delimiter: str) -> str:
     return out.getvalue()
 
 
-def write_file(path: str, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all; what is no regular file (a pipe) is just written to."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "wb") as file:
-            file.write(data)
-        return
-    from contextlib import suppress
+def _tell(text: str, passing: bool) -> None:
+    """Note something on standard error; what is only passing is overwritten, and for a terminal alone."""
+    if not passing:
+        _say(f"envlock: {_printable(text)}\n", sys.stderr)
+    elif sys.stderr is not None and sys.stderr.isatty():
+        _say(f"\r\033[K{text}", sys.stderr)
 
-    temporary = f"{path}.{os.urandom(4).hex()}.tmp"
-    file = open(temporary, "xb")  # noqa: SIM115
+
+def _terminal_width() -> int:
+    """The columns of the terminal behind standard output; 0: it is none."""
     try:
-        with file:
-            file.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+        return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
+    except (AttributeError, ValueError, OSError):
+        return 0
 
 
-# ======================================================================================================================
-# Guard
-# ======================================================================================================================
+def _terminal(when: str) -> tuple[int, bool]:
+    """The width of the terminal, and whether to colour (no-color.org)."""
+    width = _terminal_width()
+    if when != "auto":
+        return width, when == "always"
+    if os.environ.get("NO_COLOR"):
+        return width, False
+    return width, bool(os.environ.get("FORCE_COLOR")) or (width > 0 and os.environ.get("TERM") != "dumb")
 
-# What stands in site-packages: one start-up file (a .pth line, from 3.18 a .start entry), and one folder with
-#     envlock.py, guard.json      a verbatim copy, and what site-install was told
-#     HEX                         the code of `check_start`; HEX is the interpreter's version
-#     HEX.lean, HEX.full          the code of _LEAN_FUNCTIONS, and of the whole of envlock.py
-#     HEX.state0, HEX.state1      the last verdict, for starts with the user site and without it (`no_user_site`)
-# The interpreter that will run the code marshals it; the file's name keeps any other from touching it.
-_GUARD_FOLDER = "_envlock"
-_START_STEM = "0-envlock"  # sorts before other packages' files, even 00…
-_CONFIGURATION = "guard.json"
 
-# `site` runs the first line twice in a virtual environment, and compiling is what that costs, by the character: the
-# second time only the outer line is compiled. The modules named are there before `site` is; an import through sys.path
-# would list site-packages. A statement that starts with `not` is no assignment, which the parser would try first; the
-# version is that of `guard_base`. The second line is a comment that the first reads when it fails.
-_LINES = "import marshal;'_envlock'in sys.modules or exec({boot!r})\n#exec({damaged!r})\n"
-_BOOT = """\
-try:e=io.FileIO(sitedir+"/_envlock/%x"%{version});not exec(marshal.loads(e.read()))
-except:not exec({recover})"""
-_RECOVER = """\
-try:d=open(fullname);exec([*d][1][1:])
-except:
- try:os.write(2,b'envlock: error: the guard is gone\\n')
- finally:{end}"""
-# Runs when that code is not there (an upgraded interpreter), is damaged, or has failed.
-_DAMAGED = """\
-for x in map(vars().get,'de'):x and x.close()
-try:
- m=sys.modules['_envlock']=type(sys)('_envlock')
- if not issubclass(sys.exc_info()[0],Exception):os._exit(130)
- k={{*sys.modules}}
- m.__file__=sitedir+'/_envlock/envlock.py'
- with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
- m.without_trace(k,m.start_from_source,sitedir)
-except BaseException:
- if os.environ.get('ENVLOCK_DISABLE')!='1':
-  try:os.write(2,b'envlock: error: the guard failed (site-install renews it, ENVLOCK_DISABLE=1 passes)\\n')
-  except OSError:0
-  {end}
-"""
-# How the guard's own copy of envlock.py is run beside the guard, whatever stands in the working directory.
-_LOAD_SOURCE = """\
-import os,sys
-sys.path.insert(0,os.path.dirname(os.__file__))
-m=type(sys)('_envlock')
-m.__file__=sys.argv[1]+'/_envlock/envlock.py'
-with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
-"""
-_MODULE = '''\
-import io, marshal, os, sys
-sitedir = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-{boot}
-def start():
-    """The work was done when this module was imported: once, however many .start files name it."""
-'''
+def _say(text: str, stream: TextIO | None) -> None:
+    """Print and flush; a closed pipe ends it quietly, a character that the stream can't show is escaped."""
+    try:
+        if stream is not None:
+            encoding = stream.encoding or "utf-8"
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            stream.flush()
+    except OSError as error:
+        # Python flushes once more at its end: give it a place to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno() if stream else 1)
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            raise EnvlockError(f"standard output: {error.strerror}") from None
+
+
+# ==================================================================================================
+# Repair
+# ==================================================================================================
+
+
+def repair_commands(report: Report, paths: Sequence[str], selection: Selection, policy: Policy) -> list[str]:
+    """Shell commands, in their order; none for what no tool repairs, nor where one would do more than was asked for."""
+    from shlex import quote
+    from shutil import which
+
+    interpreter, bound, _ = report
+    if policy.ignore or len(bound.formats) != 1 or any(map(is_stream, paths)):
+        return []
+    installed = {one.label: one for one in scan(interpreter)}
+    removed, asked, renewed = _to_repair(report, installed)
+    words = _repair_words(report, paths, selection, policy.superset)
+    plain = all(re.fullmatch(r"\S+( @ \S+)?", text) for text in asked)  # Poetry's constraints aren't
+    if not words or ("{names}" in words and not plain):
+        return []
+    python = quote(interpreter.executable)
+    pip = f"{python} -m pip"
+    if "pip" not in (one.name for one in installed.values()):
+        pip = f"UV_PYTHON={python} uv pip" if which("uv") else f"pip --python={python}"
+    values = {"pip": pip, "python": python, "prefix": quote(interpreter.prefix), "file": quote(paths[0])}
+    values["folder"] = quote(os.path.dirname(paths[0]))
+    values["files"] = " ".join(f"-r {quote(path)}" for path in paths)
+    steps = (
+        ("{pip} uninstall -y {names}", removed),
+        (words, asked),
+        ("{pip} install --force-reinstall --no-deps {names}", renewed),
+    )
+    return [step.format(names=" ".join(map(quote, names)), **values) for step, names in steps if names]
+
+
+def _to_repair(report: Report, installed: Mapping[str, Distribution]) -> tuple[list[str], list[str], list[str]]:
+    """Names to uninstall first, requirements that the bound's tool has to see to, and pins to install once more."""
+    interpreter, bound, found = report
+    (form,), inside = bound.formats, os.path.join(interpreter.prefix, "")
+    removes = "|" in form.repair
+    needed = set() if removes else _needed(bound, installed.values())
+    removed, asked, renewed = [], {}, {}
+    for one in found:
+        record, known = installed.get(one.package), one.explain in ("Missing", "Misdefined", "Unrequired")
+        if not all(site.startswith(inside) for site in one.sites):
+            continue
+        if known:
+            asked[one.package or one.dependency] = one
+        elif record and one.explain in ("Modified", "Deleted") and recorded_reference(record) is None:
+            renewed[one.package] = f"{record.name}=={record.version}"
+        foreign = one.explain == "Misdefined" and not form.replaces and not one.detail.startswith("version ")
+        if record and (foreign or (one.explain == "Unrequired" and not removes and record.name not in needed)):
+            removed.append(record.name)
+    texts = [one.dependency for one in asked.values() if removes or one.dependency]
+    return removed, texts, [pin for label, pin in renewed.items() if label not in asked]
+
+
+def _needed(bound: Bound, installed: Iterable[Distribution]) -> set[str]:
+    """The names of what the required packages need in turn, as far as they tell; of a package's extras all or none."""
+    records = {(one.name, extras): one.record for one in installed for extras in (False, True)}
+    queue = [(one.name, "[" in one.text) for one in bound.requirements]
+    for each in queue:
+        metadata = _core_metadata(records.pop(each)).decode(errors="replace") if each in records else ""
+        for name, bracket, rest in re.findall(r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)", metadata):
+            if each[1] or "extra" not in rest:
+                queue.append((canonicalize_name(name), bool(bracket)))
+    return {name for name, _ in queue}
+
+
+def _repair_words(report: Report, paths: Sequence[str], selection: Selection, superset: bool) -> str:
+    """A bound's repair for this environment, with values still in braces; empty where it wouldn't do."""
+    interpreter, bound, _ = report
+    (form,), prefix = bound.formats, interpreter.prefix
+    if form.repair.startswith("{pip}"):
+        return form.repair
+    folder, name = os.path.split(paths[0])
+    selected = _selected_words(selection, bound, form.options)
+    files = os.path.join(prefix, "pyvenv.cfg"), os.path.join(folder, form.project or name)
+    if len(paths) > 1 or name != form.title or selected is None or not all(map(os.path.isfile, files)):
+        return ""
+    kept = []
+    for word in form.repair.split(" "):
+        variable, _, value = word.partition("={prefix}")  # told unless the tool has it so anyway
+        usual = os.environ.get(variable) or os.path.abspath(os.path.join(folder, ".venv")) + value
+        if (folder or "{folder}" not in word) and not ("{prefix}" in word and usual == prefix + value):
+            kept.append(word.split("|")[superset] if "|" in word else word)
+    return " ".join([*filter(None, kept), *selected])
+
+
+def _selected_words(selection: Selection, bound: Bound, words: str) -> list[str] | None:
+    """A selection in a tool's options; None if it can't be said in them."""
+    options = selection.options
+    values: Any = selection._replace(
+        extras=selection.extras | (options & bound.extras), groups=selection.groups | (options & bound.groups)
+    )
+    found: list[str] = []
+    for value, word in zip(values, words.split()):
+        names: list[Any] = [value] * bool(value) if isinstance(value, (bool, str)) else sorted(value)
+        if names and word == "-":
+            return None
+        found += [word.format(name) for name in ([",".join(names)] if names and "," in word else names)]
+    return found
+
+
+# ==================================================================================================
+# Guard: which starts pass
+# ==================================================================================================
+
+
+_REPAIR_MODULES = {"pip", "ensurepip", "venv", "virtualenv", "piptools", "uv", "poetry", "pdm", "pipenv", "envlock"}
+# By these dpkg compiles what it installs; a package stays half installed if they, or the starts by them, fail.
+_DPKG_SCRIPTS = {"py3compile", "py3clean", "pypy3compile", "pypy3clean"}
+_REPAIR_SCRIPTS = (
+    r"pip|pip3|pip3\.\d+|__pip-runner__\.py|_in_process\.py|pip_compileall\.py|sysconfig_get_paths\.py|pip-sync"
+    r"|pip-compile|_py_info_collect\.py|virtualenv|poetry|pdm|pipenv|envlock|envlock\.py"
+)
+_WORKER_CODE = r"(import sys; )?from multiprocessing\.(spawn|resource_tracker|forkserver) import (spawn_main|main); ?"
+
+
+class Command(NamedTuple):
+    """What a Python's command line makes it run."""
+
+    kind: str = ""  # "-c", "-m", "script" or "" (the REPL, a program on standard input)
+    what: str = ""
+    arguments: tuple[str, ...] = ()
+
+
+def python_command(words: Sequence[str]) -> Command:
+    """Read a Python's command line: options before the program may be glued, as in -Im pip."""
+    index = 1
+    while index < len(words):
+        word, rest = words[index], tuple(words[index + 1 :])
+        index += 1
+        if word == "-" or not word.startswith("-"):
+            return Command("script" if word != "-" else "", word, rest)
+        if word.startswith("--"):
+            index += word == "--check-hash-based-pycs"
+            continue
+        taking = re.match(r"-[^cmWX]*([cmWX])(.*)", word, re.DOTALL)
+        if not taking:
+            continue
+        option, glued = taking.groups()
+        if option in "cm":
+            return Command(f"-{option}", glued or "".join(rest[:1]), rest if glued else rest[1:])
+        index += not glued
+    return Command()
+
+
+def process_words(process: str) -> list[str]:
+    """The command line of a process, "self" or a number; empty where it can't be told."""
+    try:
+        with open(f"/proc/{process}/cmdline", "rb") as file:
+            return os.fsdecode(file.read()).split("\0")[:-1]
+    except OSError:
+        import subprocess
+
+        number = str(os.getpid()) if process == "self" else process
+        try:
+            done = subprocess.run(["ps", "-o", "command=", "-p", number], capture_output=True, check=False)
+        except OSError:
+            return []
+        return os.fsdecode(done.stdout).split()
+
+
+def own_command() -> Command:
+    return python_command(getattr(sys, "orig_argv", None) or process_words("self"))
+
+
+def is_worker(command: Command) -> bool:
+    """Whether this is multiprocessing's child."""
+    code = " ".join((command.what, *command.arguments))  # `ps` tells words without quotes
+    return command.kind == "-c" and bool(re.match(_WORKER_CODE, code))
+
+
+def is_repair(command: Command, parent: Sequence[str]) -> bool:
+    """Whether a start is a tool that repairs the environment, or is asked by one."""
+    names = {os.path.basename(word) for word in parent[:2]}
+    name = os.path.basename(command.what) if command.kind == "script" else ""
+    if (names | {name}) & _DPKG_SCRIPTS:
+        return True
+    if command.kind == "-m":
+        return command.what in _REPAIR_MODULES
+    if command.kind == "script":
+        return bool(re.fullmatch(_REPAIR_SCRIPTS, name)) or "/pipenv/resolver/" in command.what
+    if command.kind != "-c":
+        return False
+    starter = python_command(parent)
+    module = starter.what if starter.kind == "-m" else ""
+    if (names | {module}) & {"uv", "pdm"}:
+        return bool(sys.flags.isolated) or "run" not in parent
+    return bool(names & {"poetry", "pipenv", "pip-sync"}) or module in _REPAIR_MODULES
+
+
+# ==================================================================================================
+# Guard: a start
+# ==================================================================================================
 
 
 def check_start() -> None:
@@ -5006,69 +5477,6 @@ _LEAN_FUNCTIONS: tuple[Any, ...] = (
 )
 
 
-class GuardConfiguration(NamedTuple):
-    """What `site-install` was told."""
-
-    bounds: tuple[str, ...]  # absolute
-    directory: str  # where relative paths in them start
-    selection: Selection
-    policy: Policy
-    code: int  # exit status of a start that is not aligned; 0: warn only
-
-    def to_json(self) -> str:
-        import json
-
-        # Paths as bytes: a start may have another file system encoding (PyPy 3.9 with LC_ALL=C).
-        bounds = [os.fsencode(bound).decode("latin-1") for bound in self.bounds]
-        directory = os.fsencode(self.directory).decode("latin-1")
-        plain = [bounds, directory, self.selection, self.policy, self.code]
-        return json.dumps(plain, default=sorted, indent=1) + "\n"
-
-    @classmethod
-    def for_bounds(cls, bounds: Iterable[str], selection: Selection, policy: Policy) -> GuardConfiguration:
-        """A guard that warns; relative paths mean the working directory."""
-        try:
-            return cls(tuple(map(os.path.abspath, bounds)), os.getcwd(), selection, policy, 0)
-        except OSError as error:
-            raise GuardError(f"the working directory cannot be told ({error.strerror})") from None
-
-    @classmethod
-    def from_json(cls, text: str) -> GuardConfiguration:
-        import json
-
-        bounds, directory, *options, code = json.loads(text)
-        fields: list[list[Any]] = [
-            [frozenset(each) if isinstance(each, list) else each for each in one] for one in options
-        ]
-        bounds, directory = (
-            [os.fsdecode(one.encode("latin-1")) for one in bounds],
-            os.fsdecode(directory.encode("latin-1")),
-        )
-        return cls(tuple(bounds), directory, Selection(*fields[0]), Policy(*fields[1]), code)
-
-    @classmethod
-    def read(cls, folder: str) -> GuardConfiguration:
-        try:
-            with open(f"{folder}/{_CONFIGURATION}", encoding="utf-8", errors="surrogateescape") as file:
-                return cls.from_json(file.read())
-        except Exception:  # whatever a damaged one causes
-            raise GuardError(f"{folder}/{_CONFIGURATION} is missing or damaged") from None
-
-    def mode(self) -> str:
-        return f"exit {self.code}" if self.code else "warn"
-
-    def demand(self, interpreter: Interpreter) -> tuple[Bound, list[str]]:
-        """What the bounds demand of an interpreter, and the files that say so."""
-        refuse_streams(self.bounds)
-        target = Target(interpreter.environment, self.selection, self.directory)
-        return read_bounds(self.bounds, target), target.files
-
-
-def guard_base(site: str) -> str:
-    """The installed files' path but for their suffixes, as the start-up line has it."""
-    return f"{site}/{_GUARD_FOLDER}/{sys.implementation.hexversion:x}"
-
-
 def start_from_source(site: str) -> None:
     """Judge a start of an interpreter for which the installed code is not, and install its own."""
     import contextlib
@@ -5149,15 +5557,6 @@ def known_files(base: str) -> Known:
         return {}
 
 
-def refuse_streams(bounds: Iterable[str]) -> None:
-    """Raise for a bound that can't be read at every start: a URL, or what is no file (a pipe would never end)."""
-    for bound in bounds:
-        other = os.path.exists(bound) and not os.path.isfile(bound) and not os.path.isdir(bound)
-        if is_stream(bound) or other:
-            why = "a guard reads its bound at every start: it takes a file, no stream and nothing from the network"
-            raise GuardError(f"--bound {shown_bound(bound)}: {why}")
-
-
 def save_verdict(
     base: str,
     interpreter: Interpreter,
@@ -5199,99 +5598,6 @@ def watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
     return sites, files + [path for site in sites for entry in _entries(site) for path in telling_files(site, entry)]
 
 
-# -- which starts pass: the tools that repair an environment, and children of a start that was judged
-
-_REPAIR_MODULES = {"pip", "ensurepip", "venv", "virtualenv", "piptools", "uv", "poetry", "pdm", "pipenv", "envlock"}
-# By these dpkg compiles what it installs; a package stays half installed if they, or the starts by them, fail.
-_DPKG_SCRIPTS = {"py3compile", "py3clean", "pypy3compile", "pypy3clean"}
-_REPAIR_SCRIPTS = (
-    r"pip|pip3|pip3\.\d+|__pip-runner__\.py|_in_process\.py|pip_compileall\.py|sysconfig_get_paths\.py|pip-sync"
-    r"|pip-compile|_py_info_collect\.py|virtualenv|poetry|pdm|pipenv|envlock|envlock\.py"
-)
-_WORKER_CODE = r"(import sys; )?from multiprocessing\.(spawn|resource_tracker|forkserver) import (spawn_main|main); ?"
-
-
-class Command(NamedTuple):
-    """What a Python's command line makes it run."""
-
-    kind: str = ""  # "-c", "-m", "script" or "" (the REPL, a program on standard input)
-    what: str = ""
-    arguments: tuple[str, ...] = ()
-
-
-def python_command(words: Sequence[str]) -> Command:
-    """Read a Python's command line: options before the program may be glued, as in -Im pip."""
-    index = 1
-    while index < len(words):
-        word, rest = words[index], tuple(words[index + 1 :])
-        index += 1
-        if word == "-" or not word.startswith("-"):
-            return Command("script" if word != "-" else "", word, rest)
-        if word.startswith("--"):
-            index += word == "--check-hash-based-pycs"
-            continue
-        taking = re.match(r"-[^cmWX]*([cmWX])(.*)", word, re.DOTALL)
-        if not taking:
-            continue
-        option, glued = taking.groups()
-        if option in "cm":
-            return Command(f"-{option}", glued or "".join(rest[:1]), rest if glued else rest[1:])
-        index += not glued
-    return Command()
-
-
-def process_words(process: str) -> list[str]:
-    """The command line of a process, "self" or a number; empty where it can't be told."""
-    try:
-        with open(f"/proc/{process}/cmdline", "rb") as file:
-            return os.fsdecode(file.read()).split("\0")[:-1]
-    except OSError:
-        import subprocess
-
-        number = str(os.getpid()) if process == "self" else process
-        try:
-            done = subprocess.run(["ps", "-o", "command=", "-p", number], capture_output=True, check=False)
-        except OSError:
-            return []
-        return os.fsdecode(done.stdout).split()
-
-
-def own_command() -> Command:
-    return python_command(getattr(sys, "orig_argv", None) or process_words("self"))
-
-
-def is_worker(command: Command) -> bool:
-    """Whether this is multiprocessing's child."""
-    code = " ".join((command.what, *command.arguments))  # `ps` tells words without quotes
-    return command.kind == "-c" and bool(re.match(_WORKER_CODE, code))
-
-
-def is_repair(command: Command, parent: Sequence[str]) -> bool:
-    """Whether a start is a tool that repairs the environment, or is asked by one."""
-    names = {os.path.basename(word) for word in parent[:2]}
-    name = os.path.basename(command.what) if command.kind == "script" else ""
-    if (names | {name}) & _DPKG_SCRIPTS:
-        return True
-    if command.kind == "-m":
-        return command.what in _REPAIR_MODULES
-    if command.kind == "script":
-        return bool(re.fullmatch(_REPAIR_SCRIPTS, name)) or "/pipenv/resolver/" in command.what
-    if command.kind != "-c":
-        return False
-    starter = python_command(parent)
-    module = starter.what if starter.kind == "-m" else ""
-    if (names | {module}) & {"uv", "pdm"}:
-        return bool(sys.flags.isolated) or "run" not in parent
-    return bool(names & {"poetry", "pipenv", "pip-sync"}) or module in _REPAIR_MODULES
-
-
-# -- installing and uninstalling
-
-
-class GuardError(EnvlockError):
-    """A guard that can't be installed or removed."""
-
-
 def guard_code(site: str) -> dict[str, Any]:
     """This interpreter's code of the guard by path, made from the envlock.py that stands in the guard's folder."""
     base = guard_base(site)
@@ -5329,19 +5635,9 @@ def damaged_code(site: str) -> list[str]:
     return damaged
 
 
-def foreign_code(executable: str, site: str) -> list[str]:
-    """What an interpreter finds by `damaged_code`."""
-    words = _run_source(executable, ["-I", "-S"], "print(*m.damaged_code(sys.argv[1]))", site)
-    return [f"{_GUARD_FOLDER}/{name}" for name in words.split()]
-
-
-def guard_site(interpreter: Interpreter) -> str:
-    """The directory that a guard stands in: the first that belongs to the interpreter, not to a user or a base."""
-    for site in interpreter.sites:
-        own = site.startswith(interpreter.prefix + os.sep) and site not in (interpreter.user, interpreter.library)
-        if own and os.path.isdir(site):
-            return site
-    raise GuardError(f"{interpreter.executable}: there is no site-packages directory that a guard could stand in")
+# ==================================================================================================
+# Guard: installing
+# ==================================================================================================
 
 
 def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, command: str = "") -> Callable[[], None]:
@@ -5417,43 +5713,6 @@ def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
     return status
 
 
-class _locked:  # noqa: N801
-    """One at a time changes a directory's guard; the lock is on the directory itself, so that no file is left over."""
-
-    def __init__(self, site: str) -> None:
-        self.site = site
-
-    def __enter__(self) -> None:
-        self.descriptor = -1
-        try:
-            import fcntl
-        except ImportError:  # Windows, where a directory can't be opened either
-            return
-        self.descriptor = os.open(self.site, os.O_RDONLY)
-        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
-        self.umask = os.umask(0o022)
-        os.umask(self.umask & 0o222)  # `site` passes over a start-up file that a user can't read
-
-    def __exit__(self, *_: object) -> None:
-        if self.descriptor >= 0:
-            os.umask(self.umask)
-            os.close(self.descriptor)
-
-
-def start_up_texts(code: int, interpreter: Interpreter) -> dict[str, bytes]:
-    """What makes an interpreter start the guard, in the order of writing: names in site-packages, and contents."""
-    end = f"os._exit({code})" if code else "0"
-    damaged = _DAMAGED.format(end=end)
-    # PyPy's code depends on its own version.
-    hexversion = "sys.hexversion" if interpreter.implementation == "cpython" else "sys.implementation.hexversion"
-    if interpreter.version < (3, 18):
-        boot = _BOOT.format(version=hexversion, recover=repr(_RECOVER.format(end=end)))
-        return {f"{_START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode("ascii")}
-    module = _MODULE.format(boot=_BOOT.format(version=hexversion, recover=repr(damaged)))
-    texts = {f"{_GUARD_FOLDER}/__init__.py": module, f"{_START_STEM}.start": "_envlock:start\n"}
-    return {name: text.encode("ascii") for name, text in texts.items()}
-
-
 def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfiguration) -> None:
     with open(__file__, "rb") as file:
         source = file.read()
@@ -5504,41 +5763,6 @@ def _prove_guard(command: str, interpreter: Interpreter, site: str, configuratio
     elif interpreter.version >= (3, 15) and os.path.exists(f"{stem}.start"):
         reason = f"{stem}.start suppresses the start-up file of the same name"
     raise GuardError(f"{command}: the guard cannot work in this interpreter: {reason}")
-
-
-def _start_once(command: str, configuration: GuardConfiguration) -> None:
-    """Have a verdict kept: the starts to come may be another user's, or on a read-only disk, and can't keep theirs."""
-    from contextlib import suppress
-    from time import sleep
-
-    # Or `save_verdict` would take the guard itself for something that is changing; what is younger than two seconds has
-    # those starts compare anew, which costs much where files are compared.
-    sleep(2.1 if configuration.policy.integrity else 0.1)
-    with suppress(GuardError):  # the verdict, whatever it is
-        _run_target(command, ["-c", "pass"], disable="")
-
-
-def _run_source(executable: str, options: list[str], statement: str, site: str) -> str:
-    """What an interpreter prints that runs a statement with the guard's own copy of envlock.py as `m`."""
-    # -B: asking writes nothing.
-    return _run_target(executable, [*options, "-B", "-c", _LOAD_SOURCE + statement, site])
-
-
-def _run_target(executable: str, arguments: list[str], disable: str = "1") -> str:
-    import subprocess
-
-    environment = {**os.environ, "ENVLOCK_DISABLE": disable}
-    command = [executable, *arguments]
-    try:
-        done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise GuardError(f"{executable}: cannot be started to try the guard ({error})") from None
-    if done.returncode:
-        last = os.fsdecode(done.stderr).strip().rpartition("\n")[2]
-        raise GuardError(f"{executable}: the guard cannot be tried: {last or done.returncode}")
-    return os.fsdecode(done.stdout).replace(os.linesep, "\n")
 
 
 def _guard_files(site: str) -> dict[str, bytes]:
@@ -5595,9 +5819,10 @@ def _remove_guard(site: str) -> bool:
     return found
 
 
-# ======================================================================================================================
+# ==================================================================================================
 # Command line
-# ======================================================================================================================
+# ==================================================================================================
+
 
 _OUTPUTS = {
     "display": "print a table (the default)",
@@ -5918,107 +6143,6 @@ def _print_tables(options: argparse.Namespace, reports: list[Report]) -> None:
             _say("".join(f"To align: {_printable(command)}\n" for command in commands), sys.stderr)
 
 
-# -- what aligns an environment, in the words of the tool that wrote the bound
-
-
-def repair_commands(report: Report, paths: Sequence[str], selection: Selection, policy: Policy) -> list[str]:
-    """Shell commands, in their order; none for what no tool repairs, nor where one would do more than was asked for."""
-    from shlex import quote
-    from shutil import which
-
-    interpreter, bound, _ = report
-    if policy.ignore or len(bound.formats) != 1 or any(map(is_stream, paths)):
-        return []
-    installed = {one.label: one for one in scan(interpreter)}
-    removed, asked, renewed = _to_repair(report, installed)
-    words = _repair_words(report, paths, selection, policy.superset)
-    plain = all(re.fullmatch(r"\S+( @ \S+)?", text) for text in asked)  # Poetry's constraints aren't
-    if not words or ("{names}" in words and not plain):
-        return []
-    python = quote(interpreter.executable)
-    pip = f"{python} -m pip"
-    if "pip" not in (one.name for one in installed.values()):
-        pip = f"UV_PYTHON={python} uv pip" if which("uv") else f"pip --python={python}"
-    values = {"pip": pip, "python": python, "prefix": quote(interpreter.prefix), "file": quote(paths[0])}
-    values["folder"] = quote(os.path.dirname(paths[0]))
-    values["files"] = " ".join(f"-r {quote(path)}" for path in paths)
-    steps = (
-        ("{pip} uninstall -y {names}", removed),
-        (words, asked),
-        ("{pip} install --force-reinstall --no-deps {names}", renewed),
-    )
-    return [step.format(names=" ".join(map(quote, names)), **values) for step, names in steps if names]
-
-
-def _to_repair(report: Report, installed: Mapping[str, Distribution]) -> tuple[list[str], list[str], list[str]]:
-    """Names to uninstall first, requirements that the bound's tool has to see to, and pins to install once more."""
-    interpreter, bound, found = report
-    (form,), inside = bound.formats, os.path.join(interpreter.prefix, "")
-    removes = "|" in form.repair
-    needed = set() if removes else _needed(bound, installed.values())
-    removed, asked, renewed = [], {}, {}
-    for one in found:
-        record, known = installed.get(one.package), one.explain in ("Missing", "Misdefined", "Unrequired")
-        if not all(site.startswith(inside) for site in one.sites):
-            continue
-        if known:
-            asked[one.package or one.dependency] = one
-        elif record and one.explain in ("Modified", "Deleted") and recorded_reference(record) is None:
-            renewed[one.package] = f"{record.name}=={record.version}"
-        foreign = one.explain == "Misdefined" and not form.replaces and not one.detail.startswith("version ")
-        if record and (foreign or (one.explain == "Unrequired" and not removes and record.name not in needed)):
-            removed.append(record.name)
-    texts = [one.dependency for one in asked.values() if removes or one.dependency]
-    return removed, texts, [pin for label, pin in renewed.items() if label not in asked]
-
-
-def _needed(bound: Bound, installed: Iterable[Distribution]) -> set[str]:
-    """The names of what the required packages need in turn, as far as they tell; of a package's extras all or none."""
-    records = {(one.name, extras): one.record for one in installed for extras in (False, True)}
-    queue = [(one.name, "[" in one.text) for one in bound.requirements]
-    for each in queue:
-        metadata = _core_metadata(records.pop(each)).decode(errors="replace") if each in records else ""
-        for name, bracket, rest in re.findall(r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)", metadata):
-            if each[1] or "extra" not in rest:
-                queue.append((canonicalize_name(name), bool(bracket)))
-    return {name for name, _ in queue}
-
-
-def _repair_words(report: Report, paths: Sequence[str], selection: Selection, superset: bool) -> str:
-    """A bound's repair for this environment, with values still in braces; empty where it wouldn't do."""
-    interpreter, bound, _ = report
-    (form,), prefix = bound.formats, interpreter.prefix
-    if form.repair.startswith("{pip}"):
-        return form.repair
-    folder, name = os.path.split(paths[0])
-    selected = _selected_words(selection, bound, form.options)
-    files = os.path.join(prefix, "pyvenv.cfg"), os.path.join(folder, form.project or name)
-    if len(paths) > 1 or name != form.title or selected is None or not all(map(os.path.isfile, files)):
-        return ""
-    kept = []
-    for word in form.repair.split(" "):
-        variable, _, value = word.partition("={prefix}")  # told unless the tool has it so anyway
-        usual = os.environ.get(variable) or os.path.abspath(os.path.join(folder, ".venv")) + value
-        if (folder or "{folder}" not in word) and not ("{prefix}" in word and usual == prefix + value):
-            kept.append(word.split("|")[superset] if "|" in word else word)
-    return " ".join([*filter(None, kept), *selected])
-
-
-def _selected_words(selection: Selection, bound: Bound, words: str) -> list[str] | None:
-    """A selection in a tool's options; None if it can't be said in them."""
-    options = selection.options
-    values: Any = selection._replace(
-        extras=selection.extras | (options & bound.extras), groups=selection.groups | (options & bound.groups)
-    )
-    found: list[str] = []
-    for value, word in zip(values, words.split()):
-        names: list[Any] = [value] * bool(value) if isinstance(value, (bool, str)) else sorted(value)
-        if names and word == "-":
-            return None
-        found += [word.format(name) for name in ([",".join(names)] if names and "," in word else names)]
-    return found
-
-
 def _selection(options: argparse.Namespace) -> Selection:
     return Selection(
         frozenset(options.extra),
@@ -6037,46 +6161,6 @@ def _policy(options: argparse.Namespace) -> Policy:
     ignored = [name.strip() for names in options.ignore for name in names.split(",")]
     names = frozenset(canonicalize_name(name) for name in ignored if name)
     return Policy(options.subset, options.superset, names, options.integrity)
-
-
-def _tell(text: str, passing: bool) -> None:
-    """Note something on standard error; what is only passing is overwritten, and for a terminal alone."""
-    if not passing:
-        _say(f"envlock: {_printable(text)}\n", sys.stderr)
-    elif sys.stderr is not None and sys.stderr.isatty():
-        _say(f"\r\033[K{text}", sys.stderr)
-
-
-def _terminal_width() -> int:
-    """The columns of the terminal behind standard output; 0: it is none."""
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
-    except (AttributeError, ValueError, OSError):
-        return 0
-
-
-def _terminal(when: str) -> tuple[int, bool]:
-    """The width of the terminal, and whether to colour (no-color.org)."""
-    width = _terminal_width()
-    if when != "auto":
-        return width, when == "always"
-    if os.environ.get("NO_COLOR"):
-        return width, False
-    return width, bool(os.environ.get("FORCE_COLOR")) or (width > 0 and os.environ.get("TERM") != "dumb")
-
-
-def _say(text: str, stream: TextIO | None) -> None:
-    """Print and flush; a closed pipe ends it quietly, a character that the stream can't show is escaped."""
-    try:
-        if stream is not None:
-            encoding = stream.encoding or "utf-8"
-            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-            stream.flush()
-    except OSError as error:
-        # Python flushes once more at its end: give it a place to flush to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno() if stream else 1)
-        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
-            raise EnvlockError(f"standard output: {error.strerror}") from None
 
 
 def _guarded(options: argparse.Namespace) -> list[tuple[Interpreter, str]]:
