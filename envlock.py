@@ -5,20 +5,39 @@
 `validate` compares the packages that an interpreter holds with a lock file; `site-install` makes every start of that
 interpreter compare them before any user code runs. One file, the standard library alone: copy it anywhere.
 
-The rooms, in the order in which the data flows; each has its file in tests/:
+The rooms, in the order of use; each has its file in tests/. Those with a star touch the world: they read or write
+files, streams or the environment, or start processes. The others compute.
 
-    Names and versions           PEP 503 names, PEP 440 versions and specifiers
+    Records                      immutable records, and the errors that end a run
+    Versions                     PEP 503 names, PEP 440 versions and specifiers
     Requirements and markers     PEP 508
-    Bound files                  from the text of a bound file to the requirements that stand in it
-    Interpreters                 an interpreter, its site directories and the distributions in them
+    Text, TOML and JSON          decoding, parsing, typed access to what was parsed, line numbers
+    Streams and URLs *           files and streams with a limit, bounds that are no files, messages
+    Bound records *              what bound files demand, for which interpreter they are read, which parts count
+    Sources *                    direct references (PEP 610): URLs, paths, archives, source trees
+    Requirements files *         pip's format
+    Lock graph                   what the locks of tools have in common
+    poetry.lock                  with Poetry's own tables in pyproject.toml
+    pyproject.toml and scripts   PEP 621, PEP 735, PEP 723
+    uv.lock
+    pylock.toml                  PEP 751
+    pdm.lock
+    Pipfile.lock *
+    Bound files                  the table of formats
+    Interpreters *               finding interpreters, and asking them
+    Distributions *              site directories, the distributions in them, what their records list
+    Findings                     policy, findings and their words
+    Guard: files *               what a guard consists of
+    Integrity *                  installed files against what the records say of them
     Validation                   (distributions, requirements, policy) to findings
-    Integrity                    installed files against what the records say of them
-    Reports                      findings to text
-    Guard                        what every start of a guarded interpreter runs, and how it gets there
-    Command line                 arguments, exit status
+    Reports *                    findings to text
+    Repair *                     what aligns an environment, in the words of the tool that wrote the bound
+    Guard: which starts pass *   tools that repair an environment, children of a start that was judged
+    Guard: a start *             what every start of a guarded interpreter runs
+    Guard: installing *          how the guard gets there, and away
+    Command line *               arguments, exit status
 
-Between rooms, a name is defined above its use; `main` is last. Only Bound files (which are read there), Interpreters,
-Integrity, Guard and Command line touch the world. What not every run needs is imported where it is used.
+A name is defined above its use in another room; `main` is last. What not every run needs is imported where it is used.
 """
 
 from __future__ import annotations
@@ -50,13 +69,22 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
     Path = str | os.PathLike[str]
-    Named = TypeVar("Named", "BoundRequirement", "Distribution")
+    NamedRecord = TypeVar("NamedRecord", "BoundRequirement", "Distribution")
     Tell = Callable[[str, bool], object]  # takes a note, and whether it is only progress, which the next overwrites
     Names = frozenset[str]  # of extras or groups
     Known = dict[str, tuple[str, tuple[int, ...]]]  # by path: a file's digest as its record tells it, its identity
     Report = tuple["Interpreter", "Bound", list["Finding"]]  # what was found for one interpreter
     Entry = tuple[str, str]  # where a requirement stands (`project.dependencies[0]`), and its text
-else:
+
+__version__ = "1.0.0"
+
+
+# ==================================================================================================
+# Records
+# ==================================================================================================
+
+
+if not TYPE_CHECKING:
 
     class _RecordType(type):
         """Makes `class X(NamedTuple)` mean what it means in typing, whose import would be a third of a short run."""
@@ -74,14 +102,6 @@ else:
 
     class NamedTuple(metaclass=_RecordType):
         pass
-
-
-__version__ = "1.0.0"
-
-
-# ==================================================================================================
-# Records
-# ==================================================================================================
 
 
 class EnvlockError(Exception):
@@ -123,7 +143,7 @@ class BoundError(EnvlockError):
 _NUMBER_DIGITS = 4300  # the interpreter's own default limit since 3.11; without one, int() takes minutes for megabytes
 
 
-class Value:
+class Comparable:
     """What compares and hashes by its `key`, and is shown in a debugger as `<Version('1.0')>`."""
 
     __slots__ = ()
@@ -161,7 +181,7 @@ class InvalidSpecifier(EnvlockError, ValueError):  # noqa: N818
     """A text that is no PEP 440 version specifier."""
 
 
-VERSION_PATTERN = r"""(?aix)
+_VERSION_PATTERN = r"""(?aix)
     v? (?: (?P<epoch>\d+) ! )? (?P<release> \d+ (?:\.\d+)* )
     (?: [-_.]? (?P<pre> alpha|a|beta|b|preview|pre|c|rc ) [-_.]? (?P<pre_number>\d*) )?
     (?P<post> -(?P<post_bare>\d+) | [-_.]? (?:post|rev|r) [-_.]? (?P<post_number>\d*) )?
@@ -192,7 +212,7 @@ def _key_comparison(method: str) -> Callable[[Version, object], Any]:
     return comparison
 
 
-class Version(Value):
+class Version(Comparable):
     """A PEP 440 version."""
 
     __slots__ = ("_key", "dev", "epoch", "local", "post", "pre", "release")
@@ -218,7 +238,7 @@ class Version(Value):
 
     def _parse(self, text: str) -> None:
         """[v][epoch!]release[pre][post][dev][+local], with all spellings that PEP 440 normalises."""
-        match = re.fullmatch(VERSION_PATTERN, text)
+        match = re.fullmatch(_VERSION_PATTERN, text)
         if not match:
             raise InvalidVersion
         part = match.group
@@ -298,7 +318,7 @@ class Version(Value):
         return self.release[2] if len(self.release) > 2 else 0
 
 
-def _as_version(item: object) -> Version | None:
+def as_version(item: object) -> Version | None:
     """What is installed may call itself anything: None for what is no PEP 440 version."""
     if isinstance(item, Version):
         return item
@@ -350,7 +370,7 @@ _COMPARISONS: dict[str, Callable[[Version, Version], bool]] = {
 }
 
 
-class Clauses(Value):
+class _BaseSpecifier(Comparable):
     """What a version satisfies or doesn't: one specifier or a set of them."""
 
     __slots__ = ("_configured",)
@@ -366,7 +386,7 @@ class Clauses(Value):
         clauses = self._specifiers
         if len(clauses) == 1 and clauses[0].is_pin_of(version) and not final:
             return True  # most comparisons with a lock end here, nothing parsed
-        parsed = _as_version(version)
+        parsed = as_version(version)
         if final and parsed is not None and parsed.is_prerelease:
             return False
         return all(clause.admits(version, parsed) for clause in clauses)
@@ -375,7 +395,7 @@ class Clauses(Value):
         return self.contains(version)
 
 
-class Specifier(Clauses):
+class Specifier(_BaseSpecifier):
     """One PEP 440 clause, such as `>=1.0`."""
 
     __slots__ = ("_wanted", "_wildcard", "operator", "version")
@@ -386,7 +406,7 @@ class Specifier(Clauses):
         length = 3 if clause.startswith("===") else 2 if clause[1:2] == "=" else 1
         self.operator, self.version = clause[:length], clause[length:].lstrip()
         if self.operator not in _COMPARISONS and length != 3:
-            raise InvalidSpecifier(f"invalid version specifier {excerpt(text)}{_specifier_hint(text)}")
+            raise InvalidSpecifier(f"invalid version specifier {excerpt(text)}{specifier_hint(text)}")
         self._configured = prereleases
         self._wildcard = self.version.endswith(".*") and self.operator in ("==", "!=")
         self._wanted = self._parse_version(text)
@@ -396,7 +416,7 @@ class Specifier(Clauses):
             if re.search(r"[\s;)]", self.version):
                 raise InvalidSpecifier(f"invalid version specifier {excerpt(text)}")
             return None
-        wanted = _as_version(self.version[:-2] if self._wildcard else self.version)
+        wanted = as_version(self.version[:-2] if self._wildcard else self.version)
         problem = self._problem(wanted)
         if problem:
             raise InvalidSpecifier(f"invalid version specifier {excerpt(text)}: {problem}")
@@ -425,7 +445,7 @@ class Specifier(Clauses):
             return self._configured
         if self.operator == "!=" or self._wildcard:
             return False
-        wanted = _as_version(self.version) if self._wanted is None else self._wanted
+        wanted = as_version(self.version) if self._wanted is None else self._wanted
         return wanted.is_prerelease if wanted else None
 
     @property
@@ -457,15 +477,15 @@ class Specifier(Clauses):
         return self.operator + self.version
 
 
-def _specifier_hint(text: str) -> str:
+def specifier_hint(text: str) -> str:
     """What somebody who wrote `=1.0`, `=>1.0` or `1.0` meant."""
     match = re.match(r"\s*(=[<>]|=?)\s*(\d[^\s,;()]*)", text)
-    if not match or _as_version(match[2]) is None:
+    if not match or as_version(match[2]) is None:
         return ""
     return f" (did you mean '{match[1][::-1] if len(match[1]) == 2 else '=='}{match[2]}'?)"
 
 
-class SpecifierSet(Clauses):
+class SpecifierSet(_BaseSpecifier):
     """PEP 440 clauses that a version must satisfy all, such as `>=1.0,<2`; none admit any version."""
 
     __slots__ = ("_specifiers",)
@@ -559,7 +579,7 @@ _MARKER_OPERATORS = frozenset({"===", "==", "~=", "!=", "<=", ">=", "<", ">", "i
 _MARKER_DEPTH = 100  # parentheses in parentheses; a hundred thousand of them would exhaust the interpreter's stack
 
 
-class MarkerComparison(NamedTuple):
+class _MarkerComparison(NamedTuple):
     """`python_version >= "3.8"`; PEP 508 allows a variable on either side, or on both."""
 
     left: str
@@ -642,7 +662,7 @@ def _parse_marker_atom(tokens: Sequence[str], position: int, depth: int) -> tupl
     return position + 1, parts[0] if len(parts) == 1 else parts
 
 
-def _parse_comparison(tokens: Sequence[str], position: int) -> tuple[int, MarkerComparison]:
+def _parse_comparison(tokens: Sequence[str], position: int) -> tuple[int, _MarkerComparison]:
     """comparison = operand operator operand"""
     left, left_is_variable = _parse_operand(tokens[position])
     operator = tokens[position + 1]
@@ -656,7 +676,7 @@ def _parse_comparison(tokens: Sequence[str], position: int) -> tuple[int, Marker
         right = canonicalize_name(right)
     elif right_is_variable and not left_is_variable and (right == "extra" or right in _SET_VARIABLES):
         left = canonicalize_name(left)
-    return position + 3, MarkerComparison(left, operator, right, left_is_variable, right_is_variable)
+    return position + 3, _MarkerComparison(left, operator, right, left_is_variable, right_is_variable)
 
 
 def _parse_operand(token: str) -> tuple[str, bool]:
@@ -686,7 +706,7 @@ def _marker_holds(parts: MarkerList, variables: dict[str, Any]) -> bool:
     return any(map(all, alternatives))
 
 
-def _comparison_holds(comparison: MarkerComparison, variables: dict[str, Any]) -> bool:
+def _comparison_holds(comparison: _MarkerComparison, variables: dict[str, Any]) -> bool:
     """PEP 508: variables that are versions compare as versions where the other side is one, all else as text."""
     left, operator, right, left_is_variable, _ = comparison
     name = left if left_is_variable else right
@@ -730,7 +750,7 @@ def _variable(name: str, variables: dict[str, Any]) -> Any:
     return value + "local" if name == "python_full_version" and value.endswith("+") else value
 
 
-class Marker(Value):
+class Marker(Comparable):
     """A PEP 508 marker, such as `python_version >= "3.8" and os_name == "posix"`."""
 
     __slots__ = ("_parts",)
@@ -794,7 +814,7 @@ def _found(rest: str) -> str:
     return f", found {excerpt(rest.strip())}" if rest.strip() else ""
 
 
-class Requirement(Value):
+class Requirement(Comparable):
     """A PEP 508 requirement: `name[extras] specifiers; marker` or `name[extras] @ url ; marker`."""
 
     __slots__ = ("extras", "marker", "name", "specifier", "url")
@@ -835,7 +855,7 @@ class Requirement(Value):
             raise InvalidRequirement(f"expected ' ;' and a marker after {excerpt(self.url)}{_found(rest)}{hint}")
         what = "',' or ';'" if specifiers else "a version specifier"
         after = excerpt(f"{self.name}{specifiers}")
-        raise InvalidRequirement(f"expected {what} after {after}{_found(rest)}{_specifier_hint(rest)}")
+        raise InvalidRequirement(f"expected {what} after {after}{_found(rest)}{specifier_hint(rest)}")
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -855,7 +875,7 @@ class Requirement(Value):
 
 
 SIZE_LIMIT = 32 << 20  # bytes; no lock is so large, and /dev/zero ends here
-TYPE_NAMES = {
+_TYPE_NAMES = {
     str: "a string",
     int: "an integer",
     float: "a number",
@@ -864,17 +884,17 @@ TYPE_NAMES = {
     dict: "a table",
 }
 # UTF-32 before UTF-16, whose little-endian mark begins UTF-32's
-BYTE_ORDER_MARKS = (
+_BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\x00\x00", "utf-32-le"),
     (b"\x00\x00\xfe\xff", "utf-32-be"),
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-PEP_263_COMMENT = rb"(?:.*\n)?#.*?coding[:=][ \t]*([-\w.]+)"  # on one of the first two lines
+_PEP_263_COMMENT = rb"(?:.*\n)?#.*?coding[:=][ \t]*([-\w.]+)"  # on one of the first two lines
 
 # the time that TOML parsers take grows with the square of a key's parts
-LONG_KEY = r"(?:\.[ \t]{0,3}[\"'\w-]{1,40}[ \t]{0,3}){100}"
+_LONG_KEY = r"(?:\.[ \t]{0,3}[\"'\w-]{1,40}[ \t]{0,3}){100}"
 
 
 def read_at_most(file: BinaryIO, size: int) -> bytes:
@@ -896,8 +916,8 @@ def decode(data: bytes, commented: bool = True) -> str:
     if len(data) > SIZE_LIMIT:
         raise BoundError(f"larger than {SIZE_LIMIT >> 20} MB: no bound file")
     head = data[:1000]
-    mark, encoding = next((pair for pair in BYTE_ORDER_MARKS if head.startswith(pair[0])), (b"", "utf-8"))
-    comment = re.match(PEP_263_COMMENT, head) if commented and b"coding" in head and not mark else None
+    mark, encoding = next((pair for pair in _BYTE_ORDER_MARKS if head.startswith(pair[0])), (b"", "utf-8"))
+    comment = re.match(_PEP_263_COMMENT, head) if commented and b"coding" in head and not mark else None
     if comment:
         encoding = comment[1].decode()
     try:
@@ -916,14 +936,14 @@ def decode(data: bytes, commented: bool = True) -> str:
 
 def load_toml(text: str) -> dict[str, Any]:
     """Parse TOML."""
-    plain = plain_toml(text)
+    plain = _plain_toml(text)
     if plain is not None:
         return plain
-    long_key = len(text) > 10_000 and re.search(LONG_KEY, text)
+    long_key = len(text) > 10_000 and re.search(_LONG_KEY, text)
     if long_key:
         raise BoundError("invalid TOML: a key of a hundred parts", text.count("\n", 0, long_key.start()) + 1)
     try:
-        data: dict[str, Any] = toml_parser().loads(text)
+        data: dict[str, Any] = _toml_parser().loads(text)
     except RecursionError:
         raise too_deep(text) from None
     except ValueError as error:
@@ -933,7 +953,7 @@ def load_toml(text: str) -> dict[str, Any]:
     return data
 
 
-def toml_parser() -> Any:
+def _toml_parser() -> Any:
     """The module tomllib, or before Python 3.11 what stands in for it."""
     from importlib import import_module
 
@@ -948,19 +968,19 @@ def toml_parser() -> Any:
 
 # How tools write TOML: only such lines, and in them only such values. JSON's parser, which is in C, reads that in a
 # tenth of the time that tomllib takes. `%s` stands for a string or a key, `0` for an array or a table found right.
-PLAIN_KEY = r"(?:[\w-]+|%s)"
-PLAIN_VALUE = r"(?:%s|true|false|0|[1-9]\d{0,17})"
-PLAIN_NESTED = (
-    rf"(?a)\[(?:{PLAIN_VALUE}(?:, {PLAIN_VALUE})*)?\]"
-    rf"|\{{ ?{PLAIN_KEY} = {PLAIN_VALUE}(?:, {PLAIN_KEY} = {PLAIN_VALUE})* ?\}}"
+_PLAIN_KEY = r"(?:[\w-]+|%s)"
+_PLAIN_VALUE = r"(?:%s|true|false|0|[1-9]\d{0,17})"
+_PLAIN_NESTED = (
+    rf"(?a)\[(?:{_PLAIN_VALUE}(?:, {_PLAIN_VALUE})*)?\]"
+    rf"|\{{ ?{_PLAIN_KEY} = {_PLAIN_VALUE}(?:, {_PLAIN_KEY} = {_PLAIN_VALUE})* ?\}}"
 )
-PLAIN_LINE = (
-    rf"(?a)(?P<member>%s = {PLAIN_VALUE})|(?P<open>%s = \[)|(?P<item> +{PLAIN_VALUE},)|(?P<close>\])|(?P<blank>)"
-    rf"|(?P<table>\[{PLAIN_KEY}(?:\.{PLAIN_KEY})*\])|(?P<array>\[\[{PLAIN_KEY}(?:\.{PLAIN_KEY})*\]\])"
+_PLAIN_LINE = (
+    rf"(?a)(?P<member>%s = {_PLAIN_VALUE})|(?P<open>%s = \[)|(?P<item> +{_PLAIN_VALUE},)|(?P<close>\])|(?P<blank>)"
+    rf"|(?P<table>\[{_PLAIN_KEY}(?:\.{_PLAIN_KEY})*\])|(?P<array>\[\[{_PLAIN_KEY}(?:\.{_PLAIN_KEY})*\]\])"
 )
-PLAIN_ORDER = "(?:[tamb]|o[ib]*c)*"  # of the lines, by the first letters of their kinds
+_PLAIN_ORDER = "(?:[tamb]|o[ib]*c)*"  # of the lines, by the first letters of their kinds
 # Lines as parts of an array of sections: [path, whether of an array of tables, [null, [key, value], …]].
-PLAIN_JSON = {
+_PLAIN_JSON = {
     "m": ",[%s,{value}]",
     "o": ",[%s,[null",
     "i": ",{value}",
@@ -971,7 +991,7 @@ PLAIN_JSON = {
 }
 
 
-def plain_toml(text: str) -> dict[str, Any] | None:
+def _plain_toml(text: str) -> dict[str, Any] | None:
     """The data of TOML that is written as tools write it; None for any other, which may be right or wrong."""
     if "%s" in text or "\x7f" in text or ("\\" in text and re.search(r"\\[^\"nt]", text)):
         return None
@@ -988,55 +1008,55 @@ def plain_toml(text: str) -> dict[str, Any] | None:
         key = line.partition(" = ")[0]
         shape = "%s" + line[len(key) :] if re.fullmatch(r"(?a)[\w-]+", key) else line
         if shape not in shapes:
-            shapes[shape] = plain_line(shape)
+            shapes[shape] = _plain_line(shape)
         kind, document = shapes[shape]
         if not kind:
             return None
         forms[line] = kind, document if shape == line else document.replace("%s", f'"{key}"', 1)
-    if len(parts) % 2 == 0 or not re.fullmatch(PLAIN_ORDER, "".join([forms[line][0] for line in lines])):
+    if len(parts) % 2 == 0 or not re.fullmatch(_PLAIN_ORDER, "".join([forms[line][0] for line in lines])):
         return None
     strings = [f'"{part}"' for part in parts[1::2]]
     document = "".join([forms[line][1] for line in lines]) % tuple(strings)
     try:
-        return plain_tables(json.loads(f"[[[],false,[null{document}]]]".replace("\0", '\\"')))
+        return _plain_tables(json.loads(f"[[[],false,[null{document}]]]".replace("\0", '\\"')))
     except ValueError:
         return None
 
 
-def plain_line(line: str) -> tuple[str, str]:
+def _plain_line(line: str) -> tuple[str, str]:
     """The first letter of a line's kind, empty if it is of none, and the line as JSON."""
     shape = line if len(line) < 1000 else "?"  # a pattern's time may grow with the square of the length
     for _ in range(4):  # arrays and tables in each other
-        shape = re.sub(PLAIN_NESTED, "0", shape)
-    match = re.fullmatch(PLAIN_LINE, shape)
+        shape = re.sub(_PLAIN_NESTED, "0", shape)
+    match = re.fullmatch(_PLAIN_LINE, shape)
     if not match or not match.lastgroup:
         return "", ""
     if match.lastgroup in ("table", "array") and shape != line:
         return "", ""
     kind = match.lastgroup[0]
-    keys = re.findall(rf"(?a)({PLAIN_KEY}) = ", line)
+    keys = re.findall(rf"(?a)({_PLAIN_KEY}) = ", line)
     if len(set(keys)) < len(keys):  # perhaps in the same table
         return "", ""
-    path = ",".join(map(quoted_key, line.strip("[]").split(".")))
+    path = ",".join(map(_quoted_key, line.strip("[]").split(".")))
     value = (line[5:] if kind == "m" else line).strip(" ,")
-    value = re.sub(rf"(?a)({PLAIN_KEY}) = ", lambda key: quoted_key(key[1]) + ":", value)
-    return kind, PLAIN_JSON[kind].format(path=path, value=value)
+    value = re.sub(rf"(?a)({_PLAIN_KEY}) = ", lambda key: _quoted_key(key[1]) + ":", value)
+    return kind, _PLAIN_JSON[kind].format(path=path, value=value)
 
 
-def quoted_key(key: str) -> str:
+def _quoted_key(key: str) -> str:
     return key if key == "%s" else f'"{key}"'
 
 
-def plain_tables(sections: list[Any]) -> dict[str, Any]:
+def _plain_tables(sections: list[Any]) -> dict[str, Any]:
     """The tables of all sections in each other; ValueError where it takes tomllib to tell whether that is right."""
-    root = plain_members(sections[0][2])
+    root = _plain_members(sections[0][2])
     made = {id(root)}  # by headers: nothing can be added to other tables and arrays
     for path, is_array, members in sections[1:]:
-        parent, table = root, plain_members(members)
+        parent, table = root, _plain_members(members)
         for key in path[:-1]:
-            inner = made_here(parent, key, {}, made)
+            inner = _open_table(parent, key, {}, made)
             parent = inner[-1] if isinstance(inner, list) else inner
-        array = made_here(parent, path[-1], [], made) if is_array else None
+        array = _open_table(parent, path[-1], [], made) if is_array else None
         if isinstance(array, list):
             array.append(table)
         elif is_array or path[-1] in parent:
@@ -1047,7 +1067,7 @@ def plain_tables(sections: list[Any]) -> dict[str, Any]:
     return root
 
 
-def made_here(parent: dict[str, Any], key: str, empty: Any, made: set[int]) -> Any:
+def _open_table(parent: dict[str, Any], key: str, empty: Any, made: set[int]) -> Any:
     """A table's member that a header has made, or makes now."""
     if key not in parent:
         parent[key] = empty
@@ -1057,7 +1077,7 @@ def made_here(parent: dict[str, Any], key: str, empty: Any, made: set[int]) -> A
     return parent[key]
 
 
-def plain_members(pairs: list[Any]) -> dict[str, Any]:
+def _plain_members(pairs: list[Any]) -> dict[str, Any]:
     """The members of a section, without the null that begins it and its longer arrays."""
     table = {}
     for key, value in pairs[1:]:
@@ -1076,7 +1096,7 @@ def load_json(text: str) -> dict[str, Any]:
     except ValueError as error:  # an integer of thousands of digits is a bare one
         raise BoundError(f"invalid JSON: {getattr(error, 'msg', error)}", getattr(error, "lineno", 1)) from None
     if not isinstance(data, dict):
-        raise BoundError(f"expected an object, found {shown(data)}", 1)
+        raise BoundError(f"expected an object, found {describe_value(data)}", 1)
     return data
 
 
@@ -1086,22 +1106,22 @@ def too_deep(text: str) -> BoundError:
     return BoundError("nested too deeply", depths.index(max(depths)) + 1)
 
 
-def shown(value: object) -> str:
+def describe_value(value: object) -> str:
     """A value as error messages show it."""
     if isinstance(value, (dict, list)):
-        return TYPE_NAMES[type(value)] if value else f"an empty {TYPE_NAMES[type(value)].split()[1]}"
+        return _TYPE_NAMES[type(value)] if value else f"an empty {_TYPE_NAMES[type(value)].split()[1]}"
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def checked(value: object, kind: type[T], place: str) -> T:
+def expect_type(value: object, kind: type[T], place: str) -> T:
     """The value, if it is of that type exactly (true is no integer here)."""
     if type(value) is not kind:
-        raise BoundError(f"{place}: expected {TYPE_NAMES[kind]}, found {shown(value)}", place=place)
+        raise BoundError(f"{place}: expected {_TYPE_NAMES[kind]}, found {describe_value(value)}", place=place)
     return value
 
 
-def place_of(place: str, key: str | int) -> str:
+def key_path_of(place: str, key: str | int) -> str:
     """Where a member stands: `packages[12].version`."""
     if isinstance(key, int):
         return f"{place}[{key}]"
@@ -1114,35 +1134,35 @@ def get_as(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -
     value = table.get(key)
     if value is None or type(value) is kind:  # the place costs more than the answer: told only if it is needed
         return value
-    return checked(value, kind, place_of(place, key))
+    return expect_type(value, kind, key_path_of(place, key))
 
 
 def get_required(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> T:
     """A member that must be there."""
     if key not in table:
-        raise BoundError(f"{place_of(place, key)}: missing, expected {TYPE_NAMES[kind]}", place=place)
+        raise BoundError(f"{key_path_of(place, key)}: missing, expected {_TYPE_NAMES[kind]}", place=place)
     value = table[key]
-    return value if type(value) is kind else checked(value, kind, place_of(place, key))
+    return value if type(value) is kind else expect_type(value, kind, key_path_of(place, key))
 
 
 def get_list(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> list[T]:
     """A member that is an array of one type; empty where it is absent."""
     if key not in table:
         return []
-    place = place_of(place, key)
-    values = checked(table[key], list, place)
+    place = key_path_of(place, key)
+    values = expect_type(table[key], list, place)
     return [
-        value if type(value) is kind else checked(value, kind, place_of(place, index))
+        value if type(value) is kind else expect_type(value, kind, key_path_of(place, index))
         for index, value in enumerate(values)
     ]
 
 
 def get_table(table: Mapping[str, Any], key: str, place: str = "") -> dict[str, Any]:
     """A member that is a table; empty where it is absent."""
-    return checked(table[key], dict, place_of(place, key)) if key in table else {}
+    return expect_type(table[key], dict, key_path_of(place, key)) if key in table else {}
 
 
-URL_SCHEMES = (
+_URL_SCHEMES = (
     r"(?:https?|ftp|file|git\+(?:https?|ssh|git|file)|hg\+(?:file|https?|ssh|static-http)"
     r"|svn\+(?:ssh|https?|svn|file)|bzr\+(?:https?|ssh|sftp|ftp|lp|file)):"
 )
@@ -1150,27 +1170,27 @@ URL_SCHEMES = (
 
 def is_url(text: str) -> bool:
     """Whether pip takes a line for a URL."""
-    return ":" in text and bool(re.match(URL_SCHEMES, text, re.IGNORECASE))
+    return ":" in text and bool(re.match(_URL_SCHEMES, text, re.IGNORECASE))
 
 
 # Tables of archives are most of a lock, and a comparison rarely needs them. They are cut out of the text before it is
 # parsed, if they look exactly as the tools write them.
-ARCHIVE_FIELD = r'[a-z-]+ = (?:"[^"]*"|\d[\d:TZ.+-]*|\{ ?[a-z0-9]+ = "[^"]*" ?\})'
-ARCHIVE_TABLE = rf"\{{ ?{ARCHIVE_FIELD}(?:, {ARCHIVE_FIELD})* ?\}}"
+_ARCHIVE_FIELD = r'[a-z-]+ = (?:"[^"]*"|\d[\d:TZ.+-]*|\{ ?[a-z0-9]+ = "[^"]*" ?\})'
+_ARCHIVE_TABLE = rf"\{{ ?{_ARCHIVE_FIELD}(?:, {_ARCHIVE_FIELD})* ?\}}"
 ARCHIVE_TABLES = (
     r"\n(sdist|wheels|files|[\w.\"-]+(?= = \[\n +\{file))"  # the last in a poetry.lock 1.x, by package
-    rf" = ({ARCHIVE_TABLE}|\[{ARCHIVE_TABLE}\]|\[\n(?: +{ARCHIVE_TABLE},\n)+\])(?=\n)"
+    rf" = ({_ARCHIVE_TABLE}|\[{_ARCHIVE_TABLE}\]|\[\n(?: +{_ARCHIVE_TABLE},\n)+\])(?=\n)"
 )
 
 
 # -- lines, which the parsers of TOML and JSON don't tell
 
-KEY = r"""[\w-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'"""
-TOKENS = rf"""(?xms)
+_KEY = r"""[\w-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'"""
+_TOKENS = rf"""(?xms)
     ^[ \t]*\[(?P<repeated>\[)?(?P<header>[^][{{}},=\n]+)\](?(repeated)\])
     | \#[^\n]* | \"{{3}}(?:\\.|[^\\])*?\"{{3}} | \'{{3}}.*?\'{{3}}
-    | (?P<key>(?:{KEY})(?:[ \t]*\.[ \t]*(?:{KEY}))*)[ \t]*[=:]
-    | {KEY} | [][{{}},]"""
+    | (?P<key>(?:{_KEY})(?:[ \t]*\.[ \t]*(?:{_KEY}))*)[ \t]*[=:]
+    | {_KEY} | [][{{}},]"""
 
 
 def lines_of(text: str) -> dict[str, int]:
@@ -1185,16 +1205,16 @@ def lines_of(text: str) -> dict[str, int]:
     numbers: dict[str, Iterator[int]] = defaultdict(count)
     outer: list[tuple[str, int]] = []  # around an open bracket
     place, index, at, position, line = "", -1, "", 0, 1  # index: of the next value in an array, -1 in a table
-    for match in re.finditer(TOKENS, text):
+    for match in re.finditer(_TOKENS, text):
         word, start = match[0], match.start()
         line += text.count("\n", position, start)
         position = start
         if word[0] == "#":
             continue
         if match["header"] and not outer:
-            at = place = header_place(match, arrays, numbers)
+            at = place = _header_place(match, arrays, numbers)
         elif match["key"]:
-            at = ".".join(filter(None, (place, path_of(match["key"]))))
+            at = ".".join(filter(None, (place, _path_of(match["key"]))))
         elif index >= 0:
             at = f"{place}[{index}]"
         lines.setdefault(at, line)
@@ -1208,14 +1228,14 @@ def lines_of(text: str) -> dict[str, int]:
     return lines
 
 
-def path_of(keys: str) -> str:
+def _path_of(keys: str) -> str:
     """A dotted key as places have it."""
-    return ".".join(place_of("", key.strip("\"'")) for key in re.findall(KEY, keys))
+    return ".".join(key_path_of("", key.strip("\"'")) for key in re.findall(_KEY, keys))
 
 
-def header_place(match: re.Match[str], arrays: dict[str, str], numbers: dict[str, Iterator[int]]) -> str:
+def _header_place(match: re.Match[str], arrays: dict[str, str], numbers: dict[str, Iterator[int]]) -> str:
     """The place of the table that a header begins; `arrays` keeps the last table of each array, outer ones first."""
-    path = place = path_of(match["header"])
+    path = place = _path_of(match["header"])
     for array, last in arrays.items():
         if path.startswith(f"{array}."):
             place = last + path[len(array) :]
@@ -1238,11 +1258,11 @@ def unquoted(text: str) -> str:
     return os.fsdecode(unquote_to_bytes(text))
 
 
-BOUND_URL = (
+_BOUND_URL = (
     r"(?i)(https?://)(?:([^/?#]*)@)?((?:[^][/?#@:\s]+|\[[\da-f:.]+\])(?::\d+)?)((?:/[^?#]*)?)((?:\?[^#]*)?)(?:#.*)?"
 )
-READ_SECONDS = 10  # without a byte
-URL_SECONDS = 30  # in all
+_READ_SECONDS = 10  # without a byte
+_URL_SECONDS = 30  # in all
 
 
 def is_remote(bound: str) -> bool:
@@ -1259,7 +1279,7 @@ def shown_bound(bound: str) -> str:
     """A bound's name for reports and errors; of a URL without what may be secret."""
     if not is_remote(bound):
         return "<stdin>" if bound == "-" else bound
-    match = re.fullmatch(BOUND_URL, bound)
+    match = re.fullmatch(_BOUND_URL, bound)
     return "".join(match.group(1, 3, 4)) if match else bound.partition(":")[0] + "://…"
 
 
@@ -1268,13 +1288,13 @@ def read_streams(bounds: Iterable[str]) -> dict[str, str]:
     texts = {}
     for bound in dict.fromkeys(filter(is_stream, bounds)):
         try:
-            texts[bound] = decode(read_url(bound) if is_remote(bound) else read_standard_input())
+            texts[bound] = decode(_read_url(bound) if is_remote(bound) else _read_standard_input())
         except BoundError as error:
             raise error.at(shown_bound(bound)) from None
     return texts
 
 
-def read_standard_input() -> bytes:
+def _read_standard_input() -> bytes:
     try:
         return read_at_most(sys.stdin.buffer, SIZE_LIMIT + 1)
     except AttributeError:
@@ -1283,24 +1303,24 @@ def read_standard_input() -> bytes:
         raise BoundError(f"cannot be read ({error})") from None
 
 
-def read_url(url: str) -> bytes:
+def _read_url(url: str) -> bytes:
     """What a server sends; a thread waits for it, since a socket's time limit is for each read, not for all of them."""
     from threading import Thread
 
-    match = re.fullmatch(BOUND_URL, url)
+    match = re.fullmatch(_BOUND_URL, url)
     if not match:
         raise BoundError("expected https://HOST/PATH or http://HOST/PATH")
     answers: list[bytes | str] = []
-    thread = Thread(target=lambda: answers.append(fetch(*match.groups())), daemon=True)
+    thread = Thread(target=lambda: answers.append(_fetch(*match.groups())), daemon=True)
     thread.start()
-    thread.join(URL_SECONDS)
-    answer = answers[0] if answers else f"it takes more than {URL_SECONDS} seconds"
+    thread.join(_URL_SECONDS)
+    answer = answers[0] if answers else f"it takes more than {_URL_SECONDS} seconds"
     if isinstance(answer, str):
         raise BoundError(f"cannot be read ({answer})")
     return answer
 
 
-def fetch(scheme: str, user: str | None, host: str, path: str, query: str) -> bytes | str:
+def _fetch(scheme: str, user: str | None, host: str, path: str, query: str) -> bytes | str:
     """What is at a URL, or what went wrong."""
     from base64 import b64encode
     from urllib.error import HTTPError
@@ -1317,7 +1337,7 @@ def fetch(scheme: str, user: str | None, host: str, path: str, query: str) -> by
         if user:  # not for another host that this one may redirect to
             user = unquoted(user if ":" in user else f"{user}:")
             request.add_unredirected_header("Authorization", f"Basic {b64encode(os.fsencode(user)).decode()}")
-        with build_opener(Redirects).open(request, timeout=READ_SECONDS) as answer:
+        with build_opener(Redirects).open(request, timeout=_READ_SECONDS) as answer:
             if answer.status != 200:
                 return f"HTTP status {answer.status}"
             data = read_at_most(answer, SIZE_LIMIT + 1)
@@ -1332,11 +1352,11 @@ def fetch(scheme: str, user: str | None, host: str, path: str, query: str) -> by
         return type(error).__name__
 
 
-_CHUNK = 1 << 20
-_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+CHUNK = 1 << 20
+READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-def _read(path: str, limit: int) -> bytes | None:
+def read_file(path: str, limit: int) -> bytes | None:
     """The bytes of a regular file; None for anything else, and for what is larger."""
     from stat import S_ISREG
 
@@ -1368,6 +1388,53 @@ def write_file(path: str, data: bytes) -> None:
         with suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def printable(text: str) -> str:
+    """Text with line breaks, terminal controls and undecodable bytes escaped: names on disk may hold anything."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def say(text: str, stream: TextIO | None) -> None:
+    """Print and flush; a closed pipe ends it quietly, a character that the stream can't show is escaped."""
+    try:
+        if stream is not None:
+            encoding = stream.encoding or "utf-8"
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            stream.flush()
+    except OSError as error:
+        # Python flushes once more at its end: give it a place to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno() if stream else 1)
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            raise EnvlockError(f"standard output: {error.strerror}") from None
+
+
+def report(text: str, passing: bool) -> None:
+    """Note something on standard error; what is only passing is overwritten, and for a terminal alone."""
+    if not passing:
+        say(f"envlock: {printable(text)}\n", sys.stderr)
+    elif sys.stderr is not None and sys.stderr.isatty():
+        say(f"\r\033[K{text}", sys.stderr)
+
+
+def terminal_width() -> int:
+    """The columns of the terminal behind standard output; 0: it is none."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
+def terminal_style(when: str) -> tuple[int, bool]:
+    """The width of the terminal, and whether to colour (no-color.org)."""
+    width = terminal_width()
+    if when != "auto":
+        return width, when == "always"
+    if os.environ.get("NO_COLOR"):
+        return width, False
+    return width, bool(os.environ.get("FORCE_COLOR")) or (width > 0 and os.environ.get("TERM") != "dumb")
 
 
 # ==================================================================================================
@@ -1444,7 +1511,7 @@ class Selection(NamedTuple):
     options: frozenset[str] = frozenset()  # --bound-options: each an extra or a group, whichever the file has
 
 
-class Target:
+class ReadContext:
     """For what a bound is read: the interpreter's marker variables, the selection; keeps the files read."""
 
     def __init__(
@@ -1508,39 +1575,41 @@ class Target:
 
 def parse_requirement(text: str, place: str = "") -> Requirement:
     """PEP 508."""
-    return parsed(Requirement, text, place)
+    return parse_value(Requirement, text, place)
 
 
 def parse_specifier(text: str, place: str = "") -> SpecifierSet:
     """PEP 440."""
-    return parsed(SpecifierSet, text, place)
+    return parse_value(SpecifierSet, text, place)
 
 
 def parse_marker(text: str, place: str = "") -> Marker:
     """PEP 508."""
-    return parsed(Marker, text, place)
+    return parse_value(Marker, text, place)
 
 
-def parsed(kind: Callable[[str], T], text: str, place: str) -> T:
+def parse_value(kind: Callable[[str], T], text: str, place: str) -> T:
     try:
         return kind(text)
     except ValueError as error:
-        raise invalid(error, place) from None
+        raise _invalid_value(error, place) from None
 
 
-def invalid(error: ValueError, place: str) -> BoundError:
+def _invalid_value(error: ValueError, place: str) -> BoundError:
     return BoundError(f"{place}: {error}" if place else str(error), place=place)
 
 
 # -- selection: which extras and groups of a file count
 
 
-def chosen_extras(selection: Selection, known: frozenset[str]) -> frozenset[str]:
+def selected_extras(selection: Selection, known: frozenset[str]) -> frozenset[str]:
     """The extras of a file that are asked for."""
     return known if selection.all_extras else known & (selection.extras | selection.options)
 
 
-def chosen_groups(selection: Selection, known: frozenset[str], default: frozenset[str] = frozenset()) -> frozenset[str]:
+def selected_groups(
+    selection: Selection, known: frozenset[str], default: frozenset[str] = frozenset()
+) -> frozenset[str]:
     """The groups of a file that are asked for, and those that count unless told otherwise."""
     chosen = known if selection.all_groups else known & (selection.groups | selection.options)
     return (chosen if selection.no_default_groups else chosen | default) - selection.no_groups
@@ -1548,7 +1617,7 @@ def chosen_groups(selection: Selection, known: frozenset[str], default: frozense
 
 def entries_of(table: Mapping[str, Any], key: str, place: str) -> list[Entry]:
     """The texts of an array of requirements, with their places."""
-    return [(f"{place_of(place, key)}[{n}]", text) for n, text in enumerate(get_list(table, key, str, place))]
+    return [(f"{key_path_of(place, key)}[{n}]", text) for n, text in enumerate(get_list(table, key, str, place))]
 
 
 def by_normal_name(table: dict[str, Any], place: str) -> dict[str, str]:
@@ -1557,7 +1626,7 @@ def by_normal_name(table: dict[str, Any], place: str) -> dict[str, str]:
     for name in table:
         other = found.setdefault(canonicalize_name(name), name)
         if other != name:
-            raise BoundError(f"{place}: {name!r} and {other!r} are the same name", place=place_of(place, name))
+            raise BoundError(f"{place}: {name!r} and {other!r} are the same name", place=key_path_of(place, name))
     return found
 
 
@@ -1571,7 +1640,9 @@ def extra_entries(project: dict[str, Any]) -> dict[str, list[Entry]]:
 def included_group(member: object, place: str) -> str:
     """`{include-group = "NAME"}`"""
     if not isinstance(member, dict) or list(member) != ["include-group"]:
-        raise BoundError(f"{place}: expected a string or {{include-group = …}}, found {shown(member)}", place=place)
+        raise BoundError(
+            f"{place}: expected a string or {{include-group = …}}, found {describe_value(member)}", place=place
+        )
     return canonicalize_name(get_required(member, "include-group", str, place))
 
 
@@ -1580,7 +1651,7 @@ def python_requirement(table: Mapping[str, Any], place: str = "") -> list[BoundR
     text = get_as(table, "requires-python", str, place)
     if text is None:
         return []
-    place = place_of(place, "requires-python")
+    place = key_path_of(place, "requires-python")
     specifier = parse_specifier(text, place)
     return [BoundRequirement("python", f"python{specifier}", specifier, place=place)]
 
@@ -1592,7 +1663,7 @@ class Format(NamedTuple):
     names: str  # pattern of the whole file name
     content: str  # pattern somewhere in the text of a file of another name (re.MULTILINE)
     load: Callable[[str], Any]
-    read: Callable[[Any, BoundFile, Target], Bound]
+    read: Callable[[Any, BoundFile, ReadContext], Bound]
     repair: str  # the words that align an environment; of `A|B`, B where further packages may be present
     options: str = ""  # the tool's, for the fields of a Selection in their order; "-" where it has none
     project: str = ""  # the file that the tool needs beside the lock
@@ -1608,20 +1679,20 @@ VCS_KINDS = ("git", "hg", "svn", "bzr")
 VCS_SCHEME = rf"({'|'.join(VCS_KINDS)})\+(?=[a-z][a-z0-9+.-]*:)"
 
 
-URL_PARTS = r"(?is)\A([a-z][a-z0-9+.-]*:(?://[^/?]*)?)([^?]*)(.*)"
+_URL_PARTS = r"(?is)\A([a-z][a-z0-9+.-]*:(?://[^/?]*)?)([^?]*)(.*)"
 ARCHIVE_SUFFIXES = (
     *(".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz"),
     *(".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma"),
 )
-PROJECT_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-WHEEL_NAME = (
+_PROJECT_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_WHEEL_NAME = (
     r"([A-Z0-9](?:[\w.]*[A-Z0-9])?)-([^-]+)(?:-\d[^-]*)?"
     r"-[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:-[^-.]+(?:\.[^-.]+)*){2}\.whl"
 )
 COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"
 
 
-def reference_from_url(url: str, target: Target, editable: bool = False) -> DirectReference:
+def reference_from_url(url: str, target: ReadContext, editable: bool = False) -> DirectReference:
     """`[VCS+]SCHEME://HOST/PATH[@REVISION][#egg=NAME&subdirectory=FOLDER&sha256=…]`."""
     address, fields = split_fragment(url)
     if "egg" in fields:
@@ -1631,10 +1702,10 @@ def reference_from_url(url: str, target: Target, editable: bool = False) -> Dire
     subdirectory = unquoted(fields.get("subdirectory", ""))
     vcs = re.match(VCS_SCHEME, address)
     if vcs:
-        address, revision = split_revision(address[vcs.end() :])
+        address, revision = _split_revision(address[vcs.end() :])
         commit = revision if re.fullmatch(COMMIT, revision) else ""
         return DirectReference("vcs", address, vcs[1], revision, commit, editable, subdirectory)
-    hashes = frozenset(f"{key}:{fields[key].lower()}" for key in HASH_ALGORITHMS if key in fields)
+    hashes = frozenset(f"{key}:{fields[key].lower()}" for key in _HASH_ALGORITHMS if key in fields)
     if scheme.lower() != "file":
         return DirectReference("archive", without_credentials(address), subdirectory=subdirectory, hashes=hashes)
     return reference_from_path(path_of_url(address, target), editable, subdirectory, hashes)
@@ -1655,9 +1726,9 @@ def split_fragment(url: str) -> tuple[str, dict[str, str]]:
     return address, dict(reversed(re.findall(r"([^=&]+)=([^&]*)", fragment)))
 
 
-def split_revision(address: str) -> tuple[str, str]:
+def _split_revision(address: str) -> tuple[str, str]:
     """`SCHEME://HOST/PATH@REVISION`: the address without credentials, and the revision."""
-    start, path, query = re.findall(URL_PARTS, address)[0]
+    start, path, query = re.findall(_URL_PARTS, address)[0]
     path, mark, revision = path.rpartition("@") if "@" in path else (path, "", "")
     if mark and not revision:
         raise BoundError(f"expected a revision after '@' in {without_credentials(address)!r}")
@@ -1687,7 +1758,7 @@ def url_of_path(path: str) -> str:
         raise BoundError(f"there can be no such path: {path!a}") from None
 
 
-def path_of_url(url: str, target: Target) -> str:
+def path_of_url(url: str, target: ReadContext) -> str:
     """The absolute path that a file: URL means."""
     match = re.fullmatch(r"file:(?://([^/]*))?([^?]*).*", url, re.IGNORECASE | re.DOTALL)
     host, path = match.groups() if match else ("", "")
@@ -1711,22 +1782,22 @@ def real_path(path: str) -> str:
 def archive_identity(filename: str) -> tuple[str, str]:
     """Name and version as a wheel's or sdist's file name tells them; empty where it doesn't."""
     if filename.endswith(".whl"):
-        match = re.fullmatch(WHEEL_NAME, filename, re.IGNORECASE)
+        match = re.fullmatch(_WHEEL_NAME, filename, re.IGNORECASE)
         if not match or "__" in match[1]:
             raise BoundError(f"invalid wheel file name {filename!r}")
         return match[1], match[2].replace("_", "-")
-    match = re.fullmatch(rf"({PROJECT_NAME})-([^-]+)\.(?:zip|tar\.\w+|tgz|tbz|txz|tlz|tar)", filename, re.IGNORECASE)
+    match = re.fullmatch(rf"({_PROJECT_NAME})-([^-]+)\.(?:zip|tar\.\w+|tgz|tbz|txz|tlz|tar)", filename, re.IGNORECASE)
     return (match[1], match[2]) if match and is_version(match[2]) else ("", "")
 
 
 def is_version(text: str) -> bool:
     """Whether a text is a PEP 440 version."""
-    return _as_version(text) is not None
+    return as_version(text) is not None
 
 
-def project_name(directory: str, target: Target) -> str:
+def project_name(directory: str, target: ReadContext) -> str:
     """A source tree's name, as far as one can tell without building it; empty where one can't."""
-    for filename, name_in in (("pyproject.toml", toml_name), ("setup.cfg", cfg_name), ("setup.py", setup_name)):
+    for filename, name_in in (("pyproject.toml", _toml_name), ("setup.cfg", _cfg_name), ("setup.py", _setup_name)):
         path = os.path.join(directory, filename)
         try:
             name = name_in(target.read_text(path)) if target.is_file(path) else ""
@@ -1737,7 +1808,7 @@ def project_name(directory: str, target: Target) -> str:
     return ""
 
 
-def toml_name(text: str) -> str:
+def _toml_name(text: str) -> str:
     """The project's name in a pyproject.toml."""
     data = load_toml(text)
     poetry = get_table(get_table(data, "tool"), "poetry", "tool")
@@ -1746,7 +1817,7 @@ def toml_name(text: str) -> str:
     )
 
 
-def cfg_name(text: str) -> str:
+def _cfg_name(text: str) -> str:
     """The project's name in a setup.cfg."""
     import configparser
 
@@ -1758,7 +1829,7 @@ def cfg_name(text: str) -> str:
     return parser.get("metadata", "name", fallback="")
 
 
-def setup_name(text: str) -> str:
+def _setup_name(text: str) -> str:
     """The name that a setup.py passes to setup() as a literal."""
     import ast
 
@@ -1773,7 +1844,7 @@ def setup_name(text: str) -> str:
     return ""
 
 
-HASH_ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
+_HASH_ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
 
 
 def without_extras(text: str) -> str:
@@ -1784,14 +1855,14 @@ def without_extras(text: str) -> str:
 
 def parse_egg(text: str) -> str:
     """`NAME[EXTRAS]` of a URL's `#egg=`."""
-    match = re.fullmatch(rf"({PROJECT_NAME})(\[[^]]*\])?", text, re.IGNORECASE | re.ASCII)
+    match = re.fullmatch(rf"({_PROJECT_NAME})(\[[^]]*\])?", text, re.IGNORECASE | re.ASCII)
     if not match:
         raise BoundError(f"expected a project's name after 'egg=', found {text!r}")
     return match[1]
 
 
 def bound_requirement(
-    requirement: Requirement, target: Target, editable: bool = False, place: str = ""
+    requirement: Requirement, target: ReadContext, editable: bool = False, place: str = ""
 ) -> BoundRequirement:
     """A PEP 508 requirement whose marker holds."""
     name = requirement.name
@@ -1814,18 +1885,18 @@ def bound_requirement(
 # ==================================================================================================
 
 
-COUNT_LIMIT = 100_000  # requirements and options in one file
-DEPTH_LIMIT = 100  # of files that name files
-LINE_LIMIT = 1 << 20  # characters, of a line with its continuations
-REQUIREMENT_LIMIT = 1 << 16  # of what stands before its options
-FLAGS = ("--no-index", "--prefer-binary", "--require-hashes", "--no-require-hashes", "--pre")
+_COUNT_LIMIT = 100_000  # requirements and options in one file
+_DEPTH_LIMIT = 100  # of files that name files
+_LINE_LIMIT = 1 << 20  # characters, of a line with its continuations
+_REQUIREMENT_LIMIT = 1 << 16  # of what stands before its options
+_FLAGS = ("--no-index", "--prefer-binary", "--require-hashes", "--no-require-hashes", "--pre")
 # "--global-option" was known up to pip 25, the last for Python 3.8 and 3.9
-VALUED_OPTIONS = (
+_VALUED_OPTIONS = (
     *("--index-url", "--pypi-url", "--extra-index-url", "--find-links", "--trusted-host", "--use-feature"),
     *("--no-binary", "--only-binary", "--all-releases", "--only-final", "--config-settings", "--global-option"),
     *("--requirement", "--constraint", "--editable", "--hash"),
 )
-SHORT_OPTIONS = {
+_SHORT_OPTIONS = {
     "-i": "--index-url",
     "-f": "--find-links",
     "-C": "--config-settings",
@@ -1833,69 +1904,69 @@ SHORT_OPTIONS = {
     "-c": "--constraint",
     "-e": "--editable",
 }
-VALUE_FORMS = {
+_VALUE_FORMS = {
     "--hash": ("sha256:…, sha384:… or sha512:…", "sha(256|384|512):"),
     "--config-settings": ("KEY=VALUE", "(?s).*="),
 }
 
 
-class RequirementsFile(NamedTuple):
+class _RequirementsFile(NamedTuple):
     """A requirements file that is being read."""
 
     path: BoundFile
-    target: Target
+    target: ReadContext
     constraint: bool = False
     opened: tuple[str, ...] = ()  # absolute paths, from the bound file to this one
 
 
-def read_requirements(lines: list[str], path: BoundFile, target: Target) -> Bound:
+def read_requirements(lines: list[str], path: BoundFile, target: ReadContext) -> Bound:
     """A requirements file and those that it names."""
-    file = RequirementsFile(path, target, opened=(target.absolute(path),))
-    return Bound(tuple(file_requirements(lines, file, set())))
+    file = _RequirementsFile(path, target, opened=(target.absolute(path),))
+    return Bound(tuple(_file_requirements(lines, file, set())))
 
 
-def file_requirements(
-    lines: Iterable[str], file: RequirementsFile, finished: set[tuple[str, bool]]
+def _file_requirements(
+    lines: Iterable[str], file: _RequirementsFile, finished: set[tuple[str, bool]]
 ) -> Iterator[BoundRequirement]:
     """What a file's lines demand; a file that was read before adds nothing, so that diamonds of files stay small."""
-    for count, (number, line) in enumerate(logical_lines(lines)):
+    for count, (number, line) in enumerate(_logical_lines(lines)):
         try:
-            if count >= COUNT_LIMIT:
-                raise BoundError(f"more than {COUNT_LIMIT} requirements: no requirements file")  # noqa: TRY301
-            text, options = split_options(line)
+            if count >= _COUNT_LIMIT:
+                raise BoundError(f"more than {_COUNT_LIMIT} requirements: no requirements file")  # noqa: TRY301
+            text, options = _split_options(line)
             nested = options.get("--requirement") or options.get("--constraint")
             if text or "--editable" in options:
-                found = line_requirement(text, options, file)
+                found = _line_requirement(text, options, file)
                 if found:  # made anew: _replace takes ten times as long
                     yield BoundRequirement(*found[:6], file.constraint, file.path, number)
             elif nested:
-                yield from nested_requirements(nested[0], file, "--requirement" not in options, finished)
+                yield from _nested_requirements(nested[0], file, "--requirement" not in options, finished)
         except BoundError as error:
             raise error.at(file.path, number) from None
 
 
-def nested_requirements(
-    name: str, parent: RequirementsFile, constraint: bool, finished: set[tuple[str, bool]]
+def _nested_requirements(
+    name: str, parent: _RequirementsFile, constraint: bool, finished: set[tuple[str, bool]]
 ) -> Iterator[BoundRequirement]:
     """`-r FILE` and `-c FILE`: relative to the file that names it."""
-    path = nested_path(name, parent)
+    path = _nested_path(name, parent)
     key = parent.target.absolute(path)
     if key in parent.opened:
         raise BoundError(f"{name} is being read already: the files name each other in a circle")
-    if len(parent.opened) > DEPTH_LIMIT:
-        raise BoundError(f"{name}: files nested more than {DEPTH_LIMIT} deep")
+    if len(parent.opened) > _DEPTH_LIMIT:
+        raise BoundError(f"{name}: files nested more than {_DEPTH_LIMIT} deep")
     if (key, constraint) in finished:
         return
     try:
         lines = parent.target.read_text(path).splitlines()
     except BoundError as error:
         raise (error.at(path) if error.line else BoundError(f"{path}: {error.message}")) from None
-    file = RequirementsFile(BoundFile(path), parent.target, constraint, (*parent.opened, key))
-    yield from file_requirements(lines, file, finished)
+    file = _RequirementsFile(BoundFile(path), parent.target, constraint, (*parent.opened, key))
+    yield from _file_requirements(lines, file, finished)
     finished.add((key, constraint))
 
 
-def nested_path(name: str, parent: RequirementsFile) -> str:
+def _nested_path(name: str, parent: _RequirementsFile) -> str:
     """The path of a file named by a requirements file."""
     if is_remote(parent.path) or re.match("https?:", name, re.IGNORECASE):
         raise BoundError(f"{without_credentials(name)} is not fetched from here: give it as a bound of its own")
@@ -1904,7 +1975,7 @@ def nested_path(name: str, parent: RequirementsFile) -> str:
     return os.path.normpath(os.path.join(os.path.dirname(parent.path), name))
 
 
-def logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+def _logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
     """Numbered lines, joined, without comments and blank lines, with variables expanded.
 
     A backslash at the end continues a line, under the first one's number; a comment line ends that.
@@ -1917,28 +1988,28 @@ def logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
             parts.append(line.strip("\\"))
             continue
         # a blank, so that what was a comment is still one after the join
-        text = without_comment("".join((*parts, " " * comment, line)) if first else line).strip()
+        text = _without_comment("".join((*parts, " " * comment, line)) if first else line).strip()
         if text:
-            yield first or number, with_variables(text)
+            yield first or number, _with_variables(text)
         first, parts = 0, []
 
 
-def without_comment(line: str) -> str:
+def _without_comment(line: str) -> str:
     """`#` begins a comment at the line's start or after white space."""
     return re.split(r"(?<!\S)#", line, maxsplit=1)[0] if "#" in line else line
 
 
-def with_variables(line: str) -> str:
+def _with_variables(line: str) -> str:
     """`${NAME}` replaced; an unset or empty variable stays as it is written."""
-    if "${" not in line or len(line) > LINE_LIMIT:
+    if "${" not in line or len(line) > _LINE_LIMIT:
         return line
     return re.sub(r"\$\{([A-Z0-9_]+)\}", lambda match: os.environ.get(match[1]) or match[0], line)
 
 
-def split_options(line: str) -> tuple[str, dict[str, list[str]]]:
+def _split_options(line: str) -> tuple[str, dict[str, list[str]]]:
     """`[REQUIREMENT] [OPTION]...`: options begin at the first word with a dash."""
-    if len(line) > LINE_LIMIT:
-        raise BoundError(f"longer than {LINE_LIMIT} characters: no requirement")
+    if len(line) > _LINE_LIMIT:
+        raise BoundError(f"longer than {_LINE_LIMIT} characters: no requirement")
     if line[0] != "-" and " -" not in line:
         return line, {}
     start = 0 if line[0] == "-" else line.index(" -")
@@ -1947,13 +2018,13 @@ def split_options(line: str) -> tuple[str, dict[str, list[str]]]:
         return "", {"--editable": [text[3:]]}
     if text.startswith(("-e", "--e")):  # `-e PATH ; MARKER` is written and read by uv; pip passes over the marker
         text, _, marker = text.partition(" ;")
-    options = parse_options(split_words(text))
+    options = _parse_options(_split_words(text))
     if marker:
         options[";"] = [marker.strip()]
     return line[:start].rstrip(), options
 
 
-def split_words(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     """Words as a POSIX shell splits them."""
     if not re.search(r"[\"'\\]", text):
         return text.split()
@@ -1965,7 +2036,7 @@ def split_words(text: str) -> list[str]:
         raise BoundError(f"cannot split the options: {str(error).lower()}") from None
 
 
-def parse_options(words: list[str]) -> dict[str, list[str]]:
+def _parse_options(words: list[str]) -> dict[str, list[str]]:
     """Options by their long names, with their values; words that are no options are passed over, as by pip."""
     options: dict[str, list[str]] = {}
     remaining = iter(words)
@@ -1974,12 +2045,12 @@ def parse_options(words: list[str]) -> dict[str, list[str]]:
             break
         if word[:1] != "-" or word == "-":
             continue
-        name, value = split_option(word)
-        if name in FLAGS and value is not None:
+        name, value = _split_option(word)
+        if name in _FLAGS and value is not None:
             raise BoundError(f"expected no value after {name}, found {value!r}")
-        if name not in FLAGS:
+        if name not in _FLAGS:
             value = next(remaining, None) if value is None else value
-            expected, pattern = VALUE_FORMS.get(name, ("a value", ""))
+            expected, pattern = _VALUE_FORMS.get(name, ("a value", ""))
             if value is None or not re.match(pattern, value):
                 found = "" if value is None else f", found {value!r}"
                 raise BoundError(f"expected {expected} after {name}{found}")
@@ -1987,39 +2058,39 @@ def parse_options(words: list[str]) -> dict[str, list[str]]:
     return options
 
 
-def split_option(word: str) -> tuple[str, str | None]:
+def _split_option(word: str) -> tuple[str, str | None]:
     """`--NAME[=VALUE]`, where NAME may be cut short as far as it is unambiguous, or `-N[VALUE]`."""
     if not word.startswith("--"):
-        if word[:2] not in SHORT_OPTIONS:
+        if word[:2] not in _SHORT_OPTIONS:
             raise BoundError(f"unknown option {word[:2]}")
-        return SHORT_OPTIONS[word[:2]], word[2:] or None
+        return _SHORT_OPTIONS[word[:2]], word[2:] or None
     given, mark, value = word.partition("=")
-    known = FLAGS + VALUED_OPTIONS
+    known = _FLAGS + _VALUED_OPTIONS
     names = [given] if given in known else [name for name in known if name.startswith(given)]
     if len(names) != 1:
         raise BoundError(f"ambiguous option {given} ({', '.join(names)})" if names else f"unknown option {given}")
     return names[0], value if mark else None
 
 
-def line_requirement(text: str, options: dict[str, list[str]], file: RequirementsFile) -> BoundRequirement | None:
+def _line_requirement(text: str, options: dict[str, list[str]], file: _RequirementsFile) -> BoundRequirement | None:
     """What one line demands; None where its marker doesn't hold."""
-    if len(text) > REQUIREMENT_LIMIT:
-        raise BoundError(f"longer than {REQUIREMENT_LIMIT} characters: no requirement")
+    if len(text) > _REQUIREMENT_LIMIT:
+        raise BoundError(f"longer than {_REQUIREMENT_LIMIT} characters: no requirement")
     if "--editable" in options:
-        found, marker = editable_requirement(text or options["--editable"][0], file), options.get(";", [""])[0]
+        found, marker = _editable_requirement(text or options["--editable"][0], file), options.get(";", [""])[0]
     else:
         text, _, marker = text.partition("; " if is_url(text) else ";")
         text, marker = text.strip(), marker.strip()
-        location = location_of(text, file)
-        found = location_requirement(location, text, file) if location else named_requirement(text, file)
+        location = _location_of(text, file)
+        found = _location_requirement(location, text, file) if location else _named_requirement(text, file)
     if marker and not file.target.holds(parse_marker(marker)):
         return None
-    found = found if found.name else with_name(found, file)
+    found = found if found.name else _with_name(found, file)
     hashed = "--hash" in options and "--editable" not in options
     return found._replace(hashes=frozenset(map(str.lower, options["--hash"]))) if hashed else found
 
 
-def named_requirement(text: str, file: RequirementsFile) -> BoundRequirement:
+def _named_requirement(text: str, file: _RequirementsFile) -> BoundRequirement:
     """`NAME[EXTRAS] SPECIFIER` or `NAME[EXTRAS] @ URL`, without its marker."""
     requirement = parse_requirement(text)
     if file.constraint and requirement.extras:
@@ -2027,7 +2098,7 @@ def named_requirement(text: str, file: RequirementsFile) -> BoundRequirement:
     return bound_requirement(requirement, file.target)
 
 
-def location_of(text: str, file: RequirementsFile) -> str:
+def _location_of(text: str, file: _RequirementsFile) -> str:
     """The URL of a line that is a URL or a path; empty where it is none."""
     if is_url(text):
         return text
@@ -2037,7 +2108,7 @@ def location_of(text: str, file: RequirementsFile) -> str:
     if not pathlike and not archive:
         return ""
     parse_requirement("name" + text[len(name) :])  # the extras
-    path = find_path(name, file)
+    path = _find_path(name, file)
     if pathlike and os.path.isdir(path):
         if any(file.target.is_file(os.path.join(path, name)) for name in ("pyproject.toml", "setup.py")):
             return url_of_path(path)
@@ -2047,7 +2118,7 @@ def location_of(text: str, file: RequirementsFile) -> str:
     return url_of_path(path) if archive and (os.path.isfile(path) or not named) else ""
 
 
-def find_path(path: str, file: RequirementsFile) -> str:
+def _find_path(path: str, file: _RequirementsFile) -> str:
     """Relative to the working directory, as pip has it, or where nothing is there, to the file's folder."""
     found = file.target.absolute(path)
     if not os.path.exists(found):
@@ -2056,7 +2127,9 @@ def find_path(path: str, file: RequirementsFile) -> str:
     return found
 
 
-def location_requirement(location: str, text: str, file: RequirementsFile, editable: bool = False) -> BoundRequirement:
+def _location_requirement(
+    location: str, text: str, file: _RequirementsFile, editable: bool = False
+) -> BoundRequirement:
     """A URL or path; its name is empty where neither `#egg=` nor the name of an archive tells it."""
     reference = reference_from_url(location, file.target, editable)
     address, fields = split_fragment(location)
@@ -2072,7 +2145,7 @@ def location_requirement(location: str, text: str, file: RequirementsFile, edita
     return BoundRequirement(canonicalize_name(name), without_credentials(text), specifier, reference=reference)
 
 
-def with_name(found: BoundRequirement, file: RequirementsFile) -> BoundRequirement:
+def _with_name(found: BoundRequirement, file: _RequirementsFile) -> BoundRequirement:
     """With the name that a directory's own files tell."""
     name, reference = "", found.reference
     if reference and reference.kind == "directory":
@@ -2083,27 +2156,27 @@ def with_name(found: BoundRequirement, file: RequirementsFile) -> BoundRequireme
     return found._replace(name=name)
 
 
-def editable_requirement(text: str, file: RequirementsFile) -> BoundRequirement:
+def _editable_requirement(text: str, file: _RequirementsFile) -> BoundRequirement:
     """`-e PATH[EXTRAS]`, `-e VCS+URL#egg=NAME` or `-e NAME @ URL`; its name may be empty still."""
     if file.constraint:
         raise BoundError("an editable requirement cannot be a constraint")
-    requirement = direct_requirement(text)
+    requirement = _direct_requirement(text)
     if requirement:
-        check_editable(requirement.url or "", text)
+        _check_editable(requirement.url or "", text)
         found = bound_requirement(requirement, file.target, editable=True)
         return found._replace(text="-e " + found.text)
     location = without_extras(text)
-    path = find_path(location, file)
+    path = _find_path(location, file)
     if os.path.isdir(path):
         location = url_of_path(path)
     elif location[:5].lower() != "file:":
         location = re.sub(r"^(git|hg|svn|bzr):", r"\1+\g<0>", text)
-    check_editable(location, text)
-    found = location_requirement(location, text, file, editable=True)
+    _check_editable(location, text)
+    found = _location_requirement(location, text, file, editable=True)
     return found._replace(text="-e " + found.text)
 
 
-def direct_requirement(text: str) -> Requirement | None:
+def _direct_requirement(text: str) -> Requirement | None:
     """`NAME @ URL`; None where it is something else."""
     if "@" not in text:
         return None
@@ -2114,7 +2187,7 @@ def direct_requirement(text: str) -> Requirement | None:
     return requirement if requirement.url else None
 
 
-def check_editable(location: str, text: str) -> None:
+def _check_editable(location: str, text: str) -> None:
     if location[:5].lower() != "file:" and not (is_url(location) and re.match(VCS_SCHEME, location, re.IGNORECASE)):
         raise BoundError(f"expected a project's directory or a VCS URL after -e, found {without_credentials(text)!r}")
 
@@ -2124,38 +2197,38 @@ def check_editable(location: str, text: str) -> None:
 # ==================================================================================================
 
 
-ARCHIVE_HASH = r"""\b(sha\d+|md5)(?::| = "|': ')([0-9a-f]+)["']"""  # as TOML, or as Python shows it
+_ARCHIVE_HASH = r"""\b(sha\d+|md5)(?::| = "|': ')([0-9a-f]+)["']"""  # as TOML, or as Python shows it
 
 
-class Lock(NamedTuple):
+class ParsedLock(NamedTuple):
     """A parsed lock. Where tables of archives were cut out, their place in the text stands: `sdist = "120:345"`."""
 
     data: dict[str, Any]
     text: str = ""  # empty if nothing was cut out
 
 
-def load_lock(text: str) -> Lock:
+def load_lock(text: str) -> ParsedLock:
     """Parse a TOML lock, without its tables of archives where that is safe."""
     # in a string of several lines, what looks like a table may be text
     if '"""' not in text and "'''" not in text:
         try:
-            return Lock(load_toml(re.sub(ARCHIVE_TABLES, cut_out, text)), text)
+            return ParsedLock(load_toml(re.sub(ARCHIVE_TABLES, _cut_out, text)), text)
         except BoundError:
             pass  # the whole text tells the right line
-    return Lock(load_toml(text))
+    return ParsedLock(load_toml(text))
 
 
-def cut_out(match: re.Match[str]) -> str:
+def _cut_out(match: re.Match[str]) -> str:
     """The place of tables instead of themselves, unless a line or an escape may stand in a string."""
     if "\\" in match[2] or match[2].count("\n") > match[2].count("},\n") + 1:
         return match[0]
     return f'\n{match[1]} = "{match.start(2)}:{match.end(2)}"'
 
 
-NOTHING: Names = frozenset()
+NO_NAMES: Names = frozenset()
 
 
-class Table:
+class LockTable:
     """A table of a lock, and where it stands; two are the same only if they stand at one place."""
 
     __slots__ = ("data", "place")
@@ -2180,47 +2253,47 @@ class Table:
         """An array of strings; empty where it is absent."""
         return get_list(self.data, key, str, self.place)
 
-    def table(self, *keys: str) -> Table:
+    def table(self, *keys: str) -> LockTable:
         """A table within, by its path; empty where it is absent."""
         found = self
         for key in keys:
-            found = Table(get_table(found.data, key, found.place), place_of(found.place, key))
+            found = LockTable(get_table(found.data, key, found.place), key_path_of(found.place, key))
         return found
 
-    def tables(self, key: str) -> list[Table]:
+    def tables(self, key: str) -> list[LockTable]:
         """An array of tables; empty where it is absent."""
-        place = place_of(self.place, key)
-        return [Table(data, f"{place}[{n}]") for n, data in enumerate(get_list(self.data, key, dict, self.place))]
+        place = key_path_of(self.place, key)
+        return [LockTable(data, f"{place}[{n}]") for n, data in enumerate(get_list(self.data, key, dict, self.place))]
 
 
 def normalised(names: Iterable[str]) -> Names:
     return frozenset(map(canonicalize_name, names))
 
 
-def name_of(package: Table) -> str:
+def name_of(package: LockTable) -> str:
     return canonicalize_name(package.required("name"))
 
 
-def grouped(packages: list[Table], key_of: Callable[[Table], str]) -> dict[str, list[Table]]:
+def grouped(packages: list[LockTable], key_of: Callable[[LockTable], str]) -> dict[str, list[LockTable]]:
     """A lock's packages by their names, as a dependency tells them."""
-    found: dict[str, list[Table]] = {}
+    found: dict[str, list[LockTable]] = {}
     for package in packages:
         found.setdefault(key_of(package), []).append(package)
     return found
 
 
-def locked(package: Table, reference: DirectReference | None, archives: str) -> BoundRequirement:
+def pinned_requirement(package: LockTable, reference: DirectReference | None, archives: str) -> BoundRequirement:
     """What a package that counts demands: this version from an index, or where it comes from."""
     name, version = name_of(package), package.text("version")
     if reference:
-        return located(name, reference, package.place, version, archives)
+        return source_requirement(name, reference, package.place, version, archives)
     if not is_version(package.required("version")):
-        at = place_of(package.place, "version")
-        raise BoundError(f"{at}: expected a version, found {shown(version)}", place=at)
+        at = key_path_of(package.place, "version")
+        raise BoundError(f"{at}: expected a version, found {describe_value(version)}", place=at)
     return BoundRequirement(name, f"{name}=={version}", version=version, archives=archives, place=package.place)
 
 
-def located(
+def source_requirement(
     name: str, reference: DirectReference, place: str, version: str = "", archives: str = ""
 ) -> BoundRequirement:
     """A package from elsewhere: its source alone tells it apart, and an archive's hash what is in it."""
@@ -2231,21 +2304,21 @@ def located(
     text = f"{editable}{name} @ {vcs}{reference.url}{revision and '@' + revision}{folder}"
     if reference.kind != "archive":
         return BoundRequirement(name, text, reference=reference, place=place)
-    reference = reference._replace(hashes=reference.hashes | archive_hashes(archives))
+    reference = reference._replace(hashes=reference.hashes | _archive_hashes(archives))
     return BoundRequirement(name, text, version=version or None, reference=reference, place=place)
 
 
-def archive_hashes(text: str) -> Names:
+def _archive_hashes(text: str) -> Names:
     """The hashes in the text of tables of archives."""
-    return frozenset(f"{name}:{value}".lower() for name, value in re.findall(ARCHIVE_HASH, text, re.IGNORECASE))
+    return frozenset(f"{name}:{value}".lower() for name, value in re.findall(_ARCHIVE_HASH, text, re.IGNORECASE))
 
 
 def locked_hashes(requirement: BoundRequirement) -> Names:
     """The hashes that a bound gives for a package's archives."""
-    return requirement.hashes | archive_hashes(requirement.archives)
+    return requirement.hashes | _archive_hashes(requirement.archives)
 
 
-def own_name(pyproject: Table) -> Names:
+def project_names(pyproject: LockTable) -> Names:
     """The name of the project that a lock belongs to."""
     names = (pyproject.table("project").text("name"), pyproject.table("tool", "poetry").text("name"))
     return normalised(filter(None, names))
@@ -2254,49 +2327,49 @@ def own_name(pyproject: Table) -> Names:
 def check_version(found: str, known: str, place: str) -> None:
     """Of a lock's own format: a newer revision of a known version is read."""
     if not re.fullmatch(known, found):
-        raise BoundError(f"{place}: envlock doesn't know version {shown(found)} of this format", place=place)
+        raise BoundError(f"{place}: envlock doesn't know version {describe_value(found)} of this format", place=place)
 
 
-def with_main(selection: Selection, known: Names, default: Names, main: str) -> Names:
+def chosen_groups_with_main(selection: Selection, known: Names, default: Names, main: str) -> Names:
     """The groups that count, of a format whose main dependencies are a group too."""
-    return (chosen_groups(selection, known, default) | {main}) - selection.no_groups
+    return (selected_groups(selection, known, default) | {main}) - selection.no_groups
 
 
 # `extra == "x"`: in a lock several extras may be selected at once, so it means `"x" in extras`
-EXTRA_COMPARISON = r"""\bextra\s*([!=])=\s*("[^"]*"|'[^']*')"""
+_EXTRA_COMPARISON = r"""\bextra\s*([!=])=\s*("[^"]*"|'[^']*')"""
 
 
-def extra_membership(match: re.Match[str]) -> str:
+def _extra_membership(match: re.Match[str]) -> str:
     return f"{match[2]} {'in' if match[1] == '=' else 'not in'} extras"
 
 
 class LockReader:
     """What reading takes in every format: the lock, the folder that its paths are relative to, and its markers."""
 
-    def __init__(self, lock: Lock, path: str, target: Target) -> None:
+    def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
         self.text = lock.text
-        self.data = Table(lock.data)
+        self.data = LockTable(lock.data)
         # what is no file names what is in the working directory
         self.folder = target.absolute("" if is_stream(path) else os.path.dirname(path))
         self.remote = is_remote(path)
         self.target = target
         self.answers: dict[tuple[str, Names, Names], bool] = {}
 
-    def holds(self, table: Table, key: str, extras: Names = NOTHING, groups: Names = NOTHING) -> bool:
+    def holds(self, table: LockTable, key: str, extras: Names = NO_NAMES, groups: Names = NO_NAMES) -> bool:
         """Whether a table's marker holds while these extras and groups are selected."""
         text = table.text(key)
-        return not text or self.judge(text, place_of(table.place, key), extras, groups)
+        return not text or self.judge(text, key_path_of(table.place, key), extras, groups)
 
-    def any_holds(self, table: Table, key: str, extras: Names = NOTHING) -> bool:
+    def any_holds(self, table: LockTable, key: str, extras: Names = NO_NAMES) -> bool:
         """Whether one of a table's markers holds, if it has any."""
         texts = table.texts(key)
-        return not texts or any(self.judge(text, place_of(table.place, key), extras, frozenset()) for text in texts)
+        return not texts or any(self.judge(text, key_path_of(table.place, key), extras, frozenset()) for text in texts)
 
     def judge(self, text: str, place: str, extras: Names, groups: Names) -> bool:
         """Whether a marker holds; the same text is judged once."""
         key = (text, extras if "extra" in text else frozenset(), groups)
         if key not in self.answers:
-            marker = parse_marker(re.sub(EXTRA_COMPARISON, extra_membership, text), place)
+            marker = parse_marker(re.sub(_EXTRA_COMPARISON, _extra_membership, text), place)
             self.answers[key] = self.target.holds(marker, extras=extras, dependency_groups=groups)
         return self.answers[key]
 
@@ -2307,7 +2380,7 @@ class LockReader:
         text = "python; " + " or ".join(self.data.texts(key))
         return [BoundRequirement("python", text, SpecifierSet("<0"), place=key)]
 
-    def archives(self, table: Table, *keys: str) -> str:
+    def archives(self, table: LockTable, *keys: str) -> str:
         """A package's tables of archives as text."""
         texts = []
         for key in keys:
@@ -2323,13 +2396,13 @@ class LockReader:
         """A path in the lock as an absolute one."""
         return os.path.normpath(os.path.join(self.folder, path))
 
-    def beside(self, folder: str = ".") -> Table:
+    def beside(self, folder: str = ".") -> LockTable:
         """The pyproject.toml in a folder of the lock's; empty where there is none, or the lock was fetched alone."""
         path = os.path.join(self.path(folder), "pyproject.toml")
         if self.remote or not self.target.is_file(path):
-            return Table({})
+            return LockTable({})
         try:
-            return Table(load_toml(self.target.read_text(path)), "pyproject.toml: ")
+            return LockTable(load_toml(self.target.read_text(path)), "pyproject.toml: ")
         except BoundError as error:
             raise error.at(path) from None
 
@@ -2345,96 +2418,96 @@ class LockReader:
         return reference_from_path(self.path(where), editable, subdirectory)
 
 
-class Edge(NamedTuple):
+class Dependency(NamedTuple):
     """A dependency on one of these packages, with these of its extras."""
 
-    candidates: list[Table]
+    candidates: list[LockTable]
     extras: Names
     specifier: SpecifierSet = SpecifierSet()
     holds: bool = True  # its marker
 
 
-def admitted(packages: list[Table], specifier: SpecifierSet) -> list[Table]:
+def _filter_candidates(packages: list[LockTable], specifier: SpecifierSet) -> list[LockTable]:
     """The packages whose versions satisfy a specifier; all if none does."""
     return [each for each in packages if specifier.contains(each.text("version"), prereleases=True)] or packages
 
 
-ROUNDS = 20  # of a walk that may change its own answers; real locks take three at most
+_MAX_WALKS = 20  # of a walk that may change its own answers; real locks take three at most
 
 
 class LockGraph(LockReader):
     """A lock whose packages count if something that counts depends on them."""
 
-    extras = groups = NOTHING  # that were chosen
-    active = NOTHING  # extras and groups, as the markers of a uv.lock name them
+    extras = groups = NO_NAMES  # that were chosen
+    active = NO_NAMES  # extras and groups, as the markers of a uv.lock name them
 
-    def __init__(self, lock: Lock, path: str, target: Target) -> None:
+    def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
         super().__init__(lock, path, target)
         self.pyproject = self.beside()
         self.packages = self.data.tables("package")
         self.by_name = grouped(self.packages, self.key_of)
-        self.asked: dict[str, dict[str, SpecifierSet]] = {}  # of packages with several versions, by name and text
-        self.asked_before = self.asked  # in the last walk
+        self.specifiers: dict[str, dict[str, SpecifierSet]] = {}  # of packages with several versions, by name and text
+        self.previous_specifiers = self.specifiers  # in the last walk
 
-    def key_of(self, package: Table) -> str:
+    def key_of(self, package: LockTable) -> str:
         """By which name dependencies find a package."""
         return name_of(package)
 
-    def fits(self, package: Table) -> bool:  # noqa: ARG002
+    def fits(self, package: LockTable) -> bool:  # noqa: ARG002
         """Whether the target's Python can have a package."""
         return True
 
-    def starts(self) -> Iterator[Edge]:
+    def starts(self) -> Iterator[Dependency]:
         """The project's own dependencies that were chosen."""
         raise NotImplementedError
 
-    def edges_of(self, package: Table, extras: Names) -> Iterator[Edge]:
+    def edges_of(self, package: LockTable, extras: Names) -> Iterator[Dependency]:
         """A package's dependencies, and those of these of its extras."""
         raise NotImplementedError
 
-    def reached(self) -> list[Table]:
+    def resolve(self) -> list[LockTable]:
         """The packages that count. What a walk asks for or turns on may change its own answers: then walk again."""
-        found: set[Table] = set()
-        for _ in range(ROUNDS):
-            active, self.asked_before, self.asked = self.active, self.asked, {}
+        found: set[LockTable] = set()
+        for _ in range(_MAX_WALKS):
+            active, self.previous_specifiers, self.specifiers = self.active, self.specifiers, {}
             found = self.walk()
-            if (self.active, self.asked) == (active, self.asked_before):
+            if (self.active, self.specifiers) == (active, self.previous_specifiers):
                 break
         return [package for package in self.packages if package in found]
 
-    def walk(self) -> set[Table]:
+    def walk(self) -> set[LockTable]:
         """The packages that the starts lead to, and those that they lead to in turn."""
         queue = list(self.starts())
-        seen: set[tuple[Table, Names]] = set()
+        seen: set[tuple[LockTable, Names]] = set()
         for edge in queue:
-            package = self.choose(edge) if edge.holds else None
+            package = self.select_candidate(edge) if edge.holds else None
             if package and (package, edge.extras) not in seen:
                 seen.add((package, edge.extras))
                 queue.extend(self.edges_of(package, edge.extras))
         return {package for package, _ in seen}
 
-    def choose(self, edge: Edge) -> Table | None:
+    def select_candidate(self, edge: Dependency) -> LockTable | None:
         """Among the packages of one name the newest that all who ask for it admit."""
         if len(edge.candidates) < 2:
             return edge.candidates[0] if edge.candidates else None
         name = self.key_of(edge.candidates[0])
-        asked = self.asked.setdefault(name, {})
+        asked = self.specifiers.setdefault(name, {})
         asked[str(edge.specifier)] = edge.specifier
         best = list(filter(self.fits, edge.candidates)) or edge.candidates
-        for specifier in {**self.asked_before.get(name, {}), **asked}.values():
-            best = admitted(best, specifier)
-        return max(best, key=lambda package: parsed(Version, package.text("version") or "0", package.place))
+        for specifier in {**self.previous_specifiers.get(name, {}), **asked}.values():
+            best = _filter_candidates(best, specifier)
+        return max(best, key=lambda package: parse_value(Version, package.text("version") or "0", package.place))
 
-    def presumed(self, doubtful: set[Table]) -> list[Table]:
+    def packages_without_project(self, doubtful: set[LockTable]) -> list[LockTable]:
         """Without the project: what nothing leads to counts, and what that leads to.
 
         What only false markers or doubtful packages lead to is doubtful too, and so are two packages of one name.
         """
-        leading: dict[Table, set[Table]] = {}  # to a package, those that lead there
-        following: dict[Table, set[Table]] = {}
+        leading: dict[LockTable, set[LockTable]] = {}  # to a package, those that lead there
+        following: dict[LockTable, set[LockTable]] = {}
         for source in self.packages:
-            for edge in self.edges_of(source, NOTHING):
-                for package in admitted(edge.candidates, edge.specifier):
+            for edge in self.edges_of(source, NO_NAMES):
+                for package in _filter_candidates(edge.candidates, edge.specifier):
                     leading.setdefault(package, set()).update({source} - {package} if edge.holds else ())
                     following.setdefault(source, set()).add(package)
         queue = [*doubtful, *(package for package, sources in leading.items() if not sources)]
@@ -2456,18 +2529,18 @@ class LockGraph(LockReader):
 # ==================================================================================================
 
 
-POETRY_CLAUSE = r"(\^|~=|~|===?|=|!=|<=|>=|<|>)?[ ]*v?([\w*][\w.*+!-]*)"
-POETRY_PLATFORM = r"(!=|==?=?)?\s*(.+)"
+_POETRY_CLAUSE = r"(\^|~=|~|===?|=|!=|<=|>=|<|>)?[ ]*v?([\w*][\w.*+!-]*)"
+_POETRY_PLATFORM = r"(!=|==?=?)?\s*(.+)"
 
 
-class AnyOf(SpecifierSet):
+class _AnyOf(SpecifierSet):
     """Poetry's `||`: a version must satisfy one of several sets."""
 
     __slots__ = ("alternatives",)
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.alternatives = [SpecifierSet(poetry_clauses(part)) for part in re.split(r"\|\|?", text)]
+        self.alternatives = [SpecifierSet(_poetry_clauses(part)) for part in re.split(r"\|\|?", text)]
 
     def contains(self, version: Version | str, prereleases: bool | None = None) -> bool:
         """Whether the version satisfies one of the sets."""
@@ -2480,19 +2553,21 @@ class AnyOf(SpecifierSet):
 def parse_constraint(text: str, place: str) -> SpecifierSet:
     """CONSTRAINT ('||' CONSTRAINT)*"""
     return (
-        parsed(AnyOf, text, place) if "|" in text else parsed(SpecifierSet, parsed(poetry_clauses, text, place), place)
+        parse_value(_AnyOf, text, place)
+        if "|" in text
+        else parse_value(SpecifierSet, parse_value(_poetry_clauses, text, place), place)
     )
 
 
-def poetry_clauses(text: str) -> str:
+def _poetry_clauses(text: str) -> str:
     """`^1.2`, `~1.2`, `1.*` and `1.2`, between commas or blanks, as PEP 440 clauses."""
-    rest = re.sub(POETRY_CLAUSE, "", text).strip(" ,\t")
+    rest = re.sub(_POETRY_CLAUSE, "", text).strip(" ,\t")
     if rest:
         raise InvalidSpecifier(f"expected a version constraint, found {excerpt(text)}")
-    return ",".join(poetry_clause(operator, version) for operator, version in re.findall(POETRY_CLAUSE, text))
+    return ",".join(_poetry_clause(operator, version) for operator, version in re.findall(_POETRY_CLAUSE, text))
 
 
-def poetry_clause(operator: str, version: str) -> str:
+def _poetry_clause(operator: str, version: str) -> str:
     """One of Poetry's clauses in terms of PEP 440."""
     if version.strip("*.") == "":
         return ""
@@ -2510,11 +2585,11 @@ def poetry_clause(operator: str, version: str) -> str:
     return f">={version},<{f'{epoch}!' * bool(epoch)}{'.'.join(map(str, upper))}"
 
 
-class PoetryDependency(NamedTuple):
+class _PoetryDependency(NamedTuple):
     """A dependency as Poetry writes it, in a pyproject.toml or in a lock."""
 
     name: str
-    table: Table  # { version, extras, optional, markers, python, platform, and a source's keys }
+    table: LockTable  # { version, extras, optional, markers, python, platform, and a source's keys }
     group: str
     listed: Names  # the extras that list it
 
@@ -2522,25 +2597,25 @@ class PoetryDependency(NamedTuple):
         """Whether it counts for the target, while these extras of what depends on it are asked for."""
         if self.table.flag("optional") and not self.listed & extras:
             return False
-        if not admits_platform(self.table.text("platform"), reader.target.environment()["sys_platform"]):
+        if not _admits_platform(self.table.text("platform"), reader.target.environment()["sys_platform"]):
             return False
-        return admits_python(self.table, "python", reader.target) and reader.holds(self.table, "markers", extras)
+        return _admits_python(self.table, "python", reader.target) and reader.holds(self.table, "markers", extras)
 
     def specifier(self) -> SpecifierSet:
         return parse_constraint(self.table.text("version") or "*", self.table.place)
 
 
-def admits_platform(constraint: str, platform: str) -> bool:
+def _admits_platform(constraint: str, platform: str) -> bool:
     """Whether Poetry's constraint (`linux || darwin`, `!=win32, !=cygwin`) admits a `sys_platform`."""
 
     def admits(clause: str) -> bool:
-        match = re.fullmatch(POETRY_PLATFORM, clause)
+        match = re.fullmatch(_POETRY_PLATFORM, clause)
         return match is None or match[2] == "*" or (match[2] == platform) != (match[1] == "!=")
 
     return any(all(map(admits, re.split(r"\s*,\s*", each))) for each in re.split(r"\s*\|\|?\s*", constraint.strip()))
 
 
-def admits_python(table: Table, key: str, target: Target) -> bool:
+def _admits_python(table: LockTable, key: str, target: ReadContext) -> bool:
     """Whether the target's Python satisfies a constraint."""
     constraint = table.text(key)
     if not constraint:
@@ -2549,18 +2624,18 @@ def admits_python(table: Table, key: str, target: Target) -> bool:
     return parse_constraint(constraint, table.place).contains(release[0] if release else "0")
 
 
-def poetry_dependencies(
-    table: Table, listing: Mapping[str, set[str]], group: str = "main"
-) -> Iterator[PoetryDependency]:
+def _poetry_dependencies(
+    table: LockTable, listing: Mapping[str, set[str]], group: str = "main"
+) -> Iterator[_PoetryDependency]:
     """`NAME = "CONSTRAINT"`, `NAME = { … }` or an array of these."""
     for key, value in table.data.items():
-        name, at = canonicalize_name(key), place_of(table.place, key)
+        name, at = canonicalize_name(key), key_path_of(table.place, key)
         for entry in value if isinstance(value, list) else [value]:
-            data = {"version": entry} if isinstance(entry, str) else checked(entry, dict, at)
-            yield PoetryDependency(name, Table(data, at), group, frozenset(listing.get(name, ())))
+            data = {"version": entry} if isinstance(entry, str) else expect_type(entry, dict, at)
+            yield _PoetryDependency(name, LockTable(data, at), group, frozenset(listing.get(name, ())))
 
 
-def poetry_listing(extras: Table) -> dict[str, set[str]]:
+def _poetry_listing(extras: LockTable) -> dict[str, set[str]]:
     """By the names of dependencies the extras that list them: `socks = ["PySocks (>=1.5)"]`"""
     found: dict[str, set[str]] = {}
     for extra in extras.data:
@@ -2570,10 +2645,10 @@ def poetry_listing(extras: Table) -> dict[str, set[str]]:
     return found
 
 
-class PoetryProject(NamedTuple):
+class _PoetryProject(NamedTuple):
     """What a pyproject.toml tells of Poetry's project."""
 
-    dependencies: list[PoetryDependency]
+    dependencies: list[_PoetryDependency]
     extras: Names
     groups: Names
     optional_groups: Names
@@ -2583,48 +2658,52 @@ class PoetryProject(NamedTuple):
         """These groups and those that they include."""
         found = sorted(groups)
         for group in found:
-            found += sorted(self.includes.get(group, NOTHING) - set(found))
+            found += sorted(self.includes.get(group, NO_NAMES) - set(found))
         return frozenset(found)
 
 
-def poetry_project(pyproject: Table, standard_groups: bool = True) -> PoetryProject:
+def _poetry_project(pyproject: LockTable, standard_groups: bool = True) -> _PoetryProject:
     """Poetry's own tables and the standard ones."""
     poetry, project = pyproject.table("tool", "poetry"), pyproject.table("project")
-    groups, standard = poetry.table("group"), pyproject.table("dependency-groups") if standard_groups else Table({})
+    groups, standard = poetry.table("group"), pyproject.table("dependency-groups") if standard_groups else LockTable({})
     optional = project.table("optional-dependencies")
-    extras = Table({}) if optional.data or project.data.get("dependencies") else poetry.table("extras")
+    extras = LockTable({}) if optional.data or project.data.get("dependencies") else poetry.table("extras")
     tables = [("main", poetry.table("dependencies"))]
     if "dev-dependencies" in poetry.data:
         tables.append(("dev", poetry.table("dev-dependencies")))
     tables += [(group, groups.table(group, "dependencies")) for group in groups.data]
-    own: dict[str, list[PoetryDependency]] = {}
+    own: dict[str, list[_PoetryDependency]] = {}
     for group, table in tables:
         name = canonicalize_name(group)
-        own.setdefault(name, []).extend(poetry_dependencies(table, poetry_listing(extras), name))
-    told = {"main": list(project_dependencies(project))}
+        own.setdefault(name, []).extend(_poetry_dependencies(table, _poetry_listing(extras), name))
+    told = {"main": list(_project_dependencies(project))}
     for group in standard.data:
-        entries = [(place, text) for place, text in members_of(standard, group) if isinstance(text, str)]
+        entries = [(place, text) for place, text in _members_of(standard, group) if isinstance(text, str)]
         name = canonicalize_name(group)
-        told.setdefault(name, []).extend(standard_dependency(entry, name) for entry in entries)
+        told.setdefault(name, []).extend(_standard_dependency(entry, name) for entry in entries)
     dynamic = {"dependencies", "optional-dependencies"}.intersection(project.texts("dynamic"))
-    found = [one for name in {**own, **told} for one in completed(told.get(name, []), own.get(name, []), bool(dynamic))]
-    return PoetryProject(
+    found = [
+        one
+        for name in {**own, **told}
+        for one in _merge_dependencies(told.get(name, []), own.get(name, []), bool(dynamic))
+    ]
+    return _PoetryProject(
         [dependency for dependency in found if dependency.name != "python"],
         normalised([*extras.data, *optional.data]),
         frozenset({**own, **told}),
         normalised(group for group in groups.data if groups.table(group).flag("optional")),
-        poetry_includes(groups, standard),
+        _poetry_includes(groups, standard),
     )
 
 
-def completed(
-    standard: list[PoetryDependency], own: list[PoetryDependency], dynamic: bool
-) -> Iterator[PoetryDependency]:
+def _merge_dependencies(
+    standard: list[_PoetryDependency], own: list[_PoetryDependency], dynamic: bool
+) -> Iterator[_PoetryDependency]:
     """The dependencies of a group that stands in both places: Poetry's table only tells more of those listed there.
 
     But where the extras alone are standard, and `project.dynamic` says so, the rest of "main" is Poetry's.
     """
-    by_name: dict[str, list[PoetryDependency]] = {}
+    by_name: dict[str, list[_PoetryDependency]] = {}
     for one in own:
         by_name.setdefault(one.name, []).append(one)
     for dependency in standard:
@@ -2637,46 +2716,46 @@ def completed(
             markers = filter(None, (each.table.text("markers") for each in (dependency, one)))
             conditions["markers"] = " and ".join(f"({marker})" for marker in markers)
             for each in (dependency, one):
-                yield each._replace(table=Table({**each.table.data, **conditions}, each.table.place))
+                yield each._replace(table=LockTable({**each.table.data, **conditions}, each.table.place))
     rest = dynamic and all(dependency.table.flag("optional") for dependency in standard)
     for dependency in own:
         if not standard or (rest and not dependency.table.flag("optional")):
             yield dependency
 
 
-def members_of(groups: Table, group: str) -> list[tuple[str, object]]:
+def _members_of(groups: LockTable, group: str) -> list[tuple[str, object]]:
     """What stands in one of the standard groups, with the places."""
-    place = place_of(groups.place, group)
-    return [(place_of(place, n), member) for n, member in enumerate(checked(groups.data[group], list, place))]
+    place = key_path_of(groups.place, group)
+    return [(key_path_of(place, n), member) for n, member in enumerate(expect_type(groups.data[group], list, place))]
 
 
-def poetry_includes(groups: Table, standard: Table) -> dict[str, Names]:
+def _poetry_includes(groups: LockTable, standard: LockTable) -> dict[str, Names]:
     """By group those that it includes, in Poetry's way or the standard one."""
     told = [
-        (group, place_of(groups.place, group), groups.table(group).texts("include-groups")) for group in groups.data
+        (group, key_path_of(groups.place, group), groups.table(group).texts("include-groups")) for group in groups.data
     ]
     for group in standard.data:
-        others = [(place, member) for place, member in members_of(standard, group) if not isinstance(member, str)]
+        others = [(place, member) for place, member in _members_of(standard, group) if not isinstance(member, str)]
         told += [(group, place, [included_group(member, place)]) for place, member in others]
     known = normalised([*groups.data, *standard.data])
     found: dict[str, Names] = {}
     for group, place, names in told:
         for name in sorted(normalised(names) - known):
             raise BoundError(f"{place}: there is no group {name!r}", place=place)
-        found[canonicalize_name(group)] = found.get(canonicalize_name(group), NOTHING) | normalised(names)
+        found[canonicalize_name(group)] = found.get(canonicalize_name(group), NO_NAMES) | normalised(names)
     return found
 
 
-def project_dependencies(project: Table) -> Iterator[PoetryDependency]:
+def _project_dependencies(project: LockTable) -> Iterator[_PoetryDependency]:
     """PEP 621's dependencies, as Poetry writes them."""
     for entry in entries_of(project.data, "dependencies", project.place):
-        yield standard_dependency(entry)
+        yield _standard_dependency(entry)
     for extra, members in extra_entries(project.data).items():
         for entry in members:
-            yield standard_dependency(entry, extra=extra)
+            yield _standard_dependency(entry, extra=extra)
 
 
-def standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> PoetryDependency:
+def _standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> _PoetryDependency:
     """A PEP 508 requirement as Poetry would write it; where it says from where, as it stands."""
     place, text = entry
     requirement = parse_requirement(text, place)
@@ -2687,46 +2766,46 @@ def standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> P
         "optional": bool(extra),
         "requirement": text if requirement.url else "",
     }
-    return PoetryDependency(canonicalize_name(requirement.name), Table(table, place), group, frozenset({extra}))
+    return _PoetryDependency(canonicalize_name(requirement.name), LockTable(table, place), group, frozenset({extra}))
 
 
-class PoetryLock(LockGraph):
+class _PoetryLock(LockGraph):
     """The graph in a poetry.lock before 2.1, and the project beside it."""
 
-    def __init__(self, lock: Lock, path: str, target: Target) -> None:
+    def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
         super().__init__(lock, path, target)
         version = self.data.table("metadata").text("lock-version")
         # since 2.1 Poetry writes down what its solver found out; before, the graph must be walked
         self.solved = version[:1] == "2" and version != "2.0"
         # who wrote older locks knew no standard groups
-        self.project = poetry_project(self.pyproject, self.solved)
+        self.project = _poetry_project(self.pyproject, self.solved)
 
-    def fits(self, package: Table) -> bool:
+    def fits(self, package: LockTable) -> bool:
         """Whether a package's `python-versions` admit the target."""
-        return admits_python(package, "python-versions", self.target)
+        return _admits_python(package, "python-versions", self.target)
 
-    def starts(self) -> Iterator[Edge]:
+    def starts(self) -> Iterator[Dependency]:
         """The project tells what a lock's packages are there for."""
         groups = self.project.with_included(self.groups)
         for dependency in self.project.dependencies:
             if dependency.group in groups:
                 yield self.edge(dependency, self.extras)
 
-    def edges_of(self, package: Table, extras: Names) -> Iterator[Edge]:
+    def edges_of(self, package: LockTable, extras: Names) -> Iterator[Dependency]:
         """The dependencies of a package."""
-        listing = poetry_listing(package.table("extras"))
-        for dependency in poetry_dependencies(package.table("dependencies"), listing):
+        listing = _poetry_listing(package.table("extras"))
+        for dependency in _poetry_dependencies(package.table("dependencies"), listing):
             yield self.edge(dependency, extras)
 
-    def edge(self, dependency: PoetryDependency, extras: Names) -> Edge:
+    def edge(self, dependency: _PoetryDependency, extras: Names) -> Dependency:
         """A dependency, while these extras of what depends on it are asked for."""
         candidates = self.by_name.get(dependency.name, [])
         wanted = normalised(dependency.table.texts("extras"))
-        return Edge(candidates, wanted, dependency.specifier(), dependency.counts(self, extras))
+        return Dependency(candidates, wanted, dependency.specifier(), dependency.counts(self, extras))
 
-    def doubtful(self) -> set[Table]:
+    def doubtful(self) -> set[LockTable]:
         """Without the project: the packages that don't count as far as they themselves tell."""
-        listing = poetry_listing(self.data.table("extras"))
+        listing = _poetry_listing(self.data.table("extras"))
         found = set()
         for package in self.packages:
             category = canonicalize_name(package.text("category") or "main")
@@ -2735,7 +2814,7 @@ class PoetryLock(LockGraph):
                 found.add(package)
         return found
 
-    def counts(self, package: Table) -> bool:
+    def counts(self, package: LockTable) -> bool:
         """Whether a package of a lock 2.1 counts: one of its groups does, and its marker for that holds."""
         groups = self.groups & normalised(package.texts("groups"))
         if not isinstance(package.data.get("markers"), dict):
@@ -2745,85 +2824,85 @@ class PoetryLock(LockGraph):
         return any(self.holds(markers, keys.get(group, group), self.extras) for group in groups)
 
 
-def read_poetry(lock: Lock, path: str, target: Target) -> Bound:
+def read_poetry(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     """poetry.lock."""
-    poetry, selection = PoetryLock(lock, path, target), target.selection
+    poetry, selection = _PoetryLock(lock, path, target), target.selection
     metadata, project = poetry.data.table("metadata"), poetry.project
     version = metadata.text("lock-version") or "1.0"
     check_version(version, r"[12]\.\d+", "metadata.lock-version")
     extras = project.extras | normalised(poetry.data.table("extras").data)
-    groups = project.groups.union(*map(poetry_groups, poetry.packages))
-    poetry.extras = chosen_extras(selection, extras)
-    poetry.groups = with_main(selection, groups, groups - project.optional_groups, "main")
-    doubtful: set[Table] = set()
+    groups = project.groups.union(*map(_poetry_groups, poetry.packages))
+    poetry.extras = selected_extras(selection, extras)
+    poetry.groups = chosen_groups_with_main(selection, groups, groups - project.optional_groups, "main")
+    doubtful: set[LockTable] = set()
     if poetry.solved:
         counting = list(filter(poetry.counts, poetry.packages))
     elif poetry.pyproject.data:
-        counting = poetry.reached()
+        counting = poetry.resolve()
     else:
         doubtful = poetry.doubtful()
-        counting = poetry.presumed(doubtful)
-    found = poetry_python(metadata, "python-versions")
-    found += [poetry_requirement(poetry, package) for package in counting]
-    return Bound(tuple(found), own_name(poetry.pyproject) | frozenset(map(name_of, doubtful)), extras, groups)
+        counting = poetry.packages_without_project(doubtful)
+    found = _poetry_python(metadata, "python-versions")
+    found += [_poetry_requirement(poetry, package) for package in counting]
+    return Bound(tuple(found), project_names(poetry.pyproject) | frozenset(map(name_of, doubtful)), extras, groups)
 
 
-def poetry_python(table: Table, key: str) -> list[BoundRequirement]:
+def _poetry_python(table: LockTable, key: str) -> list[BoundRequirement]:
     """What a constraint demands of the interpreter; nothing where it is absent."""
-    text, place = table.text(key), place_of(table.place, key)
+    text, place = table.text(key), key_path_of(table.place, key)
     return [BoundRequirement("python", f"python {text}", parse_constraint(text, place), place=place)] if text else []
 
 
-def poetry_groups(package: Table) -> Names:
+def _poetry_groups(package: LockTable) -> Names:
     """The groups that a package names: since 2.1 as groups, in 1.x as categories."""
     return normalised([*package.texts("groups"), package.text("category") or "main"])
 
 
-POETRY_SOURCES = {"git": "git", "url": "url", "file": "path", "directory": "path"}
+_POETRY_SOURCES = {"git": "git", "url": "url", "file": "path", "directory": "path"}
 
 
-def poetry_requirement(poetry: PoetryLock, package: Table) -> BoundRequirement:
+def _poetry_requirement(poetry: _PoetryLock, package: LockTable) -> BoundRequirement:
     """What a package that counts demands."""
     files = poetry.data.table("metadata", "files")  # of a lock 1.x
     archives = poetry.archives(package, "files") + poetry.archives(files, package.required("name"))
     source = package.table("source")
     kind = source.text("type") or "legacy"
     if kind == "legacy":
-        return locked(package, None, archives)
-    if kind not in POETRY_SOURCES:
-        expected = f"expected legacy, directory, git, file or url, found {shown(kind)}"
+        return pinned_requirement(package, None, archives)
+    if kind not in _POETRY_SOURCES:
+        expected = f"expected legacy, directory, git, file or url, found {describe_value(kind)}"
         raise BoundError(f"{source.place}.type: {expected}", place=source.place)
     commit = ""
     if kind == "git":
         commit = source.text("resolved_reference") or source.required("reference")
     subdirectory, editable = source.text("subdirectory"), package.flag("develop")
-    reference = poetry.reference(POETRY_SOURCES[kind], source.required("url"), subdirectory, commit, editable)
-    return locked(package, reference, archives)
+    reference = poetry.reference(_POETRY_SOURCES[kind], source.required("url"), subdirectory, commit, editable)
+    return pinned_requirement(package, reference, archives)
 
 
-def read_poetry_project(data: dict[str, Any], path: str, target: Target) -> Bound:
+def read_poetry_project(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
     """A pyproject.toml whose dependencies stand in `[tool.poetry]`."""
-    reader = LockReader(Lock(data), path, target)
-    project = poetry_project(reader.data)
-    extras = chosen_extras(target.selection, project.extras)
-    groups = with_main(target.selection, project.groups, project.groups - project.optional_groups, "main")
+    reader = LockReader(ParsedLock(data), path, target)
+    project = _poetry_project(reader.data)
+    extras = selected_extras(target.selection, project.extras)
+    groups = chosen_groups_with_main(target.selection, project.groups, project.groups - project.optional_groups, "main")
     groups = project.with_included(groups)
     found = [*python_requirement(reader.data.table("project").data, "project")]
-    found += poetry_python(reader.data.table("tool", "poetry", "dependencies"), "python")
+    found += _poetry_python(reader.data.table("tool", "poetry", "dependencies"), "python")
     found += [
-        poetry_demand(reader, dependency)
+        _poetry_demand(reader, dependency)
         for dependency in project.dependencies
         if dependency.group in groups and dependency.counts(reader, extras)
     ]
-    return Bound(tuple(found), own_name(reader.data), project.extras, project.groups)
+    return Bound(tuple(found), project_names(reader.data), project.extras, project.groups)
 
 
-def source_of(table: Table, *keys: str) -> str:
+def source_of(table: LockTable, *keys: str) -> str:
     """The first of these keys that a table has; empty where it has none."""
     return next((key for key in keys if table.text(key)), "")
 
 
-def poetry_demand(reader: LockReader, dependency: PoetryDependency) -> BoundRequirement:
+def _poetry_demand(reader: LockReader, dependency: _PoetryDependency) -> BoundRequirement:
     """What a dependency of a project demands: a version, or where it comes from."""
     name, table, _, _ = dependency
     if table.text("requirement"):
@@ -2841,7 +2920,7 @@ def poetry_demand(reader: LockReader, dependency: PoetryDependency) -> BoundRequ
         revision = table.text(source_of(table, "rev", "tag", "branch"))
         commit = revision if re.fullmatch(COMMIT, revision) else ""
         reference = reference._replace(revision=revision, commit=commit)
-    return located(name, reference, table.place)
+    return source_requirement(name, reference, table.place)
 
 
 # ==================================================================================================
@@ -2849,7 +2928,7 @@ def poetry_demand(reader: LockReader, dependency: PoetryDependency) -> BoundRequ
 # ==================================================================================================
 
 
-def read_pyproject(data: dict[str, Any], path: str, target: Target) -> Bound:
+def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
     """PEP 621 and PEP 735; Poetry's own tables where `[project]` doesn't tell the dependencies."""
     project = get_table(data, "project")
     dynamic = get_list(project, "dynamic", str, "project")
@@ -2864,13 +2943,13 @@ def read_pyproject(data: dict[str, Any], path: str, target: Target) -> Bound:
     extras, table = extra_entries(project), get_table(data, "dependency-groups")
     groups = frozenset(by_normal_name(table, "dependency-groups"))
     entries = entries_of(project, "dependencies", "project")
-    for extra in sorted(chosen_extras(target.selection, frozenset(extras))):
+    for extra in sorted(selected_extras(target.selection, frozenset(extras))):
         entries += extras[extra]
     done: set[str] = set()
-    for group in sorted(chosen_groups(target.selection, groups)):
+    for group in sorted(selected_groups(target.selection, groups)):
         entries += group_entries(table, group, done)
     name = canonicalize_name(get_as(project, "name", str, "project") or "")
-    requirements = (*python_requirement(project, "project"), *entry_requirements(entries, name, extras, target))
+    requirements = (*python_requirement(project, "project"), *_entry_requirements(entries, name, extras, target))
     return Bound(requirements, frozenset({name} - {""}), frozenset(extras), groups)
 
 
@@ -2879,9 +2958,9 @@ def group_entries(table: dict[str, Any], name: str, done: set[str], including: t
     keys = by_normal_name(table, "dependency-groups")
     if name in done:
         return
-    place = place_of("dependency-groups", keys[name])
-    for number, member in enumerate(checked(table[keys[name]], list, place)):
-        at = place_of(place, number)
+    place = key_path_of("dependency-groups", keys[name])
+    for number, member in enumerate(expect_type(table[keys[name]], list, place)):
+        at = key_path_of(place, number)
         if isinstance(member, str):
             yield at, member
             continue
@@ -2894,8 +2973,8 @@ def group_entries(table: dict[str, Any], name: str, done: set[str], including: t
     done.add(name)
 
 
-def entry_requirements(
-    entries: list[Entry], project: str, extras: Mapping[str, list[Entry]], target: Target
+def _entry_requirements(
+    entries: list[Entry], project: str, extras: Mapping[str, list[Entry]], target: ReadContext
 ) -> Iterator[BoundRequirement]:
     """The requirements whose markers hold; one on the project itself stands for those of its extras."""
     expanded: set[str] = set()
@@ -2911,19 +2990,19 @@ def entry_requirements(
             entries.extend(extras.get(extra, ()))  # the loop reaches them
 
 
-def read_script(data: dict[str, Any], path: BoundFile, target: Target) -> Bound:
+def read_script(data: dict[str, Any], path: BoundFile, target: ReadContext) -> Bound:
     """PEP 723."""
-    path.text = toml_of_script(path.text)  # what places mean
+    path.text = _toml_of_script(path.text)  # what places mean
     entries = entries_of(data, "dependencies", "")
-    return Bound((*python_requirement(data), *entry_requirements(entries, "", {}, target)))
+    return Bound((*python_requirement(data), *_entry_requirements(entries, "", {}, target)))
 
 
 def load_script(text: str) -> dict[str, Any]:
     """Parse the TOML in a script (PEP 723)."""
-    return load_toml(toml_of_script(text))
+    return load_toml(_toml_of_script(text))
 
 
-def toml_of_script(text: str) -> str:
+def _toml_of_script(text: str) -> str:
     """The TOML of a script's `# /// script` block, on the lines where it stands (PEP 723)."""
     lines = [line.rstrip("\r") for line in text.split("\n")]
     start = end = 0
@@ -2932,13 +3011,13 @@ def toml_of_script(text: str) -> str:
             continue
         if start:
             raise BoundError("a second `# /// script` block", number)
-        start, end = number, block_end(lines, number)
+        start, end = number, _block_end(lines, number)
     if not start:
         raise BoundError("expected a `# /// script` block, found none", 1)
     return "\n" * start + "\n".join(line[2:] for line in lines[start : end - 1])
 
 
-def block_end(lines: list[str], start: int) -> int:
+def _block_end(lines: list[str], start: int) -> int:
     """The number of the last `# ///` among the comment lines after a block's start."""
     end = 0
     for number, line in enumerate(lines[start:], start + 1):
@@ -2955,18 +3034,18 @@ def block_end(lines: list[str], start: int) -> int:
 # ==================================================================================================
 
 
-UV_DIRECTORIES = ("editable", "virtual", "directory")
-UV_SOURCES = ("registry", "git", "url", "path", *UV_DIRECTORIES)
+_UV_DIRECTORIES = ("editable", "virtual", "directory")
+_UV_SOURCES = ("registry", "git", "url", "path", *_UV_DIRECTORIES)
 
 
-class UvLock(LockGraph):
+class _UvLock(LockGraph):
     """The graph in a uv.lock."""
 
-    def __init__(self, lock: Lock, path: str, target: Target) -> None:
+    def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
         super().__init__(lock, path, target)
         self.manifest = self.data.table("manifest")
         self.conflicting = "conflicts" in lock.data
-        root = [each for each in self.packages if uv_source(each)[1] == "." and uv_source(each)[0] in UV_DIRECTORIES]
+        root = [each for each in self.packages if _uv_source(each)[1] == "." and _uv_source(each)[0] in _UV_DIRECTORIES]
         self.root = root[0] if root else None
         self.members = normalised(self.manifest.texts("members")) or frozenset(map(name_of, root))
         asked = self.members if target.selection.all_packages else target.selection.packages
@@ -2976,36 +3055,36 @@ class UvLock(LockGraph):
         self.roots = root[:1] if root and not asked else whole
         # a workspace's groups are those of its root, project or not
         self.shared = self.root.table("dev-dependencies") if self.root else self.manifest.table("dependency-groups")
-        self.shared_groups: Names = NOTHING  # that were chosen
+        self.shared_groups: Names = NO_NAMES  # that were chosen
 
-    def starts(self) -> Iterator[Edge]:
+    def starts(self) -> Iterator[Dependency]:
         """The roots with their extras, then their groups, the workspace's groups, and a script's requirements."""
         for root in self.roots:
-            yield Edge([root], self.extras & uv_extras(root))
+            yield Dependency([root], self.extras & _uv_extras(root))
             yield from self.edges_in(root.table("dev-dependencies"), self.groups)
         yield from self.edges_in(self.shared, self.shared_groups)
         yield from self.edges(self.manifest, "requirements")
 
-    def edges_of(self, package: Table, extras: Names) -> Iterator[Edge]:
+    def edges_of(self, package: LockTable, extras: Names) -> Iterator[Dependency]:
         """A package's dependencies, and those of the extras."""
         yield from self.edges(package, "dependencies")
         yield from self.edges_in(package.table("optional-dependencies"), extras)
 
-    def edges_in(self, table: Table, keys: Names) -> Iterator[Edge]:
+    def edges_in(self, table: LockTable, keys: Names) -> Iterator[Dependency]:
         """The dependencies in these of a table's arrays."""
         for key in sorted(keys & set(table.data)):
             yield from self.edges(table, key)
 
-    def edges(self, table: Table, key: str) -> Iterator[Edge]:
+    def edges(self, table: LockTable, key: str) -> Iterator[Dependency]:
         """The dependencies in an array whose markers hold; what they turn on may be what a marker asks for."""
         for dependency in table.tables(key):
             extras = frozenset(dependency.texts("extra") or dependency.texts("extras"))
-            active = self.active | uv_names("extra", dependency, extras) if self.conflicting else self.active
+            active = self.active | _uv_names("extra", dependency, extras) if self.conflicting else self.active
             if self.holds(dependency, "marker", active):
                 self.active = active
-                yield Edge(self.candidates(dependency), extras)
+                yield Dependency(self.candidates(dependency), extras)
 
-    def candidates(self, dependency: Table) -> list[Table]:
+    def candidates(self, dependency: LockTable) -> list[LockTable]:
         """The package that a dependency means: the version and the source stand there if the name is ambiguous."""
         found = self.by_name.get(name_of(dependency), [])
         for key in ("version", "source"):
@@ -3023,7 +3102,7 @@ class UvLock(LockGraph):
         if not self.roots and not self.shared.data:
             return frozenset()
         project = self.roots[0] if len(self.target.selection.packages) == 1 else self.root
-        pyproject = self.beside(uv_source(project)[1] if project else ".")
+        pyproject = self.beside(_uv_source(project)[1] if project else ".")
         # uv takes the project's word, even where the lock is frozen and says something else
         table = pyproject.table("tool", "uv") if pyproject.data else project or self.manifest
         if table.data.get("default-groups") == "all":
@@ -3031,72 +3110,72 @@ class UvLock(LockGraph):
         return normalised(table.texts("default-groups") if "default-groups" in table.data else ["dev"])
 
 
-def uv_source(package: Table) -> tuple[str, str]:
+def _uv_source(package: LockTable) -> tuple[str, str]:
     """`{ KIND = "WHERE" }`"""
     source = package.table("source")
-    kinds = [kind for kind in source.data if kind in UV_SOURCES]
+    kinds = [kind for kind in source.data if kind in _UV_SOURCES]
     if len(kinds) != 1:
-        expected = f"expected one of {', '.join(UV_SOURCES)}, found {shown(source.data)}"
+        expected = f"expected one of {', '.join(_UV_SOURCES)}, found {describe_value(source.data)}"
         raise BoundError(f"{source.place}: {expected}", place=source.place)
     return kinds[0], source.required(kinds[0])
 
 
-def uv_names(kind: str, package: Table, names: Iterable[str]) -> Names:
+def _uv_names(kind: str, package: LockTable, names: Iterable[str]) -> Names:
     """Extras or groups of a package as the markers of conflicts name them."""
     name = package.required("name")
     return frozenset(f"{kind}-{len(name)}-{name}-{each}" for each in names)
 
 
-def uv_extras(package: Table) -> Names:
+def _uv_extras(package: LockTable) -> Names:
     """A package's extras; one without dependencies stands in the metadata alone."""
     listed = package.table("metadata").texts("provides-extras")
     return frozenset([*package.table("optional-dependencies").data, *listed])
 
 
-def uv_groups(package: Table) -> Names:
+def _uv_groups(package: LockTable) -> Names:
     """A package's groups; one without dependencies stands in the metadata alone."""
     return frozenset([*package.table("dev-dependencies").data, *package.table("metadata", "requires-dev").data])
 
 
-def uv_turned_on(root: Table, extras: Names, groups: Names) -> Names:
+def _conflict_names(root: LockTable, extras: Names, groups: Names) -> Names:
     """What is selected on a root, as the markers of conflicts name it."""
     name = root.required("name")
-    selected = uv_names("extra", root, extras & uv_extras(root)) | uv_names("group", root, groups & uv_groups(root))
+    selected = _uv_names("extra", root, extras & _uv_extras(root)) | _uv_names("group", root, groups & _uv_groups(root))
     return selected | {f"project-{len(name)}-{name}"}
 
 
-def read_uv(lock: Lock, path: str, target: Target) -> Bound:
+def read_uv(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     """uv.lock: what its roots reach."""
     check_version(str(get_required(lock.data, "version", int)), "1", "version")
-    uv, selection = UvLock(lock, path, target), target.selection
-    extras = frozenset().union(*map(uv_extras, uv.roots))
-    own = frozenset().union(*map(uv_groups, uv.roots))
+    uv, selection = _UvLock(lock, path, target), target.selection
+    extras = frozenset().union(*map(_uv_extras, uv.roots))
+    own = frozenset().union(*map(_uv_groups, uv.roots))
     known = own | frozenset(uv.shared.data)
-    uv.extras = chosen_extras(selection, extras)
-    uv.groups = chosen_groups(selection, known, uv.default_groups(known))
+    uv.extras = selected_extras(selection, extras)
+    uv.groups = selected_groups(selection, known, uv.default_groups(known))
     # a member takes the groups that it hasn't itself from the workspace's root, if they are asked for by name
     whole = not selection.packages or (len(selection.packages) > 1 and not uv.root)
-    uv.shared_groups = uv.groups if whole else chosen_groups(selection, known) - own
-    uv.active = frozenset().union(*(uv_turned_on(root, uv.extras, uv.groups) for root in uv.roots))
+    uv.shared_groups = uv.groups if whole else selected_groups(selection, known) - own
+    uv.active = frozenset().union(*(_conflict_names(root, uv.extras, uv.groups) for root in uv.roots))
     # a virtual package isn't installed
-    counting = [package for package in uv.reached() if uv_source(package)[0] != "virtual"]
+    counting = [package for package in uv.resolve() if _uv_source(package)[0] != "virtual"]
     python = [*python_requirement(lock.data), *uv.environments("supported-markers")]
-    requirements = (*python, *(uv_requirement(uv, package) for package in counting))
-    return Bound(requirements, own_name(uv.pyproject), extras, known, uv.members)
+    requirements = (*python, *(_uv_requirement(uv, package) for package in counting))
+    return Bound(requirements, project_names(uv.pyproject), extras, known, uv.members)
 
 
-def uv_requirement(uv: UvLock, package: Table) -> BoundRequirement:
+def _uv_requirement(uv: _UvLock, package: LockTable) -> BoundRequirement:
     """What a package that counts demands."""
-    archives, (kind, where) = uv.archives(package, "sdist", "wheels"), uv_source(package)
+    archives, (kind, where) = uv.archives(package, "sdist", "wheels"), _uv_source(package)
     if kind == "registry":
-        return locked(package, None, archives)
+        return pinned_requirement(package, None, archives)
     commit, subdirectory = "", package.table("source").text("subdirectory")
     if kind == "git":
         where, _, commit = where.partition("#")
         where, _, query = where.partition("?")
         within = re.search(r"(?:^|&)subdirectory=([^&]*)", query)
         subdirectory = unquoted(within[1].replace("+", " ")) if within else ""
-    return locked(package, uv.reference(kind, where, subdirectory, commit, kind == "editable"), archives)
+    return pinned_requirement(package, uv.reference(kind, where, subdirectory, commit, kind == "editable"), archives)
 
 
 # ==================================================================================================
@@ -3104,7 +3183,7 @@ def uv_requirement(uv: UvLock, package: Table) -> BoundRequirement:
 # ==================================================================================================
 
 
-def read_pylock(lock: Lock, path: str, target: Target) -> Bound:
+def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     """PEP 751."""
     reader, selection = LockReader(lock, path, target), target.selection
     check_version(reader.data.required("lock-version"), r"1(\.\d+)*", "lock-version")
@@ -3113,8 +3192,8 @@ def read_pylock(lock: Lock, path: str, target: Target) -> Bound:
     groups = normalised(reader.data.texts("dependency-groups")) | default
     # PEP 751: the default groups stand for a choice that the user doesn't make
     named = selection.all_groups or (selection.groups | selection.options) & groups
-    chosen = chosen_groups(selection, groups, frozenset() if named else default)
-    asked = chosen_extras(selection, extras)
+    chosen = selected_groups(selection, groups, frozenset() if named else default)
+    asked = selected_extras(selection, extras)
     found = [*python_requirement(lock.data), *reader.environments("environments")]
     for name, packages in grouped(reader.data.tables("packages"), name_of).items():
         counting = [package for package in packages if reader.holds(package, "marker", asked, chosen)]
@@ -3123,11 +3202,11 @@ def read_pylock(lock: Lock, path: str, target: Target) -> Bound:
             raise BoundError(f"{place}: {name!r} counts twice for this interpreter", place=place)
         for package in counting:
             found += python_requirement(package.data, package.place)
-            found.append(pylock_requirement(reader, package))
-    return Bound(tuple(found), own_name(reader.beside()), extras, groups)
+            found.append(_pylock_requirement(reader, package))
+    return Bound(tuple(found), project_names(reader.beside()), extras, groups)
 
 
-def pylock_requirement(reader: LockReader, package: Table) -> BoundRequirement:
+def _pylock_requirement(reader: LockReader, package: LockTable) -> BoundRequirement:
     """What a package that counts demands: one of the kinds of sources must be there."""
     kinds = [kind for kind in ("vcs", "directory", "archive") if kind in package.data]
     indexed = "sdist" in package.data or "wheels" in package.data
@@ -3137,22 +3216,22 @@ def pylock_requirement(reader: LockReader, package: Table) -> BoundRequirement:
     if indexed:
         archives = reader.archives(package, "sdist", "wheels")
         if "version" in package.data:
-            return locked(package, None, archives)
+            return pinned_requirement(package, None, archives)
         name = name_of(package)
         return BoundRequirement(name, name, SpecifierSet(), archives=archives, place=package.place)
     kind, source = kinds[0], package.table(kinds[0])
     subdirectory = source.text("subdirectory")
     if kind == "directory":
         reference = reader.reference("path", source.required("path"), subdirectory, editable=source.flag("editable"))
-        return locked(package, reference, "")
+        return pinned_requirement(package, reference, "")
     url = source.text("url") or url_of_path(reader.path(source.required("path")))
     if kind == "vcs":
         vcs = source.text("type") or "git"
         if vcs not in VCS_KINDS:
-            at = place_of(source.place, "type")
-            raise BoundError(f"{at}: expected one of {', '.join(VCS_KINDS)}, found {shown(vcs)}", place=at)
-        return locked(package, reader.reference(vcs, url, subdirectory, source.required("commit-id")), "")
-    return locked(package, reader.reference("url", url, subdirectory), reader.archives(package, "archive"))
+            at = key_path_of(source.place, "type")
+            raise BoundError(f"{at}: expected one of {', '.join(VCS_KINDS)}, found {describe_value(vcs)}", place=at)
+        return pinned_requirement(package, reader.reference(vcs, url, subdirectory, source.required("commit-id")), "")
+    return pinned_requirement(package, reader.reference("url", url, subdirectory), reader.archives(package, "archive"))
 
 
 # ==================================================================================================
@@ -3160,40 +3239,40 @@ def pylock_requirement(reader: LockReader, package: Table) -> BoundRequirement:
 # ==================================================================================================
 
 
-class PdmLock(LockGraph):
+class _PdmLock(LockGraph):
     """A pdm.lock: of a package with extras, what they ask for is an entry of its own."""
 
-    def key_of(self, package: Table) -> str:
+    def key_of(self, package: LockTable) -> str:
         """The name with the extras."""
-        return pdm_key(package.required("name"), normalised(package.texts("extras")))
+        return _pdm_key(package.required("name"), normalised(package.texts("extras")))
 
-    def starts(self) -> Iterator[Edge]:
+    def starts(self) -> Iterator[Dependency]:
         """Without inherited metadata the project tells what a lock's packages are there for."""
-        return self.edges(pdm_entries(self.pyproject, self.groups))
+        return self.edges(_pdm_entries(self.pyproject, self.groups))
 
-    def edges_of(self, package: Table, extras: Names) -> Iterator[Edge]:  # noqa: ARG002
+    def edges_of(self, package: LockTable, extras: Names) -> Iterator[Dependency]:  # noqa: ARG002
         """The dependencies of an entry."""
         return self.edges(entries_of(package.data, "dependencies", package.place))
 
-    def edges(self, entries: Iterable[Entry]) -> Iterator[Edge]:
+    def edges(self, entries: Iterable[Entry]) -> Iterator[Dependency]:
         """Requirements as edges."""
         for place, text in entries:
             editable = re.match(r"-e\s.*#egg=([\w.-]+)", text)
             requirement = parse_requirement(editable[1] if editable else text, place)
             extras = normalised(requirement.extras)
-            found = self.by_name.get(pdm_key(requirement.name, extras), [])
-            yield Edge(found, extras, requirement.specifier, self.target.holds(requirement.marker))
+            found = self.by_name.get(_pdm_key(requirement.name, extras), [])
+            yield Dependency(found, extras, requirement.specifier, self.target.holds(requirement.marker))
 
-    def counts(self, package: Table) -> bool:
+    def counts(self, package: LockTable) -> bool:
         """Whether one of a package's groups is chosen and its marker holds."""
         return bool(normalised(package.texts("groups")) & self.groups) and self.holds(package, "marker")
 
 
-def pdm_key(name: str, extras: Names) -> str:
+def _pdm_key(name: str, extras: Names) -> str:
     return f"{canonicalize_name(name)}{sorted(extras)}"
 
 
-def pdm_entries(pyproject: Table, chosen: Names) -> Iterator[Entry]:
+def _pdm_entries(pyproject: LockTable, chosen: Names) -> Iterator[Entry]:
     """The requirements of a project's groups."""
     project, groups = pyproject.table("project").data, pyproject.table("dependency-groups").data
     if "default" in chosen:
@@ -3208,27 +3287,27 @@ def pdm_entries(pyproject: Table, chosen: Names) -> Iterator[Entry]:
         yield from entries_of(older.data, group, older.place) if canonicalize_name(group) in chosen else ()
 
 
-def read_pdm(lock: Lock, path: str, target: Target) -> Bound:
+def read_pdm(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     """pdm.lock."""
-    pdm = PdmLock(lock, path, target)
+    pdm = _PdmLock(lock, path, target)
     metadata = pdm.data.table("metadata")
     check_version(metadata.required("lock_version"), r"4(\.\d+)*", "metadata.lock_version")
     known = normalised(metadata.texts("groups")) | {"default"}
-    extras, dev = pdm_kinds(pdm.pyproject, known)
-    pdm.groups = pdm_chosen(target.selection, known, extras, dev)
-    doubtful: set[Table] = set()
+    extras, dev = _pdm_kinds(pdm.pyproject, known)
+    pdm.groups = _pdm_chosen(target.selection, known, extras, dev)
+    doubtful: set[LockTable] = set()
     if "inherit_metadata" in metadata.texts("strategy"):
         counting = list(filter(pdm.counts, pdm.packages))
     elif pdm.pyproject.data:
-        counting = pdm.reached()
+        counting = pdm.resolve()
     else:
-        counting = pdm.presumed(doubtful)
-    found = {name_of(package): pdm_requirement(pdm, package) for package in counting}
-    permitted = own_name(pdm.pyproject) | frozenset(map(name_of, doubtful))
-    return Bound((*pdm_python(metadata, target), *found.values()), permitted, extras, known)
+        counting = pdm.packages_without_project(doubtful)
+    found = {name_of(package): _pdm_requirement(pdm, package) for package in counting}
+    permitted = project_names(pdm.pyproject) | frozenset(map(name_of, doubtful))
+    return Bound((*_pdm_python(metadata, target), *found.values()), permitted, extras, known)
 
 
-def pdm_kinds(pyproject: Table, known: Names) -> tuple[Names, Names]:
+def _pdm_kinds(pyproject: LockTable, known: Names) -> tuple[Names, Names]:
     """Which of the groups in a lock are extras, and which are for development."""
     optional = normalised(pyproject.table("project", "optional-dependencies").data)
     older = pyproject.table("tool", "pdm", "dev-dependencies").data
@@ -3236,24 +3315,24 @@ def pdm_kinds(pyproject: Table, known: Names) -> tuple[Names, Names]:
     return known & optional if pyproject.data else known - {"default"}, known & dev
 
 
-def pdm_chosen(selection: Selection, known: Names, extras: Names, dev: Names) -> Names:
+def _pdm_chosen(selection: Selection, known: Names, extras: Names, dev: Names) -> Names:
     """All groups; once one is named, only the development groups besides, unless it is one of them."""
-    named = chosen_extras(selection, extras) | chosen_groups(selection, known)
+    named = selected_extras(selection, extras) | selected_groups(selection, known)
     default = known
     if named:
         default = frozenset() if named & dev else dev
-    return with_main(selection, known, default, "default") | (named - selection.no_groups)
+    return chosen_groups_with_main(selection, known, default, "default") | (named - selection.no_groups)
 
 
-PDM_PLATFORM = r"(windows|macos|linux|manylinux|musllinux|alpine)(?:_\d+_\d+)?_?(\w*)"
-PDM_SYSTEMS = {"windows": "win32", "macos": "darwin"}  # the others are Linux
-PDM_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "i386": "x86", "i686": "x86"}
+_PDM_PLATFORM = r"(windows|macos|linux|manylinux|musllinux|alpine)(?:_\d+_\d+)?_?(\w*)"
+_PDM_SYSTEMS = {"windows": "win32", "macos": "darwin"}  # the others are Linux
+_PDM_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "i386": "x86", "i686": "x86"}
 
 
-def pdm_python(metadata: Table, target: Target) -> list[BoundRequirement]:
+def _pdm_python(metadata: LockTable, target: ReadContext) -> list[BoundRequirement]:
     """`metadata.targets`: one of them must admit the interpreter."""
     tables = metadata.tables("targets")
-    texts = [table.text("requires_python") or "*" for table in tables if pdm_admits(table, target)]
+    texts = [table.text("requires_python") or "*" for table in tables if _pdm_admits(table, target)]
     if "*" in texts or not tables:
         return []
     if texts:
@@ -3264,29 +3343,31 @@ def pdm_python(metadata: Table, target: Target) -> list[BoundRequirement]:
     return [BoundRequirement("python", text, SpecifierSet("<0"), place="metadata.targets[0]")]
 
 
-def pdm_admits(table: Table, target: Target) -> bool:
+def _pdm_admits(table: LockTable, target: ReadContext) -> bool:
     """Whether a target can be this implementation and platform; a C library's version makes pdm warn at most."""
-    implementation, platform = table.text("implementation"), re.fullmatch(PDM_PLATFORM, table.text("platform"))
+    implementation, platform = table.text("implementation"), re.fullmatch(_PDM_PLATFORM, table.text("platform"))
     if implementation and implementation != target.environment()["implementation_name"]:
         return False
     if not platform:
         return True
     machine = platform[2] or ("arm64" if platform[1] == "macos" else "x86_64")
-    wanted = PDM_SYSTEMS.get(platform[1], "linux"), PDM_MACHINES.get(machine, machine)
+    wanted = _PDM_SYSTEMS.get(platform[1], "linux"), _PDM_MACHINES.get(machine, machine)
     found = target.environment()["platform_machine"].lower()
-    return wanted == (target.environment()["sys_platform"], PDM_MACHINES.get(found, found))
+    return wanted == (target.environment()["sys_platform"], _PDM_MACHINES.get(found, found))
 
 
-def pdm_requirement(pdm: PdmLock, package: Table) -> BoundRequirement:
+def _pdm_requirement(pdm: _PdmLock, package: LockTable) -> BoundRequirement:
     """What a package that counts demands."""
     archives = pdm.archives(package, "files")
     kind = source_of(package, "git", "url", "path")
     if not kind:
-        return locked(package, None, archives)
+        return pinned_requirement(package, None, archives)
     where = package.text(kind).replace("${PROJECT_ROOT}", pdm.folder)
     commit = package.required("revision") if kind == "git" else ""
     editable = kind == "path" and package.flag("editable")
-    return locked(package, pdm.reference(kind, where, package.text("subdirectory"), commit, editable), archives)
+    return pinned_requirement(
+        package, pdm.reference(kind, where, package.text("subdirectory"), commit, editable), archives
+    )
 
 
 # ==================================================================================================
@@ -3294,30 +3375,30 @@ def pdm_requirement(pdm: PdmLock, package: Table) -> BoundRequirement:
 # ==================================================================================================
 
 
-def read_pipfile(data: dict[str, Any], path: str, target: Target) -> Bound:
+def read_pipfile(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
     """Pipfile.lock: the categories that are chosen."""
-    reader = LockReader(Lock(data), path, target)
+    reader = LockReader(ParsedLock(data), path, target)
     meta = reader.data.table("_meta")
     check_version(str(get_required(meta.data, "pipfile-spec", int, meta.place)), "6", "_meta.pipfile-spec")
     categories = {canonicalize_name(key): key for key in data if key != "_meta"}
     groups = frozenset(categories) | {"default"}
-    chosen = with_main(target.selection, groups, frozenset({"default"}), "default")
+    chosen = chosen_groups_with_main(target.selection, groups, frozenset({"default"}), "default")
     found: dict[str, BoundRequirement] = {}
     for category in sorted(chosen & set(categories)):
         table = reader.data.table(categories[category])
         for key in table.data:
             if reader.holds(table.table(key), "markers"):
-                requirement = pipfile_requirement(reader, key, table.table(key))
+                requirement = _pipfile_requirement(reader, key, table.table(key))
                 found.setdefault(requirement.name, requirement)
-    return Bound(tuple(found.values()), own_name(reader.beside()), frozenset(), groups)
+    return Bound(tuple(found.values()), project_names(reader.beside()), frozenset(), groups)
 
 
-def pipfile_requirement(reader: LockReader, key: str, entry: Table) -> BoundRequirement:
+def _pipfile_requirement(reader: LockReader, key: str, entry: LockTable) -> BoundRequirement:
     """What an entry demands."""
     name, kind = canonicalize_name(key), source_of(entry, *VCS_KINDS, "path", "file")
     if not kind:
         version = entry.text("version")
-        specifier = parse_specifier("" if version == "*" else version, place_of(entry.place, "version"))
+        specifier = parse_specifier("" if version == "*" else version, key_path_of(entry.place, "version"))
         hashes = frozenset(text.lower() for text in entry.texts("hashes"))
         return BoundRequirement(name, f"{name}{specifier}", specifier, hashes=hashes, place=entry.place)
     # the hashes beside a path or URL are those of the index's project of that name; pipenv passes them over
@@ -3332,7 +3413,7 @@ def pipfile_requirement(reader: LockReader, key: str, entry: Table) -> BoundRequ
     reference = reader.reference(kind, where, entry.text("subdirectory"), entry.text("ref"), editable)
     if reference.kind == "directory":  # pipenv names its entry as it likes
         name = canonicalize_name(project_name(reader.path(where), reader.target) or name)
-    return located(name, reference, entry.place)
+    return source_requirement(name, reference, entry.place)
 
 
 # ==================================================================================================
@@ -3341,12 +3422,12 @@ def pipfile_requirement(reader: LockReader, key: str, entry: Table) -> BoundRequ
 
 
 # what a requirements file begins with, after comments and blank lines
-FIRST_LINE = (
+_FIRST_LINE = (
     r"\A(?:[^\S\n]*(?:#.*)?\n){0,10000}[^\S\n]*(?:(?:#.*)?\Z|-[a-zA-Z-]|[./]|file:|[a-z+]+://"
     r"|[\w.-]+[^\S\n]*(?:\[.*\][^\S\n]*)?(?:[=<>!~]=|\([^\S\n]*[<>=!~]|[<>@;#\\]|$))"
 )
 
-FORMATS = (
+_FORMATS = (
     Format(
         "pyproject.toml",
         r"pyproject\.toml",
@@ -3359,7 +3440,7 @@ FORMATS = (
     Format(
         "requirements files",
         r".*\.(txt|in|pip)|(requirements|constraints)([^.]*|.*\.lock)",
-        FIRST_LINE,
+        _FIRST_LINE,
         str.splitlines,
         read_requirements,
         "{pip} install {files}",
@@ -3418,36 +3499,36 @@ FORMATS = (
 )
 
 
-def format_of(path: str, text: str) -> Format:
+def _format_of(path: str, text: str) -> Format:
     """By the file's name, else by its content."""
     name = os.path.basename(path)
-    for form in FORMATS[::-1]:  # no two share a name, and the last is the most frequent
+    for form in _FORMATS[::-1]:  # no two share a name, and the last is the most frequent
         if re.fullmatch(form.names, name, re.IGNORECASE | re.DOTALL):
             return form
-    for form in FORMATS:
+    for form in _FORMATS:
         if re.search(form.content, text, re.MULTILINE):
             return form
-    titles = ", ".join(form.title for form in FORMATS)
+    titles = ", ".join(form.title for form in _FORMATS)
     raise BoundError(f"no bound file that envlock knows (it knows {titles})", 1, path)
 
 
-def read_bounds(paths: Sequence[str], target: Target) -> Bound:
+def read_bounds(paths: Sequence[str], target: ReadContext) -> Bound:
     """The union of what bounds demand; what is no file stands in the target's texts."""
-    bounds = [read_bound(path, target) for path in paths]
+    bounds = [_read_bound(path, target) for path in paths]
     union = Bound(
         tuple(requirement for bound in bounds for requirement in bound.requirements),
         *(frozenset().union(*parts) for parts in list(zip(*bounds))[1:]),
     )
-    check_selection(union, target.selection, ", ".join(map(shown_bound, paths)))
+    _check_selection(union, target.selection, ", ".join(map(shown_bound, paths)))
     return union
 
 
-def read_bound(path: str, target: Target) -> Bound:
+def _read_bound(path: str, target: ReadContext) -> Bound:
     """One bound file and those that it names."""
     file = BoundFile(shown_bound(path))
     try:
         file.text = target.read_text(path)
-        form = format_of(file, file.text)
+        form = _format_of(file, file.text)
         bound = form.read(form.load(file.text), file, target)
     except BoundError as error:
         raise error.at(file, file.line_of(error.place) if error.place else 0) from None
@@ -3457,7 +3538,7 @@ def read_bound(path: str, target: Target) -> Bound:
     return bound._replace(requirements=tuple(named), formats=frozenset({form}))
 
 
-def check_selection(bound: Bound, selection: Selection, files: str) -> None:
+def _check_selection(bound: Bound, selection: Selection, files: str) -> None:
     """A name that no bound file has is an error."""
     asked = (
         ("extra", selection.extras, bound.extras),
@@ -3477,11 +3558,11 @@ def check_selection(bound: Bound, selection: Selection, files: str) -> None:
 
 
 # An interpreter that is asked prints this before its answer: what a wrapper prints besides is passed over.
-_ANSWER = "envlock-interpreter: "  # begins what an interpreter is asked for, whatever else it prints
-_ASK_SECONDS = 30
+ANSWER = "envlock-interpreter: "  # begins what an interpreter is asked for, whatever else it prints
+ASK_SECONDS = 30
 
 # The first micro versions of 3.8 to 3.12 whose `site` passes over a .pth file with a leading dot; from 3.13 all do.
-_HIDDEN_PTH_SINCE = {8: 19, 9: 19, 10: 14, 11: 8, 12: 2}
+HIDDEN_PTH_SINCE = {8: 19, 9: 19, 10: 14, 11: 8, 12: 2}
 
 
 class InterpreterError(EnvlockError):
@@ -3609,15 +3690,15 @@ def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list
     sources = map(_source_of, (describe_interpreter, default_environment))
     wanted = "True" if user_site else 'not os.environ.get("PYTHONNOUSERSITE")'
     answer = f"json.dumps([describe_interpreter({wanted}, {bool(user_site)}), default_environment()])"
-    code = "\n".join((*sources, "import json, os", f"print('\\n' {_ANSWER!r} + {answer})"))
+    code = "\n".join((*sources, "import json, os", f"print('\\n' {ANSWER!r} + {answer})"))
     children: list[subprocess.Popen[bytes]] = []
     try:
         for exe in exes:
-            children.append(_start(exe, [find_executable(exe), "-I", "-S", "-B", "-c", code]))
-        return [_hear(exe, child) for exe, child in zip(exes, children)]
+            children.append(_spawn(exe, [find_executable(exe), "-I", "-S", "-B", "-c", code]))
+        return [_read_answer(exe, child) for exe, child in zip(exes, children)]
     finally:
         for child in children:
-            _end(child)
+            _reap(child)
 
 
 def _source_of(function: Any) -> str:
@@ -3632,7 +3713,7 @@ def _source_of(function: Any) -> str:
     return "".join(lines[:end])
 
 
-def _start(exe: str, command: list[str]) -> subprocess.Popen[bytes]:
+def _spawn(exe: str, command: list[str]) -> subprocess.Popen[bytes]:
     import subprocess
 
     pipe, apart = subprocess.PIPE, os.name == "posix"
@@ -3642,26 +3723,26 @@ def _start(exe: str, command: list[str]) -> subprocess.Popen[bytes]:
         raise InterpreterError(f"{exe}: cannot be run: {error.strerror}") from None
 
 
-def _hear(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
+def _read_answer(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
     import json
     import subprocess
 
     try:
-        output, errors = child.communicate(timeout=_ASK_SECONDS)
+        output, errors = child.communicate(timeout=ASK_SECONDS)
     except subprocess.TimeoutExpired:
-        raise InterpreterError(f"{exe}: no answer from this interpreter in {_ASK_SECONDS} seconds") from None
+        raise InterpreterError(f"{exe}: no answer from this interpreter in {ASK_SECONDS} seconds") from None
     lines = output.decode(errors="replace").splitlines()
-    line = next((line for line in reversed(lines) if line.startswith(_ANSWER)), _ANSWER)
+    line = next((line for line in reversed(lines) if line.startswith(ANSWER)), ANSWER)
     try:
-        return _interpreter(*json.loads(line[len(_ANSWER) :]))
+        return _interpreter(*json.loads(line[len(ANSWER) :]))
     except (ValueError, TypeError, LookupError):
         last = errors.decode(errors="replace").strip().rpartition("\n")[2]
         raise InterpreterError(
-            f"{exe}: not a Python 3.6 or newer (exit status {child.returncode}{last and ', ' + shown(last)})"
+            f"{exe}: not a Python 3.6 or newer (exit status {child.returncode}{last and ', ' + describe_value(last)})"
         ) from None
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _reap(child: subprocess.Popen[bytes]) -> None:
     import signal
 
     if child.poll() is None:
@@ -3691,14 +3772,14 @@ class Distribution(NamedTuple):
     develop: str = ""  # the source folder of a `setup.py develop` install, which has no direct_url.json
 
 
-def site_directories(interpreter: Interpreter) -> Iterator[tuple[str, list[str]]]:
+def _site_directories(interpreter: Interpreter) -> Iterator[tuple[str, list[str]]]:
     """Each directory that holds packages, as (path, entries) in the order of sys.path; those of path lines too."""
     seen = set()
     for site in interpreter.sites:
-        entries = _entries(site)
+        entries = list_entries(site)
         directories = [(site, entries)]
-        lines = _path_lines(start_up_files(site, entries, interpreter), interpreter)
-        directories += [(path, _entries(path)) for path in lines if os.path.exists(path)]
+        lines = path_lines(start_up_files(site, entries, interpreter), interpreter)
+        directories += [(path, list_entries(path)) for path in lines if os.path.exists(path)]
         for path, inside in directories:
             identity = os.path.normcase(os.path.abspath(path))
             if identity not in seen:
@@ -3706,7 +3787,7 @@ def site_directories(interpreter: Interpreter) -> Iterator[tuple[str, list[str]]
                 yield path, inside
 
 
-def _entries(path: str) -> list[str]:
+def list_entries(path: str) -> list[str]:
     try:
         return sorted(os.listdir(path))
     except OSError:  # not there, no directory (a zipped egg), or not ours to read: Python can't import from it either
@@ -3716,13 +3797,13 @@ def _entries(path: str) -> list[str]:
 def start_up_files(site: str, entries: list[str], interpreter: Interpreter) -> list[str]:
     """The .pth files that `site` reads in a directory, in its order."""
     major, minor, micro = interpreter.version
-    hidden = (major, minor) >= (3, 13) or micro >= _HIDDEN_PTH_SINCE.get(minor, 99)
+    hidden = (major, minor) >= (3, 13) or micro >= HIDDEN_PTH_SINCE.get(minor, 99)
     return [
         os.path.join(site, entry) for entry in entries if entry.endswith(".pth") and not (hidden and entry[0] == ".")
     ]
 
 
-def _path_lines(files: list[str], interpreter: Interpreter) -> Iterator[str]:
+def path_lines(files: list[str], interpreter: Interpreter) -> Iterator[str]:
     """What start-up files add to the path, whether it exists or not."""
     for path in filter(os.path.isfile, files):  # a named pipe would keep `open` waiting
         for line in start_up_lines(path, interpreter) or ():
@@ -3746,7 +3827,7 @@ def scan(interpreter: Interpreter) -> list[Distribution]:
     """The distributions that count for an interpreter, by normalised name; shadowed ones are left out."""
     found: dict[str, list[Distribution]] = {}
     links: set[str] = set()
-    for site, entries in site_directories(interpreter):
+    for site, entries in _site_directories(interpreter):
         links.update(canonicalize_name(entry[:-9]) for entry in entries if entry.endswith(".egg-link"))
         linked = links if site not in interpreter.sites else set()
         for distribution in _distributions(site, entries, linked):
@@ -3767,7 +3848,7 @@ def _distributions(site: str, entries: list[str], linked: set[str]) -> Iterator[
 
 def _distribution(site: str, entry: str, record: str, linked: set[str]) -> Distribution:
     stem = entry.rpartition(".")[0]
-    name, version = told_by_name(entry)
+    name, version = parse_record_name(entry)
     if not is_version(version) or not _is_name(name):
         name, version = _recorded_name_and_version(record)
     normal = canonicalize_name(name)
@@ -3776,7 +3857,7 @@ def _distribution(site: str, entry: str, record: str, linked: set[str]) -> Distr
     return Distribution(normal, version, label, site, record, develop)
 
 
-def told_by_name(entry: str) -> tuple[str, str]:
+def parse_record_name(entry: str) -> tuple[str, str]:
     """Name and version as the name of a record has them; ("", "") where that is ambiguous."""
     stem, _, suffix = entry.rpartition(".")
     parts = stem.split("-")
@@ -3794,12 +3875,12 @@ def _recorded_name_and_version(record: str) -> tuple[str, str]:
     """Name and version from a record's METADATA or PKG-INFO; ("", "") where either can't be told."""
     from email.parser import BytesHeaderParser
 
-    headers = BytesHeaderParser().parsebytes(_core_metadata(record))
+    headers = BytesHeaderParser().parsebytes(core_metadata(record))
     name, version = (str(headers.get(key, "")).strip() for key in ("Name", "Version"))
     return (name, version) if _is_name(name) and version else ("", "")
 
 
-def _core_metadata(record: str) -> bytes:
+def core_metadata(record: str) -> bytes:
     for inside in ("METADATA", "PKG-INFO", "EGG-INFO/PKG-INFO", ""):
         path = f"{record}/{inside}" if inside else record
         try:
@@ -3871,13 +3952,13 @@ _INSTALLER_FILES = (
 
 
 _START_MODULES = ("sitecustomize", "usercustomize")
-_RECORD_LIMIT = 64 << 20  # bytes
+RECORD_LIMIT = 64 << 20  # bytes
 
 
-_MODULE_FILE = r"([^\W\d]\w*)(\.pyc?|(\.[\w-]+)*\.(so|pyd))"
+MODULE_FILE = r"([^\W\d]\w*)(\.pyc?|(\.[\w-]+)*\.(so|pyd))"
 
 
-class Claim(NamedTuple):
+class RecordEntry(NamedTuple):
     """What a record says of one file."""
 
     distribution: Distribution
@@ -3885,11 +3966,11 @@ class Claim(NamedTuple):
     size: str
 
 
-class Recorded(NamedTuple):
+class RecordIndex(NamedTuple):
     """What the records of an environment say of files. Paths are absolute, their folders resolved."""
 
     watched: list[str]  # what findings rest on besides: records, folders that hold no module, folders behind links
-    claims: dict[str, list[Claim]]  # what can be compared; several records may list one file
+    claims: dict[str, list[RecordEntry]]  # what can be compared; several records may list one file
     hashes: dict[str, str]  # of the files among these that are right: the digest of the claim that they meet
     owners: dict[str, str]  # the entries of site directories that records list, and a name of a package that does
     unlisted: dict[str, set[str]]  # by site directory: names of packages that don't list their files
@@ -3902,16 +3983,16 @@ class Recorded(NamedTuple):
 # -- what records list
 
 
-def read_records(interpreter: Interpreter) -> Recorded:
+def read_records(interpreter: Interpreter) -> RecordIndex:
     """Read what each distribution's record lists; shadowed ones count, too."""
-    recorded = Recorded([], {}, {}, {}, {}, set(), set(), [], [])
+    recorded = RecordIndex([], {}, {}, {}, {}, set(), set(), [], [])
     roots, seen = _roots(interpreter), set()
-    for site, entries in site_directories(interpreter):
+    for site, entries in _site_directories(interpreter):
         for distribution in _distributions(site, entries, set()):
             rows = _record_rows(distribution)
             if rows is None:
                 _add_unlisted(recorded, distribution)
-            uncertain = _repacked(distribution)
+            uncertain = _distributor_changed(distribution)
             _add_rows(recorded, distribution, rows or [], roots, uncertain)
             hashes = uncertain != "" and any(len(row) > 1 and row[1] for row in rows or [])
             if not hashes and distribution.name not in seen and site != interpreter.library:
@@ -3937,7 +4018,7 @@ def _record_rows(distribution: Distribution) -> list[list[str]] | None:
     import csv
     from io import StringIO
 
-    data = _read(os.path.join(distribution.record, "RECORD"), _RECORD_LIMIT)
+    data = read_file(os.path.join(distribution.record, "RECORD"), RECORD_LIMIT)
     if data is not None:
         text = data.replace(b"\0", b"").decode("utf-8-sig", "surrogateescape")
         # A third of the lines may be of bytecode without a hash, which says nothing.
@@ -3946,7 +4027,7 @@ def _record_rows(distribution: Distribution) -> list[list[str]] | None:
             return [row for row in csv.reader(told) if row and row[0]]
         except csv.Error:
             return None
-    data = _read(os.path.join(distribution.record, "installed-files.txt"), _RECORD_LIMIT)
+    data = read_file(os.path.join(distribution.record, "installed-files.txt"), RECORD_LIMIT)
     if data is None:
         return None
     inside = os.path.basename(distribution.record)
@@ -3954,19 +4035,23 @@ def _record_rows(distribution: Distribution) -> list[list[str]] | None:
     return [[f"{inside}/{line}"] for line in lines if line]
 
 
-def _add_unlisted(recorded: Recorded, distribution: Distribution) -> None:
+def _add_unlisted(recorded: RecordIndex, distribution: Distribution) -> None:
     """A distribution that doesn't list its files may tell the modules it has."""
     site = os.path.realpath(os.path.dirname(distribution.record))
     recorded.unlisted.setdefault(site, set()).add(distribution.name)
     recorded.watched.extend(f"{distribution.record}/{name}" for name in ("installed-files.txt", "top_level.txt"))
-    modules = _read(os.path.join(distribution.record, "top_level.txt"), _RECORD_LIMIT)
+    modules = read_file(os.path.join(distribution.record, "top_level.txt"), RECORD_LIMIT)
     if modules is None:
         recorded.opaque.add(site)
     recorded.modules.update(os.path.join(site, module) for module in os.fsdecode(modules or b"").split())
 
 
 def _add_rows(
-    recorded: Recorded, distribution: Distribution, rows: list[list[str]], roots: tuple[str, ...], uncertain: str | None
+    recorded: RecordIndex,
+    distribution: Distribution,
+    rows: list[list[str]],
+    roots: tuple[str, ...],
+    uncertain: str | None,
 ) -> None:
     """Add what a record lists."""
     parent, folder = os.path.split(distribution.record)
@@ -3987,7 +4072,7 @@ def _add_rows(
                 continue
         owners.setdefault(entry, name)
         if not _may_change(listed, folder) and (uncertain is None or not re.search(uncertain, listed)):
-            claims.setdefault(path, []).append(Claim(distribution, digest, size))
+            claims.setdefault(path, []).append(RecordEntry(distribution, digest, size))
     recorded.watched.extend(place for place, resolved in places.items() if place != resolved)
 
 
@@ -4020,30 +4105,30 @@ def _may_change(listed: str, folder: str) -> bool:
     return listed.startswith(folder) and listed[len(folder) + 1 :] in _INSTALLER_FILES
 
 
-def _repacked(distribution: Distribution) -> str | None:
+def _distributor_changed(distribution: Distribution) -> str | None:
     """A pattern of the files that a packager changes after an installer has recorded them; "" for all.
 
     Debian strips shared objects and moves scripts (dpkg and debsums know better), conda writes its prefix into any
     file, other systems strip.
     """
     site = os.path.realpath(os.path.dirname(distribution.record))
-    installer = _read(os.path.join(distribution.record, "INSTALLER"), _CHUNK) or b""
+    installer = read_file(os.path.join(distribution.record, "INSTALLER"), CHUNK) or b""
     if re.match("/usr/lib/[^/]+/dist-packages$", site) or installer.strip() in (b"conda", b"rpm"):
         return ""
     return r"\.so\b" if os.path.isfile(os.path.join(os.path.dirname(site), "EXTERNALLY-MANAGED")) else None
 
 
-def _is_start_module(entry: str) -> bool:
+def is_start_module(entry: str) -> bool:
     return entry.partition(".")[0] in _START_MODULES
 
 
-def _made_by_virtualenv(interpreter: Interpreter) -> bool:
+def made_by_virtualenv(interpreter: Interpreter) -> bool:
     """virtualenv and uv put a patch of distutils into each environment, and record it nowhere."""
-    data = _read(os.path.join(interpreter.prefix, "pyvenv.cfg"), _RECORD_LIMIT) or b""
+    data = read_file(os.path.join(interpreter.prefix, "pyvenv.cfg"), RECORD_LIMIT) or b""
     return bool(re.search(rb"(?m)^(virtualenv|uv) *=", data))
 
 
-def _packaged_entries(site: str) -> set[str]:
+def packaged_entries(site: str) -> set[str]:
     """The entries of a site directory that dpkg or conda has installed, whose packages may have no RECORD."""
     import glob
 
@@ -4053,7 +4138,7 @@ def _packaged_entries(site: str) -> set[str]:
         lists += glob.glob("/var/lib/dpkg/info/*.list")
     names = "|".join(re.escape(os.fsencode(name).decode("latin-1")) for name in (site, site[len(root) + 1 :]) if name)
     pattern = rf'(?m)["/]?(?:{names})/([^/"\n]+)'.encode("latin-1")
-    return {os.fsdecode(name) for path in lists for name in re.findall(pattern, _read(path, _RECORD_LIMIT) or b"")}
+    return {os.fsdecode(name) for path in lists for name in re.findall(pattern, read_file(path, RECORD_LIMIT) or b"")}
 
 
 # ==================================================================================================
@@ -4096,18 +4181,18 @@ FILE_VERDICTS = ("Modified", "Deleted", "Unrecorded")
 # ==================================================================================================
 
 
-_GUARD_STARTS = ("0-envlock.pth", "0-envlock.start")
+GUARD_STARTS = ("0-envlock.pth", "0-envlock.start")
 
 
 # What stands in site-packages: one start-up file (a .pth line, from 3.18 a .start entry), and one folder with
 #     envlock.py, guard.json      a verbatim copy, and what site-install was told
-#     HEX                         the code of `check_start`; HEX is the interpreter's version
+#     HEX                         the code of `start_step_1`; HEX is the interpreter's version
 #     HEX.lean, HEX.full          the code of _LEAN_FUNCTIONS, and of the whole of envlock.py
 #     HEX.state0, HEX.state1      the last verdict, for starts with the user site and without it (`no_user_site`)
 # The interpreter that will run the code marshals it; the file's name keeps any other from touching it.
-_GUARD_FOLDER = "_envlock"
-_START_STEM = "0-envlock"  # sorts before other packages' files, even 00…
-_CONFIGURATION = "guard.json"
+GUARD_FOLDER = "_envlock"
+START_STEM = "0-envlock"  # sorts before other packages' files, even 00…
+CONFIGURATION = "guard.json"
 
 # `site` runs the first line twice in a virtual environment, and compiling is what that costs, by the character: the
 # second time only the outer line is compiled. The modules named are there before `site` is; an import through sys.path
@@ -4198,10 +4283,10 @@ class GuardConfiguration(NamedTuple):
     @classmethod
     def read(cls, folder: str) -> GuardConfiguration:
         try:
-            with open(f"{folder}/{_CONFIGURATION}", encoding="utf-8", errors="surrogateescape") as file:
+            with open(f"{folder}/{CONFIGURATION}", encoding="utf-8", errors="surrogateescape") as file:
                 return cls.from_json(file.read())
         except Exception:  # whatever a damaged one causes
-            raise GuardError(f"{folder}/{_CONFIGURATION} is missing or damaged") from None
+            raise GuardError(f"{folder}/{CONFIGURATION} is missing or damaged") from None
 
     def mode(self) -> str:
         return f"exit {self.code}" if self.code else "warn"
@@ -4209,13 +4294,13 @@ class GuardConfiguration(NamedTuple):
     def demand(self, interpreter: Interpreter) -> tuple[Bound, list[str]]:
         """What the bounds demand of an interpreter, and the files that say so."""
         refuse_streams(self.bounds)
-        target = Target(interpreter.environment, self.selection, self.directory)
+        target = ReadContext(interpreter.environment, self.selection, self.directory)
         return read_bounds(self.bounds, target), target.files
 
 
 def guard_base(site: str) -> str:
     """The installed files' path but for their suffixes, as the start-up line has it."""
-    return f"{site}/{_GUARD_FOLDER}/{sys.implementation.hexversion:x}"
+    return f"{site}/{GUARD_FOLDER}/{sys.implementation.hexversion:x}"
 
 
 def refuse_streams(bounds: Iterable[str]) -> None:
@@ -4233,8 +4318,8 @@ class GuardError(EnvlockError):
 
 def foreign_code(executable: str, site: str) -> list[str]:
     """What an interpreter finds by `damaged_code`."""
-    words = _run_source(executable, ["-I", "-S"], "print(*m.damaged_code(sys.argv[1]))", site)
-    return [f"{_GUARD_FOLDER}/{name}" for name in words.split()]
+    words = run_source(executable, ["-I", "-S"], "print(*m.damaged_code(sys.argv[1]))", site)
+    return [f"{GUARD_FOLDER}/{name}" for name in words.split()]
 
 
 def guard_site(interpreter: Interpreter) -> str:
@@ -4246,7 +4331,7 @@ def guard_site(interpreter: Interpreter) -> str:
     raise GuardError(f"{interpreter.executable}: there is no site-packages directory that a guard could stand in")
 
 
-class _locked:  # noqa: N801
+class exclusive_lock:  # noqa: N801
     """One at a time changes a directory's guard; the lock is on the directory itself, so that no file is left over."""
 
     def __init__(self, site: str) -> None:
@@ -4277,13 +4362,13 @@ def start_up_texts(code: int, interpreter: Interpreter) -> dict[str, bytes]:
     hexversion = "sys.hexversion" if interpreter.implementation == "cpython" else "sys.implementation.hexversion"
     if interpreter.version < (3, 18):
         boot = _BOOT.format(version=hexversion, recover=repr(_RECOVER.format(end=end)))
-        return {f"{_START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode("ascii")}
+        return {f"{START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode("ascii")}
     module = _MODULE.format(boot=_BOOT.format(version=hexversion, recover=repr(damaged)))
-    texts = {f"{_GUARD_FOLDER}/__init__.py": module, f"{_START_STEM}.start": "_envlock:start\n"}
+    texts = {f"{GUARD_FOLDER}/__init__.py": module, f"{START_STEM}.start": "_envlock:start\n"}
     return {name: text.encode("ascii") for name, text in texts.items()}
 
 
-def _start_once(command: str, configuration: GuardConfiguration) -> None:
+def start_once(command: str, configuration: GuardConfiguration) -> None:
     """Have a verdict kept: the starts to come may be another user's, or on a read-only disk, and can't keep theirs."""
     from contextlib import suppress
     from time import sleep
@@ -4295,7 +4380,7 @@ def _start_once(command: str, configuration: GuardConfiguration) -> None:
         _run_target(command, ["-c", "pass"], disable="")
 
 
-def _run_source(executable: str, options: list[str], statement: str, site: str) -> str:
+def run_source(executable: str, options: list[str], statement: str, site: str) -> str:
     """What an interpreter prints that runs a statement with the guard's own copy of envlock.py as `m`."""
     # -B: asking writes nothing.
     return _run_target(executable, [*options, "-B", "-c", _LOAD_SOURCE + statement, site])
@@ -4308,7 +4393,7 @@ def _run_target(executable: str, arguments: list[str], disable: str = "1") -> st
     command = [executable, *arguments]
     try:
         done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_SECONDS, check=False
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=ASK_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise GuardError(f"{executable}: cannot be started to try the guard ({error})") from None
@@ -4366,7 +4451,7 @@ def integrity_findings(
     findings rest on, with the digest if the file is right, or "".
     """
     recorded = read_records(interpreter)
-    results = _examine_all(recorded, interpreter, hashes or {}, tell)
+    results = _verify_files(recorded, interpreter, hashes or {}, tell)
     findings: dict[str, list[Finding]] = {}
     for path, remark in sorted(_unrecorded(interpreter, recorded)):
         findings.setdefault("", []).append(_file_finding("Unrecorded", None, path, remark))
@@ -4401,8 +4486,8 @@ def _file_finding(explain: str, distribution: Distribution | None, path: str, re
 # -- files against what is recorded of them
 
 
-def _examine_all(
-    recorded: Recorded, interpreter: Interpreter, known: Mapping[str, str], tell: Tell | None
+def _verify_files(
+    recorded: RecordIndex, interpreter: Interpreter, known: Mapping[str, str], tell: Tell | None
 ) -> list[tuple[str, str, str]]:
     """Compare the files that records list, in threads.
 
@@ -4416,7 +4501,7 @@ def _examine_all(
 
     def examine(batch: list[str]) -> None:
         for path in batch:
-            explain, remark = ("Right", "") if stop.is_set() else _examine(path, recorded, interpreter, stop)
+            explain, remark = ("Right", "") if stop.is_set() else _verify_file(path, recorded, interpreter, stop)
             if explain != "Right":
                 results.append((path, explain, remark))
 
@@ -4457,7 +4542,7 @@ def _number(size: str) -> int:
     return int(size) if size.isdecimal() and len(size) < 20 else -1
 
 
-def _examine(path: str, recorded: Recorded, interpreter: Interpreter, stop: Event) -> tuple[str, str]:
+def _verify_file(path: str, recorded: RecordIndex, interpreter: Interpreter, stop: Event) -> tuple[str, str]:
     """The verdict on one file, and a remark: "Right" where a record meets it, none where it can't be read."""
     claims = recorded.claims[path]
     try:
@@ -4478,7 +4563,7 @@ def _examine(path: str, recorded: Recorded, interpreter: Interpreter, stop: Even
     return "Modified", _link(path)
 
 
-def _verdict_on_error(error: OSError, claims: list[Claim]) -> str:
+def _verdict_on_error(error: OSError, claims: list[RecordEntry]) -> str:
     from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
 
     if not any(claim.digest or claim.size for claim in claims):
@@ -4490,18 +4575,18 @@ def _link(path: str) -> str:
     return f"a link to {os.readlink(path)}" if os.path.islink(path) else ""
 
 
-def _meets(path: str, size: int, claim: Claim, stop: Event) -> bool:
+def _meets(path: str, size: int, claim: RecordEntry, stop: Event) -> bool:
     """Whether a file is as one record says; by its size where the record tells no hash that is known."""
     digest = _hasher(claim)
     if digest is None:
         return _number(claim.size) in (-1, size)
     # A wrong size beside a right hash does happen, but not in what is too large to be read for nothing.
-    if size > _CHUNK << 4 and size != _number(claim.size) and (claim.size or size > _UNSIZED_LIMIT):
+    if size > CHUNK << 4 and size != _number(claim.size) and (claim.size or size > _UNSIZED_LIMIT):
         return False
-    descriptor = os.open(path, _READ_FLAGS)
+    descriptor = os.open(path, READ_FLAGS)
     try:
         while size > 0 and not stop.is_set():
-            data = os.read(descriptor, min(size, _CHUNK))
+            data = os.read(descriptor, min(size, CHUNK))
             digest.update(data)
             size = size - len(data) if data else 0
     finally:
@@ -4509,7 +4594,7 @@ def _meets(path: str, size: int, claim: Claim, stop: Event) -> bool:
     return _is_digest(claim, digest)
 
 
-def _hasher(claim: Claim) -> Any:
+def _hasher(claim: RecordEntry) -> Any:
     """The hash object for a record's hash; None if it tells none, or one that this Python doesn't know."""
     import hashlib
 
@@ -4522,7 +4607,7 @@ def _hasher(claim: Claim) -> Any:
         return None
 
 
-def _is_digest(claim: Claim, digest: Any) -> bool:
+def _is_digest(claim: RecordEntry, digest: Any) -> bool:
     """Whether a hash is the recorded one: "urlsafe-base64-nopad" (PEP 376); some tools write other base64 or hex."""
     import binascii  # `from` would cost as much as all the rest
 
@@ -4530,9 +4615,9 @@ def _is_digest(claim: Claim, digest: Any) -> bool:
     return told == binascii.b2a_base64(digest.digest()).decode().rstrip("=\n") or told.lower() == digest.hexdigest()
 
 
-def _is_rewritten_script(path: str, claim: Claim, interpreter: Interpreter) -> bool:
+def _is_rewritten_script(path: str, claim: RecordEntry, interpreter: Interpreter) -> bool:
     """Whether a script is as recorded but for the first line, which names this environment, or a new launcher."""
-    data = _read(path, _CHUNK) or b""
+    data = read_file(path, CHUNK) or b""
     shebang = re.match(_SHEBANG, data)
     if not shebang:
         return False
@@ -4543,7 +4628,7 @@ def _is_rewritten_script(path: str, claim: Claim, interpreter: Interpreter) -> b
     rest = data[shebang.end() :]
     launcher = re.fullmatch(_LAUNCHER, rest)
     if launcher:
-        entry_points = _read(os.path.join(claim.distribution.record, "entry_points.txt"), _RECORD_LIMIT) or b""
+        entry_points = read_file(os.path.join(claim.distribution.record, "entry_points.txt"), RECORD_LIMIT) or b""
         called = rb"\s*:\s*".join(re.escape(name) for name in launcher.group(1, 3))
         return bool(re.search(rb"(?m)^[^\n=]+=\s*" + called + rb"\s*(\[|$)", entry_points))
     major, minor = interpreter.version[:2]
@@ -4561,11 +4646,11 @@ def _is_rewritten_script(path: str, claim: Claim, interpreter: Interpreter) -> b
 # -- files that no record lists
 
 
-def _unrecorded(interpreter: Interpreter, recorded: Recorded) -> list[tuple[str, str]]:
+def _unrecorded(interpreter: Interpreter, recorded: RecordIndex) -> list[tuple[str, str]]:
     """(path, remark) of start-up files and importable modules in site directories that no record lists."""
     found: list[tuple[str, str]] = []
     for site in dict.fromkeys(os.path.realpath(site) for site in interpreter.sites):
-        entries = _entries(site)
+        entries = list_entries(site)
         loose = [entry for entry in entries if f"{site}{os.sep}{entry}" not in recorded.owners]
         remarks = {
             **dict.fromkeys(_foreign_guard(site, loose, interpreter), "not as this envlock writes it"),
@@ -4576,10 +4661,10 @@ def _unrecorded(interpreter: Interpreter, recorded: Recorded) -> list[tuple[str,
             for entry in loose
             if _is_foreign_start(site, entry, interpreter, recorded) or _is_foreign_module(site, entry, recorded)
         }
-        packaged = _packaged_entries(site) if suspects else set()
+        packaged = packaged_entries(site) if suspects else set()
         if (site in recorded.opaque and not packaged) or site == os.path.realpath(interpreter.library or os.devnull):
-            suspects = {entry for entry in suspects if entry.endswith((".pth", ".start")) or _is_start_module(entry)}
-        if _made_by_virtualenv(interpreter):
+            suspects = {entry for entry in suspects if entry.endswith((".pth", ".start")) or is_start_module(entry)}
+        if made_by_virtualenv(interpreter):
             packaged.add("_virtualenv.py")
         found += [(f"{site}{os.sep}{entry}", remarks.get(entry, "")) for entry in {*(suspects - packaged), *remarks}]
     return found
@@ -4587,11 +4672,11 @@ def _unrecorded(interpreter: Interpreter, recorded: Recorded) -> list[tuple[str,
 
 def _foreign_guard(site: str, loose: list[str], interpreter: Interpreter) -> list[str]:
     """What can run in the guard's place, and isn't as this envlock would write it for that interpreter."""
-    names, source = [entry for entry in loose if entry in _GUARD_STARTS], f"{_GUARD_FOLDER}/envlock.py"
+    names, source = [entry for entry in loose if entry in GUARD_STARTS], f"{GUARD_FOLDER}/envlock.py"
     # A start can't judge the code that judges it, and what it keeps changes the folder.
-    if _GUARD_FOLDER in loose and __name__ != _GUARD_FOLDER:
-        folder = os.path.join(site, _GUARD_FOLDER)
-        names += [f"{_GUARD_FOLDER}/{entry}" for entry in _entries(folder) if _is_module(folder, entry, [])]
+    if GUARD_FOLDER in loose and __name__ != GUARD_FOLDER:
+        folder = os.path.join(site, GUARD_FOLDER)
+        names += [f"{GUARD_FOLDER}/{entry}" for entry in list_entries(folder) if _is_module(folder, entry, [])]
     foreign = [name for name in names if not _is_guards(os.path.join(site, name), name, interpreter)]
     if source in names and source not in foreign and os.path.isfile(__file__):  # else nobody knows what would run
         foreign += foreign_code(interpreter.executable, site)
@@ -4600,13 +4685,13 @@ def _foreign_guard(site: str, loose: list[str], interpreter: Interpreter) -> lis
 
 def _is_guards(path: str, name: str, interpreter: Interpreter) -> bool:
     """Whether a file has the bytes that `site-install` gives to one of this name, whatever its exit status."""
-    data = _read(path, _RECORD_LIMIT) or b""
-    if name == f"{_GUARD_FOLDER}/envlock.py":
-        return _read(__file__, _RECORD_LIMIT) in (data, None)  # None: envlock came by standard input
+    data = read_file(path, RECORD_LIMIT) or b""
+    if name == f"{GUARD_FOLDER}/envlock.py":
+        return read_file(__file__, RECORD_LIMIT) in (data, None)  # None: envlock came by standard input
     return any(data == start_up_texts(code, interpreter).get(name) for code in range(256))
 
 
-def _silenced(site: str, entries: list[str], interpreter: Interpreter, recorded: Recorded) -> dict[str, str]:
+def _silenced(site: str, entries: list[str], interpreter: Interpreter, recorded: RecordIndex) -> dict[str, str]:
     """The .start files that keep another package's .pth from running (PEP 829), with a remark."""
     if interpreter.version < (3, 15):
         return {}
@@ -4620,18 +4705,18 @@ def _silenced(site: str, entries: list[str], interpreter: Interpreter, recorded:
     return silenced
 
 
-def _is_foreign_start(site: str, entry: str, interpreter: Interpreter, recorded: Recorded) -> bool:
+def _is_foreign_start(site: str, entry: str, interpreter: Interpreter, recorded: RecordIndex) -> bool:
     """Whether an entry is a .pth or .start file that neither envlock nor an installer leaves unrecorded."""
-    if not entry.endswith((".pth", ".start")) or entry in _GUARD_STARTS:
+    if not entry.endswith((".pth", ".start")) or entry in GUARD_STARTS:
         return False
     path = os.path.join(site, entry)
     if entry.endswith(".start"):
         return entry[0] != "." and not os.path.isdir(path)
     if path not in start_up_files(site, [entry], interpreter) or os.path.isdir(path) or not os.path.exists(path):
         return False
-    data = _read(path, _RECORD_LIMIT)
+    data = read_file(path, RECORD_LIMIT)
     if entry == "_virtualenv.pth":
-        return not _made_by_virtualenv(interpreter) or (data or b"").strip() != b"import _virtualenv"
+        return not made_by_virtualenv(interpreter) or (data or b"").strip() != b"import _virtualenv"
     if entry == "distutils-precedence.pth":
         return not re.fullmatch(_DISTUTILS_PRECEDENCE, data or b"")
     if entry in ("easy-install.pth", "setuptools.pth"):
@@ -4646,17 +4731,17 @@ def _is_easy_install_line(line: str) -> bool:
     return line.strip() in _EASY_INSTALL_LINES or not re.match(r"[\s;\ufeff]*import\s", line)
 
 
-def _is_foreign_module(site: str, entry: str, recorded: Recorded) -> bool:
+def _is_foreign_module(site: str, entry: str, recorded: RecordIndex) -> bool:
     """Whether an entry can be imported, and no package's own words claim it."""
-    match = re.fullmatch(_MODULE_FILE, entry)
+    match = re.fullmatch(MODULE_FILE, entry)
     path = os.path.join(site, match[1] if match else entry)
-    return path not in recorded.modules and entry != _GUARD_FOLDER and _is_module(site, entry, recorded.watched)
+    return path not in recorded.modules and entry != GUARD_FOLDER and _is_module(site, entry, recorded.watched)
 
 
 def _is_module(folder: str, entry: str, watched: list[str]) -> bool:
     """Whether an entry can be imported; `watched` gets the folders that this rests on."""
     path = os.path.join(folder, entry)
-    if re.fullmatch(_MODULE_FILE, entry):
+    if re.fullmatch(MODULE_FILE, entry):
         return not (entry.endswith(".pyc") and os.path.exists(path[:-1]))
     return entry.isidentifier() and entry != "__pycache__" and _holds_module(path, watched)
 
@@ -4668,7 +4753,7 @@ def _holds_module(folder: str, watched: list[str]) -> bool:
         deep = path.count(os.sep) > 100  # some versions walk recursively
         folders[:] = [name for name in folders if not deep and name.isidentifier() and name != "__pycache__"]
         links = filter(os.path.islink, (os.path.join(path, name) for name in folders))  # which aren't walked
-        if any(re.fullmatch(_MODULE_FILE, name) for names in (files, *map(_entries, links)) for name in names):
+        if any(re.fullmatch(MODULE_FILE, name) for names in (files, *map(list_entries, links)) for name in names):
             return True
     return False
 
@@ -4682,23 +4767,6 @@ def _holds_module(folder: str, watched: list[str]) -> bool:
 # because the tool that checks an environment may stand in it.
 _NEVER_UNREQUIRED = frozenset(("pip", "argparse", "wsgiref", "python", "envlock"))
 _NEVER_UNREQUIRED_BEFORE_3_12 = _NEVER_UNREQUIRED | {"setuptools", "wheel", "distribute"}
-
-
-def validate(
-    bounds: Path | Sequence[Path],
-    exe: Path | None = None,
-    selection: Selection = Selection(),
-    policy: Policy = Policy(),
-    user_site: bool | None = None,
-) -> list[Finding]:
-    """Compare an interpreter's environment with bound files; an empty list means aligned. Raises EnvlockError.
-
-    `exe` is what -e takes; None is the interpreter that runs this.
-    """
-    interpreter = ask_interpreters([os.fspath(exe)] if exe else [], user_site)[0]
-    paths = [os.fspath(each) for each in ([bounds] if isinstance(bounds, (str, os.PathLike)) else bounds)]
-    target = Target(interpreter.environment, selection, texts=read_streams(paths))
-    return check(interpreter, read_bounds(paths, target), policy)
 
 
 def check(
@@ -4728,8 +4796,8 @@ def check(
     return [finding._replace(executable=interpreter.executable) for finding in findings]
 
 
-def _by_name(entries: Iterable[Named], policy: Policy) -> dict[str, list[Named]]:
-    grouped: dict[str, list[Named]] = {}
+def _by_name(entries: Iterable[NamedRecord], policy: Policy) -> dict[str, list[NamedRecord]]:
+    grouped: dict[str, list[NamedRecord]] = {}
     for entry in entries:
         if entry.name not in policy.ignore:
             grouped.setdefault(entry.name, []).append(entry)
@@ -4773,7 +4841,7 @@ def _record_findings(records: list[Distribution], asked: list[BoundRequirement],
         return [] if permitted else [_finding("Unrequired", records[0], None, "not in the bound")]
     sourced = any(one.reference for one in asked)
     for one in asked:
-        difference = mismatch(records[0], one, sourced)
+        difference = _mismatch(records[0], one, sourced)
         if difference:
             return [_finding("Misdefined", records[0], one, difference)]
     return []
@@ -4784,7 +4852,7 @@ def _same_version(one: str, other: str) -> bool:
     return one == other or (is_version(one) and is_version(other) and Version(one) == Version(other))
 
 
-def mismatch(distribution: Distribution, requirement: BoundRequirement, sourced: bool = False) -> str:
+def _mismatch(distribution: Distribution, requirement: BoundRequirement, sourced: bool = False) -> str:
     """What about a distribution isn't as the requirement says, in one sentence; empty if it satisfies it.
 
     `sourced`: another requirement tells where it comes from.
@@ -4883,7 +4951,7 @@ _COLORS = {"Unrequired": "36", "Missing": "31", "Misdefined": "33", "Modified": 
 
 def format_table(findings: Sequence[Finding], width: int = 0, color: bool = False) -> str:
     """Findings as four aligned columns; lines are cut to `width` columns unless it is 0."""
-    rows = [_COLUMNS, *(tuple(map(_printable, _row(finding))) for finding in findings)]
+    rows = [_COLUMNS, *(tuple(map(printable, _row(finding))) for finding in findings)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     start, lines = widths[0] + widths[1] + 4, []
     for row in rows:
@@ -4903,13 +4971,6 @@ def _row(finding: Finding) -> tuple[str, ...]:
     places = (finding.detail,) if finding.explain in FILE_VERDICTS else finding.sites
     sites = [f"~{os.sep}{place[len(home) :]}" if place.startswith(home) else place for place in places]
     return finding.package, finding.dependency, finding.explain, ", ".join(sites)
-
-
-def _printable(text: str) -> str:
-    """Text with line breaks, terminal controls and undecodable bytes escaped: names on disk may hold anything."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def format_json(findings: Sequence[Finding]) -> str:
@@ -4939,7 +5000,7 @@ def _escaped(text: str, separators: str = "") -> str:
     """As GitHub reads a command's message, or between these separators its properties."""
     for char in "%\r\n" + separators:
         text = text.replace(char, f"%{ord(char):02X}")
-    return _printable(text)
+    return printable(text)
 
 
 def _in_repository(path: str) -> str:
@@ -4959,7 +5020,7 @@ def _in_repository(path: str) -> str:
 def format_status(status: Mapping[str, Any]) -> str:
     """Lines `key: value`: several values are several lines, an absent one is none."""
     return "".join(
-        f"{key.replace('_', ' ')}: {_printable(one)}\n"
+        f"{key.replace('_', ' ')}: {printable(one)}\n"
         for key, value in status.items()
         for one in ([value] if isinstance(value, str) else value or ())
     )
@@ -4973,48 +5034,8 @@ def format_delimited(findings: Sequence[Finding], delimiter: str) -> str:
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    writer.writerows([_printable(cell) for cell in _row(finding)] for finding in findings)
+    writer.writerows([printable(cell) for cell in _row(finding)] for finding in findings)
     return out.getvalue()
-
-
-def _tell(text: str, passing: bool) -> None:
-    """Note something on standard error; what is only passing is overwritten, and for a terminal alone."""
-    if not passing:
-        _say(f"envlock: {_printable(text)}\n", sys.stderr)
-    elif sys.stderr is not None and sys.stderr.isatty():
-        _say(f"\r\033[K{text}", sys.stderr)
-
-
-def _terminal_width() -> int:
-    """The columns of the terminal behind standard output; 0: it is none."""
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
-    except (AttributeError, ValueError, OSError):
-        return 0
-
-
-def _terminal(when: str) -> tuple[int, bool]:
-    """The width of the terminal, and whether to colour (no-color.org)."""
-    width = _terminal_width()
-    if when != "auto":
-        return width, when == "always"
-    if os.environ.get("NO_COLOR"):
-        return width, False
-    return width, bool(os.environ.get("FORCE_COLOR")) or (width > 0 and os.environ.get("TERM") != "dumb")
-
-
-def _say(text: str, stream: TextIO | None) -> None:
-    """Print and flush; a closed pipe ends it quietly, a character that the stream can't show is escaped."""
-    try:
-        if stream is not None:
-            encoding = stream.encoding or "utf-8"
-            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-            stream.flush()
-    except OSError as error:
-        # Python flushes once more at its end: give it a place to flush to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno() if stream else 1)
-        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
-            raise EnvlockError(f"standard output: {error.strerror}") from None
 
 
 # ==================================================================================================
@@ -5078,7 +5099,7 @@ def _needed(bound: Bound, installed: Iterable[Distribution]) -> set[str]:
     records = {(one.name, extras): one.record for one in installed for extras in (False, True)}
     queue = [(one.name, "[" in one.text) for one in bound.requirements]
     for each in queue:
-        metadata = _core_metadata(records.pop(each)).decode(errors="replace") if each in records else ""
+        metadata = core_metadata(records.pop(each)).decode(errors="replace") if each in records else ""
         for name, bracket, rest in re.findall(r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)", metadata):
             if each[1] or "extra" not in rest:
                 queue.append((canonicalize_name(name), bool(bracket)))
@@ -5135,7 +5156,7 @@ _REPAIR_SCRIPTS = (
 _WORKER_CODE = r"(import sys; )?from multiprocessing\.(spawn|resource_tracker|forkserver) import (spawn_main|main); ?"
 
 
-class Command(NamedTuple):
+class _Command(NamedTuple):
     """What a Python's command line makes it run."""
 
     kind: str = ""  # "-c", "-m", "script" or "" (the REPL, a program on standard input)
@@ -5143,14 +5164,14 @@ class Command(NamedTuple):
     arguments: tuple[str, ...] = ()
 
 
-def python_command(words: Sequence[str]) -> Command:
+def _python_command(words: Sequence[str]) -> _Command:
     """Read a Python's command line: options before the program may be glued, as in -Im pip."""
     index = 1
     while index < len(words):
         word, rest = words[index], tuple(words[index + 1 :])
         index += 1
         if word == "-" or not word.startswith("-"):
-            return Command("script" if word != "-" else "", word, rest)
+            return _Command("script" if word != "-" else "", word, rest)
         if word.startswith("--"):
             index += word == "--check-hash-based-pycs"
             continue
@@ -5159,9 +5180,9 @@ def python_command(words: Sequence[str]) -> Command:
             continue
         option, glued = taking.groups()
         if option in "cm":
-            return Command(f"-{option}", glued or "".join(rest[:1]), rest if glued else rest[1:])
+            return _Command(f"-{option}", glued or "".join(rest[:1]), rest if glued else rest[1:])
         index += not glued
-    return Command()
+    return _Command()
 
 
 def process_words(process: str) -> list[str]:
@@ -5180,17 +5201,17 @@ def process_words(process: str) -> list[str]:
         return os.fsdecode(done.stdout).split()
 
 
-def own_command() -> Command:
-    return python_command(getattr(sys, "orig_argv", None) or process_words("self"))
+def own_command() -> _Command:
+    return _python_command(getattr(sys, "orig_argv", None) or process_words("self"))
 
 
-def is_worker(command: Command) -> bool:
+def is_worker(command: _Command) -> bool:
     """Whether this is multiprocessing's child."""
     code = " ".join((command.what, *command.arguments))  # `ps` tells words without quotes
     return command.kind == "-c" and bool(re.match(_WORKER_CODE, code))
 
 
-def is_repair(command: Command, parent: Sequence[str]) -> bool:
+def is_repair(command: _Command, parent: Sequence[str]) -> bool:
     """Whether a start is a tool that repairs the environment, or is asked by one."""
     names = {os.path.basename(word) for word in parent[:2]}
     name = os.path.basename(command.what) if command.kind == "script" else ""
@@ -5202,7 +5223,7 @@ def is_repair(command: Command, parent: Sequence[str]) -> bool:
         return bool(re.fullmatch(_REPAIR_SCRIPTS, name)) or "/pipenv/resolver/" in command.what
     if command.kind != "-c":
         return False
-    starter = python_command(parent)
+    starter = _python_command(parent)
     module = starter.what if starter.kind == "-m" else ""
     if (names | {module}) & {"uv", "pdm"}:
         return bool(sys.flags.isolated) or "run" not in parent
@@ -5214,7 +5235,7 @@ def is_repair(command: Command, parent: Sequence[str]) -> bool:
 # ==================================================================================================
 
 
-def check_start() -> None:
+def start_step_1() -> None:
     """Step 1 of a start: its code is what the start-up line executes, so without arguments and in few words.
 
     `os` and `sys` are those of `site`, too.
@@ -5257,23 +5278,23 @@ def check_start() -> None:
 
 
 def load_lean() -> None:
-    """Make functions of the lean codes and call the first; also without arguments, and executed by `check_start`."""
+    """Make functions of the lean codes and call the first; also without arguments, and executed by `start_step_1`."""
     known = sys._getframe(1).f_locals
     names: dict[str, Any] = {"__name__": "_envlock", "__builtins__": __builtins__}
     function: Any = type(os.fsencode)
     for code in known["codes"]:
         names[code.co_name] = function(code, names)
-    names["recheck_start"](known["base"], known["message"])
+    names["start_step_2"](known["base"], known["message"])
 
 
-def recheck_start(base: str, message: str | None) -> None:
+def start_step_2(base: str, message: str | None) -> None:
     """Step 2 of a start: has only what is shown of the files changed? `message` is the verdict if nothing has."""
     import sys
 
     if not base.startswith((sys.prefix + "/", sys.prefix + "\\")):
         return  # an environment on top of the guarded one, or a program that adds its site-packages
     if message is None:
-        message = kept_verdict(base)
+        message = reuse_verdict(base)
     if message == "":
         return
     without_trace(set(sys.modules), run_whole, base, message)
@@ -5319,7 +5340,7 @@ def run_whole(base: str, message: str | None) -> None:
     module.finish_start(base, message)
 
 
-def kept_verdict(base: str) -> str | None:
+def reuse_verdict(base: str) -> str | None:
     """The kept verdict if the records' names and the bound's bytes are what they were; None if they aren't."""
     from os import environ
     from time import time_ns
@@ -5408,7 +5429,7 @@ def file_identity(path: str) -> tuple[int, ...] | None:
         now = stat(path)
     except (OSError, ValueError):
         return None
-    return now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]  # inode, device, size, as `check_start` has it
+    return now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]  # inode, device, size, as `start_step_1` has it
 
 
 def is_old(identity: tuple[int, ...] | None, limit: int) -> bool:
@@ -5436,7 +5457,7 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
             parts.append(name)
             if name.endswith(".dist-info") and os.access(f"{site}/{name}/direct_url.json", os.F_OK):
                 files.append(f"{site}/{name}/direct_url.json")
-            files += telling_files(site, name)
+            files += version_files(site, name)
     data = [os.fsencode("\0".join(parts))]
     for path in files:
         try:
@@ -5448,11 +5469,11 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
     return source_hash(0, b"\0".join(data))
 
 
-def telling_files(site: str, entry: str) -> list[str]:
+def version_files(site: str, entry: str) -> list[str]:
     """Where a record tells its version, if its own name doesn't; what is there may change in place."""
     if entry.count("-") == 2 and entry[entry.find("-") + 1].isdigit():
         return []  # NAME-VERSION.dist-info, as nearly all are
-    if not entry.endswith((".dist-info", ".egg-info")) or told_by_name(entry)[1][:1].isdigit():
+    if not entry.endswith((".dist-info", ".egg-info")) or parse_record_name(entry)[1][:1].isdigit():
         return []
     return [f"{site}/{entry}{inside}" for inside in ("/METADATA", "/PKG-INFO", "")]
 
@@ -5460,13 +5481,13 @@ def telling_files(site: str, entry: str) -> list[str]:
 # Steps 1 and 2 must do without the rest of envlock.py and the modules that it needs.
 _LEAN_FUNCTIONS: tuple[Any, ...] = (
     load_lean,
-    told_by_name,
-    telling_files,
-    recheck_start,
+    parse_record_name,
+    version_files,
+    start_step_2,
     without_trace,
     library_path,
     run_whole,
-    kept_verdict,
+    reuse_verdict,
     read_state,
     write_state,
     start_key,
@@ -5497,18 +5518,18 @@ def finish_start(base: str, message: str | None) -> None:
     configuration = GuardConfiguration.read(os.path.dirname(base))
     try:
         if message is None:
-            message = judge_start(base, configuration)
+            message = _start_step_3(base, configuration)
     except EnvlockError as error:
-        message = f"envlock: error: {_printable(str(error))}\n"
+        message = f"envlock: error: {printable(str(error))}\n"
     except KeyboardInterrupt:
         os._exit(130)
     except BaseException as error:  # one line, whatever happens
-        message = f"envlock: error: the guard failed: {type(error).__name__}: {_printable(str(error))}\n"
+        message = f"envlock: error: the guard failed: {type(error).__name__}: {printable(str(error))}\n"
     if message and not is_repair(own_command(), process_words(str(os.getppid()))):
-        end_start(message, configuration.code)
+        _end_start(message, configuration.code)
 
 
-def end_start(message: str, code: int) -> None:
+def _end_start(message: str, code: int) -> None:
     """Print a bad verdict on standard error, if there is one, and end the process unless the code is 0."""
     try:
         encoding = sys.stderr.encoding or "utf-8"
@@ -5520,7 +5541,7 @@ def end_start(message: str, code: int) -> None:
         os._exit(code)  # an exception here would be printed, or passed over
 
 
-def judge_start(base: str, configuration: GuardConfiguration) -> str:
+def _start_step_3(base: str, configuration: GuardConfiguration) -> str:
     """Validate this interpreter and keep the verdict: the text to print, or ""."""
     from time import time_ns
 
@@ -5528,7 +5549,7 @@ def judge_start(base: str, configuration: GuardConfiguration) -> str:
     interpreter = this_interpreter()
     if os.path.dirname(os.path.dirname(base)) not in interpreter.sites:
         return ""
-    known = known_files(base)
+    known = _known_files(base)
     hashes = {path: digest for path, (digest, _) in known.items()} if configuration.policy.integrity else None
     bound, files = configuration.demand(interpreter)
     findings = check(interpreter, bound, configuration.policy, _tell_progress, hashes)
@@ -5544,10 +5565,10 @@ def judge_start(base: str, configuration: GuardConfiguration) -> str:
 def _tell_progress(text: str, passing: bool) -> None:
     """A start says how far it is, and leaves the notes out."""
     if passing:
-        _tell(text, passing)
+        report(text, passing)
 
 
-def known_files(base: str) -> Known:
+def _known_files(base: str) -> Known:
     """The files that were right when the last verdict was found, and haven't changed since."""
     try:
         entries, digests = read_state(base)[2::4]
@@ -5572,8 +5593,8 @@ def save_verdict(
     With integrity that is much more: `hashes`, as it gives them. Then there is no step 2, and no digest of content.
     What is `known` keeps the identity that it had before the check: a change meanwhile shows at the next start.
     """
-    sites, files = watched_paths(interpreter)
-    files += [f"{os.path.dirname(base)}/{_CONFIGURATION}", *bound_files]
+    sites, files = _watched_paths(interpreter)
+    files += [f"{os.path.dirname(base)}/{CONFIGURATION}", *bound_files]
     digest = content_digest(sites, files) if hashes is None else b""
     hashes = hashes or {}
     paths = (*sites, *files, *hashes)
@@ -5587,25 +5608,27 @@ def save_verdict(
     write_state(base, (start_key(base, home), home, entries, message, len(sites), digest, digests, began))
 
 
-def watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
+def _watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
     """The directories that hold packages, or may once they are there, and the files that say which these are."""
     sites, files = list(interpreter.sites), [os.path.join(interpreter.prefix, "pyvenv.cfg")]
     for site in interpreter.sites:
-        entries = _entries(site)
+        entries = list_entries(site)
         files += [os.path.join(site, entry) for entry in entries if entry.endswith((".pth", ".start"))]
-        sites += _path_lines(start_up_files(site, entries, interpreter), interpreter)
+        sites += path_lines(start_up_files(site, entries, interpreter), interpreter)
     sites = list(dict.fromkeys(sites))
-    return sites, files + [path for site in sites for entry in _entries(site) for path in telling_files(site, entry)]
+    return sites, files + [
+        path for site in sites for entry in list_entries(site) for path in version_files(site, entry)
+    ]
 
 
-def guard_code(site: str) -> dict[str, Any]:
+def _guard_code(site: str) -> dict[str, Any]:
     """This interpreter's code of the guard by path, made from the envlock.py that stands in the guard's folder."""
     base = guard_base(site)
     source = f"{os.path.dirname(base)}/envlock.py"
     with open(source, "rb") as file:
         whole = compile(file.read(), source, "exec", dont_inherit=True, optimize=2)
     lean = [function.__code__ for function in _LEAN_FUNCTIONS]
-    first: Any = check_start.__code__
+    first: Any = start_step_1.__code__
     # Every name costs the start: letters are there already.
     kept = ("base", "codes", "message")
     names = [name if name in kept else chr(97 + index) for index, name in enumerate(first.co_varnames)]
@@ -5617,7 +5640,7 @@ def write_guard_code(site: str) -> None:
     """Write this interpreter's code of the guard."""
     from marshal import dumps
 
-    for path, code in guard_code(site).items():
+    for path, code in _guard_code(site).items():
         write_file(path, dumps(code))
 
 
@@ -5626,9 +5649,9 @@ def damaged_code(site: str) -> list[str]:
     from marshal import loads
 
     damaged = []
-    for path, code in guard_code(site).items():
+    for path, code in _guard_code(site).items():
         try:
-            same = loads(_read(path, SIZE_LIMIT) or b"") == code
+            same = loads(read_file(path, SIZE_LIMIT) or b"") == code
         except Exception:  # whatever such bytes cause
             same = not os.path.lexists(path)
         damaged += [] if same else [os.path.basename(path)]
@@ -5650,12 +5673,12 @@ def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, c
 
     site, command = guard_site(interpreter), command or interpreter.executable
     try:
-        with _locked(site):
+        with exclusive_lock(site):
             before = _guard_files(site)
             try:
                 _write_guard(interpreter, site, configuration)
                 _prove_guard(command, interpreter, site, configuration)
-                _start_once(command, configuration)
+                start_once(command, configuration)
             except BaseException:
                 with suppress(OSError):
                     _restore_guard(site, before)
@@ -5664,7 +5687,7 @@ def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, c
         raise GuardError(f"{error.filename or site}: cannot be written ({error.strerror})") from None
 
     def take_back() -> None:
-        with suppress(OSError), _locked(site):
+        with suppress(OSError), exclusive_lock(site):
             _restore_guard(site, before)
 
     return take_back
@@ -5674,7 +5697,7 @@ def uninstall_guard(interpreter: Interpreter) -> bool:
     """Remove an interpreter's guard; tells whether there was one."""
     site = guard_site(interpreter)
     try:
-        with _locked(site):
+        with exclusive_lock(site):
             return _remove_guard(site)
     except OSError as error:
         raise GuardError(f"{error.filename or site}: cannot be removed ({error.strerror})") from None
@@ -5695,10 +5718,10 @@ def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
     }
     try:
         site = guard_site(interpreter)
-        if not any(entry.startswith((_START_STEM, _GUARD_FOLDER)) for entry in _entries(site)):
+        if not any(entry.startswith((START_STEM, GUARD_FOLDER)) for entry in list_entries(site)):
             return status
         status["guard"] = "not armed"
-        configuration = GuardConfiguration.read(os.path.join(site, _GUARD_FOLDER))
+        configuration = GuardConfiguration.read(os.path.join(site, GUARD_FOLDER))
         status.update(mode=configuration.mode(), bounds=configuration.bounds)
         version, verdict, at = _prove_guard(command, interpreter, site, configuration)
         status.update(guard="armed", version=version, last_verdict=verdict or None, last_verdict_at=at or None)
@@ -5716,13 +5739,13 @@ def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
 def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfiguration) -> None:
     with open(__file__, "rb") as file:
         source = file.read()
-    _write_files(site, {f"{_GUARD_FOLDER}/envlock.py": source})
-    folder = os.path.join(site, _GUARD_FOLDER)
+    _write_files(site, {f"{GUARD_FOLDER}/envlock.py": source})
+    folder = os.path.join(site, GUARD_FOLDER)
     for name in os.listdir(folder):  # an older guard's states and code; starts meanwhile go by the source
-        if os.path.isfile(os.path.join(folder, name)) and name not in ("envlock.py", _CONFIGURATION):
+        if os.path.isfile(os.path.join(folder, name)) and name not in ("envlock.py", CONFIGURATION):
             os.unlink(os.path.join(folder, name))
-    _write_files(site, {f"{_GUARD_FOLDER}/{_CONFIGURATION}": configuration.to_json().encode("ascii")})
-    _run_source(interpreter.executable, ["-I", "-S"], "m.write_guard_code(sys.argv[1])", site)
+    _write_files(site, {f"{GUARD_FOLDER}/{CONFIGURATION}": configuration.to_json().encode("ascii")})
+    run_source(interpreter.executable, ["-I", "-S"], "m.write_guard_code(sys.argv[1])", site)
     _write_files(site, start_up_texts(configuration.code, interpreter))
 
 
@@ -5734,7 +5757,7 @@ def describe_guard(site: str) -> tuple[object, ...]:
     path = str(getattr(guard, "__file__", guard and guard.__doc__))
     # Else it has failed, or is the guard of an environment beneath this one.
     ran = hasattr(guard, "finish_start") or not path.endswith("envlock.py")
-    ran = ran and path.startswith(f"{site}/{_GUARD_FOLDER}/")
+    ran = ran and path.startswith(f"{site}/{GUARD_FOLDER}/")
     try:
         state = read_state(guard_base(site))
         kept = "not aligned" if state[3] else "aligned", strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(state[7] // 10**9))
@@ -5748,17 +5771,17 @@ def _prove_guard(command: str, interpreter: Interpreter, site: str, configuratio
 
     Returns the version of its envlock.py, the verdict that starts like this one keep, and when it was found (or "").
     """
-    statement = f"print('', {_ANSWER!r}, *m.describe_guard(sys.argv[1]), sep='\\n')"
-    answer = _run_source(command, [], statement, site).rpartition(f"\n{_ANSWER}\n")[2]
+    statement = f"print('', {ANSWER!r}, *m.describe_guard(sys.argv[1]), sep='\\n')"
+    answer = run_source(command, [], statement, site).rpartition(f"\n{ANSWER}\n")[2]
     ran, no_site, *told = [*answer.splitlines(), *[""] * 5][:5]
     if ran == "True":
         return told
-    stem = os.path.join(site, _START_STEM)
+    stem = os.path.join(site, START_STEM)
     texts = start_up_texts(configuration.code, interpreter)
     reason = "its start-up file does not run, or fails"
     if no_site == "1":
         reason = "it is started with -S, so that no start-up file runs"
-    elif any(_read(os.path.join(site, name), 1 << 16) != text for name, text in texts.items()):
+    elif any(read_file(os.path.join(site, name), 1 << 16) != text for name, text in texts.items()):
         reason = f"{' or '.join(texts)} in {site} is gone or changed"
     elif interpreter.version >= (3, 15) and os.path.exists(f"{stem}.start"):
         reason = f"{stem}.start suppresses the start-up file of the same name"
@@ -5767,8 +5790,8 @@ def _prove_guard(command: str, interpreter: Interpreter, site: str, configuratio
 
 def _guard_files(site: str) -> dict[str, bytes]:
     """An installed guard, as `_write_files` takes it."""
-    folder = os.path.join(site, _GUARD_FOLDER)
-    names = [f"{_GUARD_FOLDER}/{name}" for name in _entries(folder)] + [f"{_START_STEM}.pth", f"{_START_STEM}.start"]
+    folder = os.path.join(site, GUARD_FOLDER)
+    names = [f"{GUARD_FOLDER}/{name}" for name in list_entries(folder)] + [f"{START_STEM}.pth", f"{START_STEM}.start"]
     files = {}
     for name in names:
         path = os.path.join(site, name)
@@ -5786,7 +5809,7 @@ def _restore_guard(site: str, before: Mapping[str, bytes]) -> None:
     for name in now.keys() - before.keys():
         os.unlink(os.path.join(site, name))
     _write_files(site, {name: data for name, data in before.items() if now.get(name) != data})
-    folder = os.path.join(site, _GUARD_FOLDER)
+    folder = os.path.join(site, GUARD_FOLDER)
     if os.path.isdir(folder) and not os.listdir(folder):
         os.rmdir(folder)
 
@@ -5805,11 +5828,11 @@ def _remove_guard(site: str) -> bool:
 
     found = False
     for suffix in (".pth", ".start"):
-        path = os.path.join(site, _START_STEM + suffix)
+        path = os.path.join(site, START_STEM + suffix)
         if os.path.isfile(path) and os.path.getsize(path):  # an empty .start is somebody else's
             os.unlink(path)
             found = True
-    folder = os.path.join(site, _GUARD_FOLDER)
+    folder = os.path.join(site, GUARD_FOLDER)
     if os.path.isdir(folder):
         for _ in range(20):  # starts may keep a verdict there meanwhile
             shutil.rmtree(folder, ignore_errors=True)
@@ -5908,11 +5931,11 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
             raise EnvlockError(f"{message} (see: {self.prog} --help)")
 
         def _print_message(self, message: str, file: Any = None) -> None:
-            _say(message, file)
+            say(message, file)
 
     def formatter(prog: str) -> argparse.HelpFormatter:
         # Without a width it imports shutil, and with that every compression library, at each option that is added.
-        return argparse.RawDescriptionHelpFormatter(prog, width=min(_terminal_width() or 80, 100))
+        return argparse.RawDescriptionHelpFormatter(prog, width=min(terminal_width() or 80, 100))
 
     style: dict[str, Any] = {"formatter_class": formatter, "allow_abbrev": False}
     parser = Parser(prog="envlock", description=_DESCRIPTION, epilog=_EPILOG, **style)
@@ -6075,7 +6098,7 @@ _COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser, Sequence
 }
 
 
-def _spread(argv: Sequence[str]) -> list[str]:
+def _expand_options(argv: Sequence[str]) -> list[str]:
     """Let `--bound a b` stand for `--bound a --bound b`, up to the next option or output word."""
     spread: list[str] = []
     option, fresh = "", False
@@ -6100,13 +6123,30 @@ def _interpreters(options: argparse.Namespace) -> list[Interpreter]:
     return ask_interpreters(_exes(options), (options.user_site_before or options.user_site_after) or None)
 
 
+def validate(
+    bounds: Path | Sequence[Path],
+    exe: Path | None = None,
+    selection: Selection = Selection(),
+    policy: Policy = Policy(),
+    user_site: bool | None = None,
+) -> list[Finding]:
+    """Compare an interpreter's environment with bound files; an empty list means aligned. Raises EnvlockError.
+
+    `exe` is what -e takes; None is the interpreter that runs this.
+    """
+    interpreter = ask_interpreters([os.fspath(exe)] if exe else [], user_site)[0]
+    paths = [os.fspath(each) for each in ([bounds] if isinstance(bounds, (str, os.PathLike)) else bounds)]
+    target = ReadContext(interpreter.environment, selection, texts=read_streams(paths))
+    return check(interpreter, read_bounds(paths, target), policy)
+
+
 def _validate_command(options: argparse.Namespace) -> int:
     interpreters = _interpreters(options)
     selection, policy, texts = _selection(options), _policy(options), read_streams(options.bound)
-    tell = _teller(options)
+    tell = _reporter(options)
     reports: list[Report] = []
     for one in interpreters:
-        bound = read_bounds(options.bound, Target(one.environment, selection, texts=texts))
+        bound = read_bounds(options.bound, ReadContext(one.environment, selection, texts=texts))
         reports.append((one, bound, check(one, bound, policy, tell)))
     findings = [finding for _, _, found in reports for finding in found]
     _report(options, reports, findings)
@@ -6116,9 +6156,9 @@ def _validate_command(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace, reports: list[Report], findings: list[Finding]) -> None:
     if options.output == "json":
-        _say(format_json(findings), sys.stdout)
+        say(format_json(findings), sys.stdout)
     elif options.output == "github":
-        _say(format_github(findings, options.bound), sys.stdout)
+        say(format_github(findings, options.bound), sys.stdout)
     elif options.output == "write":
         data = format_delimited(findings, options.delimiter).encode("utf-8", "surrogateescape")
         try:
@@ -6132,15 +6172,15 @@ def _report(options: argparse.Namespace, reports: list[Report], findings: list[F
 
 
 def _print_tables(options: argparse.Namespace, reports: list[Report]) -> None:
-    width, color = _terminal(options.color_after or options.color_before or "auto")
-    advise = width and _teller(options)
+    width, color = terminal_style(options.color_after or options.color_before or "auto")
+    advise = width and _reporter(options)
     for report in reports:
         interpreter, _, found = report
         if found:
-            heading = f"{_printable(interpreter.executable)}\n" if len(reports) > 1 else ""
-            _say(heading + format_table(found, width, color), sys.stdout)
+            heading = f"{printable(interpreter.executable)}\n" if len(reports) > 1 else ""
+            say(heading + format_table(found, width, color), sys.stdout)
             commands = repair_commands(report, options.bound, _selection(options), _policy(options)) if advise else []
-            _say("".join(f"To align: {_printable(command)}\n" for command in commands), sys.stderr)
+            say("".join(f"To align: {printable(command)}\n" for command in commands), sys.stderr)
 
 
 def _selection(options: argparse.Namespace) -> Selection:
@@ -6186,7 +6226,7 @@ def _install_command(options: argparse.Namespace) -> int:
     for one, _ in interpreters:
         _note(options, f"{one.executable}: every start is checked against {', '.join(options.bound)} ({guard.mode()})")
     # Not before: an older guard that stood there would be found.
-    tell = _teller(options)
+    tell = _reporter(options)
     pairs = zip(interpreters, bounds)
     _print_tables(options, [(one, bound, check(one, bound, guard.policy, tell)) for (one, _), bound in pairs])
     return 0
@@ -6197,7 +6237,7 @@ def _status_command(options: argparse.Namespace) -> int:
 
     statuses = [guard_status(one, command) for one, command in _guarded(options)]
     text = json.dumps(statuses, indent=2) + "\n" if options.output else "\n".join(map(format_status, statuses))
-    _say(text, sys.stdout)
+    say(text, sys.stdout)
     return max(4 if one["guard"] != "armed" else 3 * (one["now"] != "aligned") for one in statuses)
 
 
@@ -6208,12 +6248,12 @@ def _uninstall_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _teller(options: argparse.Namespace) -> Tell | None:
-    return None if options.quiet_before or options.quiet_after else _tell
+def _reporter(options: argparse.Namespace) -> Tell | None:
+    return None if options.quiet_before or options.quiet_after else report
 
 
 def _note(options: argparse.Namespace, text: str) -> None:
-    tell = _teller(options)
+    tell = _reporter(options)
     if tell:
         tell(text, False)
 
@@ -6229,7 +6269,7 @@ _RUN: dict[str, Callable[[argparse.Namespace], int]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     try:
-        words = _spread(sys.argv[1:] if argv is None else argv)
+        words = _expand_options(sys.argv[1:] if argv is None else argv)
         try:
             options = _parser(words).parse_args(words)
         except EnvlockError as error:
@@ -6239,7 +6279,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             options = _parser([*_COMMANDS, *_OUTPUTS, *_MODES]).parse_args(words)
         return _RUN[options.command](options)
     except EnvlockError as error:
-        _say(f"envlock: error: {_printable(str(error))}\n", sys.stderr)
+        say(f"envlock: error: {printable(str(error))}\n", sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -19,7 +19,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, Sequence
 
-from envlock import BoundError, toml_parser
+from envlock import BoundError, _toml_parser
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVLOCK = ROOT / "envlock.py"
@@ -36,7 +36,7 @@ CLEAN = {
 
 
 try:
-    toml_parser()
+    _toml_parser()
     NO_TOML = ""
 except BoundError as error:
     NO_TOML = str(error)

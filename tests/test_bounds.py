@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import envlock
-from envlock import Bound, BoundError, BoundRequirement, DirectReference, EnvlockError, Selection, Target
+from envlock import Bound, BoundError, BoundRequirement, DirectReference, EnvlockError, ReadContext, Selection
 from tests.support import ENVLOCK, run
 
 DATA = Path(__file__).parent / "data"
@@ -60,7 +60,7 @@ class InFolder(unittest.TestCase):
         self.addCleanup(os.chdir, before)
         self.folder = os.path.realpath(scratch.name)
         os.chdir(self.folder)
-        self.target = Target(lambda: LINUX)
+        self.target = ReadContext(lambda: LINUX)
 
     def write(self, name: str, content: str | bytes) -> str:
         path = Path(self.folder, name)
@@ -69,7 +69,7 @@ class InFolder(unittest.TestCase):
         return name
 
     def read(self, content: str | bytes, name: str = "requirements.txt", selection: Selection | None = None) -> Bound:
-        self.target = Target(lambda: LINUX, selection or Selection())
+        self.target = ReadContext(lambda: LINUX, selection or Selection())
         return envlock.read_bounds([self.write(name, content)], self.target)
 
     def texts(
@@ -259,7 +259,7 @@ class TestLocations(InFolder):
     def test_a_targets_directory_stands_for_the_working_directory(self) -> None:
         self.write("requirements.txt", "./proj\n")
         os.chdir("/")
-        bound = envlock.read_bounds(["requirements.txt"], Target(lambda: LINUX, directory=self.folder))
+        bound = envlock.read_bounds(["requirements.txt"], ReadContext(lambda: LINUX, directory=self.folder))
         self.assertEqual("the-project", bound.requirements[0].name)
 
     def test_a_wheels_file_name_tells_name_and_version(self) -> None:
@@ -392,7 +392,7 @@ class TestRecognition(InFolder):
 
     def test_standard_input_is_read_only_where_it_may_be(self) -> None:
         with self.assertRaises(BoundError) as caught:
-            envlock.read_bounds(["-"], envlock.Target(dict, texts={"-": "six\n=\n"}))
+            envlock.read_bounds(["-"], envlock.ReadContext(dict, texts={"-": "six\n=\n"}))
         self.assertEqual("<stdin>:2: expected a package name, found '='", str(caught.exception))
         for bound, shown in (("-", "<stdin>"), ("https://u:p@host.example/r", "https://host.example/r")):
             with self.assertRaises(BoundError) as caught:
@@ -582,7 +582,7 @@ class TestUrls(InFolder):
 
     def fetch(self, path: str, server: str = "") -> Bound:
         url = (server or self.server) + path
-        return envlock.read_bounds([url], Target(lambda: LINUX, texts=envlock.read_streams([url])))
+        return envlock.read_bounds([url], ReadContext(lambda: LINUX, texts=envlock.read_streams([url])))
 
     def problem(self, path: str, server: str = "") -> str:
         with self.assertRaises(EnvlockError) as caught:
@@ -649,9 +649,9 @@ class TestUrls(InFolder):
             self.assertEqual(f"{server}/r: cannot be read (Connection refused)", self.problem("/r", server))
 
     def test_a_slow_server_is_not_waited_for(self) -> None:
-        self.patch(READ_SECONDS=0.5)
+        self.patch(_READ_SECONDS=0.5)
         self.assertEqual("SERVER/stall: cannot be read (timed out)", self.problem("/stall"))
-        self.patch(URL_SECONDS=1)
+        self.patch(_URL_SECONDS=1)
         begun = time.monotonic()
         self.assertEqual("SERVER/drip: cannot be read (it takes more than 1 seconds)", self.problem("/drip"))
         self.assertLess(time.monotonic() - begun, 1.8)
@@ -670,7 +670,7 @@ class TestUrls(InFolder):
         text += '[[package]]\nname = "b"\nversion = "2"\nsource = { registry = "i" }\n'
         self.write("pyproject.toml", '[project]\nname = "other"\n[tool.uv]\ndefault-groups = ["g"]\n')
         for bound, expected in (("https://host.example/uv.lock", []), ("-", ["b==2"])):
-            found = envlock.read_bounds([bound], Target(lambda: LINUX, texts={bound: text}))
+            found = envlock.read_bounds([bound], ReadContext(lambda: LINUX, texts={bound: text}))
             self.assertEqual([f"-e a @ file://{self.folder}", *expected], [each.text for each in found.requirements])
 
     @unittest.skipUnless(shutil.which("openssl"), "needs openssl for a certificate")
@@ -700,7 +700,7 @@ class TestErrors(InFolder):
             for path in sorted((DATA / folder / "invalid").iterdir()):
                 name = path.relative_to(DATA).as_posix()
                 with self.subTest(name), self.assertRaises(EnvlockError) as caught:
-                    envlock.read_bounds([str(path)], Target(lambda: LINUX, selection))
+                    envlock.read_bounds([str(path)], ReadContext(lambda: LINUX, selection))
                 message = str(caught.exception).replace(str(path.parent) + os.sep, "")
                 self.assertEqual(expected.pop(name), message)
         self.assertEqual({}, expected)

@@ -688,8 +688,8 @@ class InstallTest(GuardTestCase):
         hanging = self.write("hanging", "#!/bin/sh\nexec sleep 600\n")
         hanging.chmod(0o755)
         before = tree(self.environment.path)
-        self.addCleanup(setattr, envlock, "_ASK_SECONDS", envlock._ASK_SECONDS)
-        envlock._ASK_SECONDS = 2
+        self.addCleanup(setattr, envlock, "ASK_SECONDS", envlock.ASK_SECONDS)
+        envlock.ASK_SECONDS = 2
         with self.assertRaises(envlock.GuardError) as caught:
             envlock.install_guard(interpreter, guard, str(hanging))
         message = rf"\A{hanging}: cannot be started to try the guard \(Command .* timed out after 2 seconds\)\Z"
@@ -910,7 +910,7 @@ class RepairTest(unittest.TestCase):
     """Which starts may go on in a drifted environment: judged by their command line and their parent's."""
 
     def allowed(self, command: str, parent: str = "sh") -> bool:
-        return envlock.is_repair(envlock.python_command(["python", *command.split()]), parent.split())
+        return envlock.is_repair(envlock._python_command(["python", *command.split()]), parent.split())
 
     def test_tools_pass(self) -> None:
         for command in (
@@ -976,10 +976,10 @@ class RepairTest(unittest.TestCase):
             "import sys; from multiprocessing.forkserver import main; main(1)",
             "from multiprocessing.resource_tracker import main;main(4)",
         ):
-            self.assertTrue(envlock.is_worker(envlock.python_command(["python", "-c", code])), code)
-            self.assertTrue(envlock.is_worker(envlock.python_command(["python", "-c", *code.split()])), code)
+            self.assertTrue(envlock.is_worker(envlock._python_command(["python", "-c", code])), code)
+            self.assertTrue(envlock.is_worker(envlock._python_command(["python", "-c", *code.split()])), code)
         for code in ("from multiprocessing import Pool", "print(1) # from multiprocessing.spawn import spawn_main;"):
-            self.assertFalse(envlock.is_worker(envlock.python_command(["python", "-c", code])), code)
+            self.assertFalse(envlock.is_worker(envlock._python_command(["python", "-c", code])), code)
 
 
 if __name__ == "__main__":

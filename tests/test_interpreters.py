@@ -359,18 +359,18 @@ class AskTest(TestCase):
         refusal = "not a Python 3.6 or newer"
         other = self.script("other", "echo what is this >&2; exit 5")
         self.assertUnusable(other, f"{other}: {refusal} (exit status 5, 'what is this')")
-        liar = self.script("liar", f"echo '{envlock._ANSWER}[1'")
+        liar = self.script("liar", f"echo '{envlock.ANSWER}[1'")
         self.assertUnusable(liar, f"{liar}: {refusal} (exit status 0)")
         plain = str(self.write("plain", "text"))
         self.assertUnusable(plain, f"{plain}: cannot be run: Permission denied")
 
     def test_an_interpreter_that_hangs_is_ended_with_its_children(self) -> None:
         hanging = self.script("hanging", f"sleep 600 & echo $! > '{self.folder}/child'; wait")
-        seconds, envlock._ASK_SECONDS = envlock._ASK_SECONDS, 1
+        seconds, envlock.ASK_SECONDS = envlock.ASK_SECONDS, 1
         try:
             self.assertUnusable(hanging, f"{hanging}: no answer from this interpreter in 1 seconds")
         finally:
-            envlock._ASK_SECONDS = seconds
+            envlock.ASK_SECONDS = seconds
         child = int((self.folder / "child").read_text())
         for _ in range(100):
             try:

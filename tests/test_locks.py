@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Iterator
 
 import envlock
-from envlock import Bound, BoundError, BoundFile, BoundRequirement, EnvlockError, Lock, Selection, Target
+from envlock import Bound, BoundError, BoundFile, BoundRequirement, EnvlockError, ParsedLock, ReadContext, Selection
 from tests.support import NO_TOML, Environment
 from tests.support import envlock as run_envlock
 
@@ -66,7 +66,7 @@ def lock_in(folder: Path) -> Path:
 
 
 def read(path: Path, options: str = "", version: str = "3.11") -> Bound:
-    return envlock.read_bounds([str(path)], Target(lambda: environment(version), selected(options)))
+    return envlock.read_bounds([str(path)], ReadContext(lambda: environment(version), selected(options)))
 
 
 class Scratch(unittest.TestCase):
@@ -123,11 +123,11 @@ class WhatTheToolsInstalled(unittest.TestCase):
                 continue
             with self.subTest(lock=folder.name):
                 text = path.read_text(encoding="utf-8")
-                form = envlock.format_of(str(path), text)
-                target = Target(environment)
+                form = envlock._format_of(str(path), text)
+                target = ReadContext(environment)
                 file = BoundFile(path)
                 quick = form.read(envlock.load_lock(text), file, target)
-                whole = form.read(Lock(envlock.load_toml(text)), file, target)
+                whole = form.read(ParsedLock(envlock.load_toml(text)), file, target)
                 self.assertEqual(list(map(hashed, quick.requirements)), list(map(hashed, whole.requirements)))
 
     def test_the_tables_of_archives_are_cut_out_of_real_locks(self) -> None:
@@ -143,7 +143,7 @@ class WhatTheToolsInstalled(unittest.TestCase):
         for folder in LOCKS:
             with self.subTest(lock=folder.name):
                 text = lock_in(folder).read_text(encoding="utf-8")
-                self.assertEqual(envlock.format_of("prod.lock", text).title, lock_in(folder).name)
+                self.assertEqual(envlock._format_of("prod.lock", text).title, lock_in(folder).name)
 
 
 @unittest.skipIf(NO_TOML, NO_TOML)
@@ -181,7 +181,7 @@ def strings(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
         yield place, value
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, member in pairs:
-        yield from strings(member, envlock.place_of(place, key))
+        yield from strings(member, envlock.key_path_of(place, key))
 
 
 def hashed(requirement: BoundRequirement) -> tuple[str, frozenset[str]]:
@@ -236,9 +236,9 @@ class PlainToml(unittest.TestCase):
 
     def agree(self, text: str) -> bool:
         """Whether a text is plain; if it is, both readers must give the same."""
-        plain = envlock.plain_toml(text)
+        plain = envlock._plain_toml(text)
         if plain is not None:
-            self.assertEqual(plain, envlock.toml_parser().loads(text), text)
+            self.assertEqual(plain, envlock._toml_parser().loads(text), text)
         return plain is not None
 
     def test_locks_as_the_tools_write_them_are_plain(self) -> None:
@@ -247,14 +247,14 @@ class PlainToml(unittest.TestCase):
             text = path.read_text(encoding="utf-8")
             if path.name != "Pipfile.lock":
                 with self.subTest(lock=folder.name):
-                    cut = re.sub(envlock.ARCHIVE_TABLES, envlock.cut_out, text)
+                    cut = re.sub(envlock.ARCHIVE_TABLES, envlock._cut_out, text)
                     # nested arrays, and pdm's tables without blanks, are left to the parser
                     self.assertIs(self.agree(cut), not re.search(r"\[\[$|,url = ", cut, re.MULTILINE))
 
     def test_a_damaged_lock_is_read_as_a_parser_reads_it_or_not_at_all(self) -> None:
         chance, plain = random.Random(751), 0
         texts = [lock_in(folder).read_text(encoding="utf-8") for folder in LOCKS]
-        cuts = [re.sub(envlock.ARCHIVE_TABLES, envlock.cut_out, text).split("\n") for text in texts]
+        cuts = [re.sub(envlock.ARCHIVE_TABLES, envlock._cut_out, text).split("\n") for text in texts]
         for _ in range(300 if sys.implementation.name == "pypy" else 3000):
             lines = chance.choice(cuts)
             start = chance.randrange(len(lines))
@@ -294,7 +294,7 @@ class PlainToml(unittest.TestCase):
             "[[a[1]]]",
         ):
             with self.subTest(text=text):
-                self.assertIsNone(envlock.plain_toml(text))
+                self.assertIsNone(envlock._plain_toml(text))
 
 
 @unittest.skipIf(NO_TOML, NO_TOML)
@@ -336,23 +336,23 @@ class MalformedLocks(Scratch):
         for folder in LOCKS:
             path = lock_in(folder)
             text = path.read_text(encoding="utf-8")
-            form = envlock.format_of(str(path), text)
+            form = envlock._format_of(str(path), text)
             loaded = form.load(text)
-            data = loaded.data if isinstance(loaded, Lock) else loaded
+            data = loaded.data if isinstance(loaded, ParsedLock) else loaded
             for _ in range(8):
                 twisted = copy.deepcopy(data)
                 table, key = dice.choice(list(members(twisted)))
                 table[key] = dice.choice([7, "", "x", [], {}, True, [7], ["x"], {"x": 1}, [{}], None])
                 with contextlib.suppress(EnvlockError):
-                    value = loaded._replace(data=twisted) if isinstance(loaded, Lock) else twisted
-                    bound = form.read(value, BoundFile(path), Target(environment))
+                    value = loaded._replace(data=twisted) if isinstance(loaded, ParsedLock) else twisted
+                    bound = form.read(value, BoundFile(path), ReadContext(environment))
                     for each in bound.requirements:
                         envlock.locked_hashes(each)
 
     def refused_or_read(self, path: Path, text: str) -> None:
-        form = envlock.format_of(str(path), text)
+        form = envlock._format_of(str(path), text)
         with contextlib.suppress(EnvlockError):
-            form.read(form.load(text), BoundFile(path), Target(environment))
+            form.read(form.load(text), BoundFile(path), ReadContext(environment))
 
 
 def members(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -715,7 +715,7 @@ class PoetryLocks(Scratch):
         self.assertEqual(self.texts("poetry.lock", text, "--no-group dev", "3.9"), [])
 
     def test_the_files_read_are_told(self) -> None:
-        target = Target(environment)
+        target = ReadContext(environment)
         path = self.write("poetry.lock", POETRY_OLD)
         envlock.read_bounds([str(path)], target)
         self.assertEqual(target.files, [str(path), str(self.folder / "pyproject.toml")])
@@ -763,9 +763,9 @@ class PoetryLocks(Scratch):
             ("linux|darwin", "linux darwin", "win32"),
         ):
             for platform in admitted.split():
-                self.assertTrue(envlock.admits_platform(constraint, platform), (constraint, platform))
+                self.assertTrue(envlock._admits_platform(constraint, platform), (constraint, platform))
             for platform in refused.split():
-                self.assertFalse(envlock.admits_platform(constraint, platform), (constraint, platform))
+                self.assertFalse(envlock._admits_platform(constraint, platform), (constraint, platform))
 
     def test_groups_of_a_project_are_told_in_two_places_and_include_each_other(self) -> None:
         text = """\

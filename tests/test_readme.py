@@ -99,6 +99,6 @@ class TestReadme(unittest.TestCase):
                     self.assertTrue(any(word in README for word in words))
 
     def test_its_formats_are_those_of_the_table(self) -> None:
-        for form in envlock.FORMATS:
+        for form in envlock._FORMATS:
             with self.subTest(format=form.title):
                 self.assertTrue(form.title.split(" ")[0].strip("*") in README)

@@ -25,7 +25,7 @@ class ValidationTest(TestCase):
         """(package, dependency, explain) of each finding against lines of a requirements file."""
         path = self.write("requirements.txt", "".join(f"{line}\n" for line in requirements))
         environment = envlock.default_environment()
-        bound = envlock.read_bounds([str(path)], envlock.Target(lambda: environment))
+        bound = envlock.read_bounds([str(path)], envlock.ReadContext(lambda: environment))
         return self.compare(bound, version, **policy)
 
     def compare(

@@ -306,7 +306,7 @@ def pip_link(link: Any) -> tuple[str, str, str, frozenset[str]]:
 
 
 def own_reading(path: str) -> list[tuple[Any, ...]]:
-    target = envlock.Target(envlock.default_environment)
+    target = envlock.ReadContext(envlock.default_environment)
     return [own_entry(each) for each in envlock.read_bounds([path], target).requirements]
 
 
