@@ -4,27 +4,27 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 demo: ## the whole story, offline, in a throw-away virtual environment
-	@$(PYTHON) tests/demo.py
+	@$(PYTHON) tests/tools/demo.py
 
 test: ## the unit and behaviour tests, offline, on PYTHON (default: python3)
 	@$(PYTHON) -m tests
 
 lint: ## ruff and mypy --strict (installs them below .cache)
-	@$(PYTHON) tests/check.py lint
+	@$(PYTHON) tests/tools/check.py lint
 
 check: ## what CI runs: lint, the tests on every interpreter found, conformance
-	@$(PYTHON) tests/check.py
+	@$(PYTHON) tests/tools/check.py
 
 conformance: ## compare with the packaging tools themselves (installs them below .cache)
-	@$(PYTHON) tests/check.py conformance
+	@$(PYTHON) tests/tools/check.py conformance
 
 coverage: ## branch coverage of envlock.py by the tests, subprocesses included (installs coverage.py below .cache)
-	@$(PYTHON) tests/check.py coverage
+	@$(PYTHON) tests/tools/check.py coverage
 
 bench: ## cost side by side with a bare start and with other tools (installs them below .cache, 3 GB)
-	@for part in bench bench_guard bench_plot bench_peers bench_integrity; do $(PYTHON) tests/$$part.py || exit; done
+	@for part in commands guard plot peers integrity; do $(PYTHON) tests/bench/$$part.py || exit; done
 
 release: ## wheel and sdist of the commit, reproducible, with their sha256, in dist/ (installs the builder below .cache)
-	@$(PYTHON) tests/release.py
+	@$(PYTHON) tests/tools/release.py
 
 .PHONY: help demo test lint check conformance coverage bench release

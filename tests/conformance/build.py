@@ -8,11 +8,11 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import envlock
-from tests.check import CACHE, installed
 from tests.support import CLEAN, ENVLOCK, ROOT
+from tests.tools.check import CACHE, installed
 
 
 def run(*command: object, folder: Path = ROOT) -> str:

@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.check import CACHE
 from tests.support import CLEAN, ENVLOCK
+from tests.tools.check import CACHE
 
 PYPROJECT = """\
 [project]

@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.check import CACHE, interpreters
 from tests.support import CLEAN, ENVLOCK
+from tests.tools.check import CACHE, interpreters
 
 Row = tuple  # (package or None, verdict, path below the environment)
 

@@ -23,9 +23,9 @@ from typing import Iterable, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import envlock
-from tests.check import CACHE as SHARED
-from tests.check import ROOT, installed
 from tests.conformance.lock_projects import BACKEND, BUILD, PROJECTS, Project
+from tests.tools.check import CACHE as SHARED
+from tests.tools.check import ROOT, installed
 
 CACHE = SHARED / "locks"
 PDM_CACHE = CACHE / "pdm-cache"

@@ -1,4 +1,4 @@
-"""Draws tests/data/how-it-works.svg, the README's picture: `python3 tests/picture.py`."""
+"""Draws tests/data/how-it-works.svg, the README's picture: `python3 tests/tools/picture.py`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Sequence
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.support import DATA
 

@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.bench import FETTER
-from tests.bench_guard import Guarded, guarded_by_fetter, paired
+from tests.bench.commands import FETTER
+from tests.bench.guard import Guarded, guarded_by_fetter, paired
 from tests.support import DATA
 
 SIZES = (10, 50, 100, 325, 1000, 2000)

@@ -17,7 +17,7 @@ import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("ENVLOCK_CACHE", ROOT / ".cache"))
 DEV_TOOLS = ("ruff==0.17.6", "mypy==2.4.1")
 COVERAGE = "coverage==7.17.5"
@@ -145,7 +145,7 @@ def traced_interpreter(tracer: str, steps: Path) -> str:
         for entry in (library / place).iterdir():
             if entry.name not in ("__init__.py", "__pycache__", "encodings"):
                 (own / place / entry.name).symlink_to(entry)
-    shutil.copy(ROOT / "tests" / "tracer.py", own / "encodings")
+    shutil.copy(ROOT / "tests" / "tools" / "tracer.py", own / "encodings")
     start = f"from encodings import tracer\ntracer.start{(tracer, str(ROOT / 'envlock.py'), str(steps))}\n"
     for name, line in (("encodings/__init__.py", start), ("threading.py", THREAD_START)):
         (own / name).unlink(missing_ok=True)

@@ -16,10 +16,10 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import envlock
-from tests.check import CACHE, ROOT, installed
+from tests.tools.check import CACHE, ROOT, installed
 
 TOOLS = ("build==1.6.1", "flit_core==4.2.0")
 URL = "https://git.example/envlock"

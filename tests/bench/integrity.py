@@ -13,10 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import envlock
-from tests.check import CACHE, ROOT, installed
+from tests.tools.check import CACHE, ROOT, installed
 
 PACKAGES = (
     "jupyter",

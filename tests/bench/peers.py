@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.bench import FETTER, ROUNDS, compare, tool
+from tests.bench.commands import FETTER, ROUNDS, compare, tool
 from tests.conformance import locks
 from tests.conformance.lock_projects import Project
 from tests.support import ENVLOCK

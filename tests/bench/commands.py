@@ -13,10 +13,10 @@ import venv
 from pathlib import Path
 from typing import Sequence
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import envlock
-from tests.check import CACHE, ROOT, installed
+from tests.tools.check import CACHE, ROOT, installed
 
 FETTER, UV = "fetter==4.0.1", "uv"
 ROUNDS = 21

@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 from typing import Iterator
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.bench import FETTER, SIZES, Fabricated, timed, tool
-from tests.check import ROOT
+from tests.bench.commands import FETTER, SIZES, Fabricated, timed, tool
 from tests.support import recorded_hash
+from tests.tools.check import ROOT
 
 PAIRS, FEW_PAIRS = 100, 21
 FILES = (5_000, 57_000)
