@@ -87,14 +87,18 @@ __version__ = "1.0.0"
 if not TYPE_CHECKING:
 
     class _RecordType(type):
-        """Makes `class X(NamedTuple)` mean what it means in typing, whose import would be a third of a short run."""
+        """Lets `class X(NamedTuple)` mean what it means in typing.
+
+        The import of typing would take a third of a short run.
+        """
 
         def __new__(cls, name, bases, body):
             if not bases:
                 return super().__new__(cls, name, bases, body)
             fields = body["__annotations__"]
+            defaults = [body[field] for field in fields if field in body]
             record = namedtuple(  # noqa: PYI024
-                name, fields, defaults=[body[field] for field in fields if field in body], module=__name__
+                name, fields, defaults=defaults, module=__name__
             )
             for key in set(body) - set(fields) - {"__annotations__", "__module__", "__qualname__"}:
                 setattr(record, key, body[key])
@@ -105,17 +109,24 @@ if not TYPE_CHECKING:
 
 
 class EnvlockError(Exception):
-    """Input that cannot be used; its text is the one line that `main` prints."""
+    """Input that cannot be used; the base of all errors that envlock raises.
+
+    Its text is the one line that `main` prints.
+    """
 
 
 def excerpt(text: object) -> str:
-    """Quote a piece of input for an error message, on one line and not longer than one can read."""
-    shown = repr(text[:80] if isinstance(text, str) else text)
-    return shown if len(str(text)) <= 80 else shown + "..."
+    """Quote a piece of input for an error message: on one line, at most 80 characters of it."""
+    whole = str(text)
+    start = repr(whole[:80]) if isinstance(text, str) else whole[:80]
+    return start if len(whole) <= 80 else start + "..."
 
 
 class BoundError(EnvlockError):
-    """A bound file that cannot be used: `FILE:LINE: message`. A reader leaves the file, and maybe the line, empty."""
+    """A bound file that cannot be used: `FILE:LINE: message`.
+
+    A reader may leave the file and the line empty: its caller adds them by `at`.
+    """
 
     def __init__(self, message: str, line: int = 0, file: str = "", place: str = "") -> None:
         super().__init__(message)
@@ -125,7 +136,7 @@ class BoundError(EnvlockError):
         self.place = place  # `packages[12].version`: of a file whose parser tells no lines
 
     def at(self, file: str, line: int = 0) -> BoundError:
-        """The same error with its file and line, unless it has them (a nested file's error keeps its own)."""
+        """The same error with its file and line. An error of a nested file keeps its own."""
         if not self.file:
             self.file, self.line = file, self.line or line
         return self
@@ -140,15 +151,16 @@ class BoundError(EnvlockError):
 # ==================================================================================================
 
 
-_NUMBER_DIGITS = 4300  # the interpreter's own default limit since 3.11; without one, int() takes minutes for megabytes
+# The limit of int() in Python 3.11 and newer. Without one, int() takes minutes for megabytes.
+_NUMBER_DIGITS = 4300
 
 
 class Comparable:
-    """What compares and hashes by its `key`, and is shown in a debugger as `<Version('1.0')>`."""
+    """Base of values that compare and hash by their `key`. A debugger shows `<Version('1.0')>`."""
 
     __slots__ = ()
     key: Any
-    _spellings: tuple[type, ...] = ()  # what else it compares with: its text
+    _spellings: tuple[type, ...] = ()  # types whose text it compares with, too
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, self._spellings):
@@ -156,7 +168,9 @@ class Comparable:
                 other = type(self)(str(other))  # type: ignore[call-arg]
             except InvalidSpecifier:
                 return NotImplemented
-        return bool(self.key == other.key) if isinstance(other, type(self)) else NotImplemented
+        if not isinstance(other, type(self)):
+            return NotImplemented
+        return bool(self.key == other.key)
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -165,12 +179,20 @@ class Comparable:
         return f"<{type(self).__name__}({str(self)!r})>"
 
 
+NO_NAMES: Names = frozenset()
+
+
 def canonicalize_name(name: str) -> str:
-    """Normalise a project, extra or group name (PEP 503)."""
+    """Normalise the name of a project, an extra or a group (PEP 503, PEP 685, PEP 735)."""
     name = name.lower().replace("_", "-").replace(".", "-")
     while "--" in name:
         name = name.replace("--", "-")
     return name
+
+
+def normalised(names: Iterable[str]) -> Names:
+    """Names as canonicalize_name gives them."""
+    return frozenset(map(canonicalize_name, names))
 
 
 class InvalidVersion(EnvlockError, ValueError):  # noqa: N818
@@ -190,20 +212,34 @@ _VERSION_PATTERN = r"""(?aix)
 
 _PRE_SPELLINGS = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc"}
 
-# Where versions without a, b or rc stand among those with one: development releases before them, finals after them.
+# The places of versions without a, b or rc among those with one:
+# development releases stand before them, final releases after them.
 _BEFORE_PRE: tuple[str, int] = ("", 0)
 _AFTER_PRE: tuple[str, int] = ("z", 0)
 _NO_DEV = float("inf")
 
 
+def _refuse_long_numbers(text: str) -> None:
+    if max(map(len, re.findall(r"\d+", text)), default=0) > _NUMBER_DIGITS:
+        raise InvalidVersion
+
+
+def _normalize_local_segment(segment: str) -> str:
+    return str(int(segment)) if segment.isdigit() else segment
+
+
 def _local_key(local: str | None) -> tuple[tuple[int, int, str], ...]:
-    """PEP 440: "comparison … numerically … numeric segments compare greater than lexicographic ones"."""
+    """The segments of a local label as PEP 440 orders them: numbers after letters."""
     segments = local.split(".") if local else ()
-    return tuple((1, int(segment), "") if segment.isdigit() else (0, 0, segment) for segment in segments)
+    return tuple(map(_local_segment_key, segments))
+
+
+def _local_segment_key(segment: str) -> tuple[int, int, str]:
+    return (1, int(segment), "") if segment.isdigit() else (0, 0, segment)
 
 
 def _key_comparison(method: str) -> Callable[[Version, object], Any]:
-    """A rich comparison of two versions by their sort keys; with anything else they don't compare."""
+    """A rich comparison of two versions by their keys. A version compares with nothing else."""
     compare = getattr(tuple, method)
 
     def comparison(version: Version, other: object) -> Any:
@@ -213,7 +249,7 @@ def _key_comparison(method: str) -> Callable[[Version, object], Any]:
 
 
 class Version(Comparable):
-    """A PEP 440 version."""
+    """A version (PEP 440). Raises InvalidVersion; `str` gives the normalised spelling."""
 
     __slots__ = ("_key", "dev", "epoch", "local", "post", "pre", "release")
     epoch: int
@@ -224,11 +260,12 @@ class Version(Comparable):
     local: str | None
 
     def __init__(self, text: str) -> None:
-        self.epoch, self.pre, self.post, self.dev, self.local = 0, None, None, None, None
+        self.epoch = 0
+        self.pre = self.post = self.dev = self.local = None
         self._key: tuple[Any, ...] = ()
         try:
-            if len(text) > _NUMBER_DIGITS < max(map(len, re.findall(r"\d+", text)), default=0):
-                raise InvalidVersion
+            if len(text) > _NUMBER_DIGITS:
+                _refuse_long_numbers(text)
             if text.strip("0123456789."):
                 self._parse(text.strip())
             else:  # nearly all versions
@@ -237,7 +274,7 @@ class Version(Comparable):
             raise InvalidVersion(f"invalid version {excerpt(text)}") from None
 
     def _parse(self, text: str) -> None:
-        """[v][epoch!]release[pre][post][dev][+local], with all spellings that PEP 440 normalises."""
+        """version = [v][epoch!]release[pre][post][dev][+local], in any spelling of PEP 440"""
         match = re.fullmatch(_VERSION_PATTERN, text)
         if not match:
             raise InvalidVersion
@@ -245,33 +282,40 @@ class Version(Comparable):
         self.epoch = int(part("epoch") or 0)
         self.release = tuple(map(int, part("release").split(".")))
         if part("pre"):
-            letter = part("pre").lower()
-            self.pre = (_PRE_SPELLINGS.get(letter, letter), int(part("pre_number") or 0))
+            spelling = part("pre").lower()
+            letter = _PRE_SPELLINGS.get(spelling, spelling)
+            self.pre = (letter, int(part("pre_number") or 0))
         if part("post"):
             self.post = int(part("post_bare") or part("post_number") or 0)
         if part("dev"):
             self.dev = int(part("dev_number") or 0)
         if part("local"):
             segments = re.split("[-_.]", part("local").lower())
-            self.local = ".".join([str(int(segment)) if segment.isdigit() else segment for segment in segments])
+            self.local = ".".join(map(_normalize_local_segment, segments))
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """(epoch, release without trailing zeros, pre, post, dev, local); the first five are the public version's."""
-        if not self._key:  # made when it is first asked for: most versions of a lock are compared as text
-            length = len(self.release)
-            while length and not self.release[length - 1]:
-                length -= 1
-            only_dev = self.dev is not None and self.post is None
-            self._key = (
-                self.epoch,
-                self.release[:length],
-                self.pre or (_BEFORE_PRE if only_dev else _AFTER_PRE),
-                -1 if self.post is None else self.post,
-                _NO_DEV if self.dev is None else self.dev,
-                _local_key(self.local),
-            )
+        """(epoch, release without trailing zeros, pre, post, dev, local), in PEP 440's order."""
+        if not self._key:  # made on demand: most versions of a lock are compared as text
+            self._key = (*self._release_key(), *self._suffix_key(), _local_key(self.local))
         return self._key
+
+    @property
+    def public_key(self) -> tuple[Any, ...]:
+        """The key of the public version: without the local label."""
+        return self.key[:5]
+
+    def _release_key(self) -> tuple[int, tuple[int, ...]]:
+        length = len(self.release)
+        while length and not self.release[length - 1]:
+            length -= 1
+        return self.epoch, self.release[:length]
+
+    def _suffix_key(self) -> tuple[tuple[str, int], int, float]:
+        only_dev = self.dev is not None and self.post is None
+        pre = self.pre or (_BEFORE_PRE if only_dev else _AFTER_PRE)
+        post = -1 if self.post is None else self.post
+        return pre, post, _NO_DEV if self.dev is None else self.dev
 
     __lt__ = _key_comparison("__lt__")
     __le__ = _key_comparison("__le__")
@@ -319,7 +363,7 @@ class Version(Comparable):
 
 
 def as_version(item: object) -> Version | None:
-    """What is installed may call itself anything: None for what is no PEP 440 version."""
+    """The version that a text tells; None if it is no PEP 440 version."""
     if isinstance(item, Version):
         return item
     try:
@@ -329,41 +373,58 @@ def as_version(item: object) -> Version | None:
 
 
 def _starts_with(version: Version, epoch: int, prefix: tuple[int, ...]) -> bool:
-    """Whether `==PREFIX.*` admits the version: a shorter release counts as padded with zeros."""
+    """Whether `==PREFIX.*` admits the version. A shorter release is padded with zeros."""
     padded = version.release + (0,) * len(prefix)
     return version.epoch == epoch and padded[: len(prefix)] == prefix
 
 
 def _is_below(version: Version, limit: Version) -> bool:
     """PEP 440: `<V` admits a pre-release of V only if V is a pre-release itself."""
-    epoch, release, pre, post, dev, _ = limit.key
+    epoch, release, pre, post, dev = limit.public_key
     if not limit.is_prerelease:
-        pre, dev = (_BEFORE_PRE if limit.post is None else pre), 0
-    return bool(version.key[:5] < (epoch, release, pre, post, dev))
+        dev = 0
+        pre = _BEFORE_PRE if limit.post is None else pre
+    return bool(version.public_key < (epoch, release, pre, post, dev))
 
 
 def _is_above(version: Version, limit: Version) -> bool:
-    """PEP 440: `>V` admits a post-release of V only if V is a post-release itself, and never a local version of V."""
-    if limit.post is None and limit.dev is None and version.key[:3] == limit.key[:3]:
+    """PEP 440: `>V` admits a post-release of V only if V is one, and never a local version of V."""
+    is_plain = limit.post is None and limit.dev is None
+    if is_plain and version.key[:3] == limit.key[:3]:
         return False
-    return bool(version.key[:5] > limit.key[:5])
+    return bool(version.public_key > limit.public_key)
 
 
 def _equals(version: Version, wanted: Version) -> bool:
-    """PEP 440: a public version identifier admits every local version of it."""
-    return bool(version.key == wanted.key if wanted.local else version.key[:5] == wanted.key[:5])
+    """PEP 440: a public version admits each of its local versions."""
+    if wanted.local:
+        return bool(version.key == wanted.key)
+    return bool(version.public_key == wanted.public_key)
+
+
+def _differs(version: Version, wanted: Version) -> bool:
+    return not _equals(version, wanted)
+
+
+def _is_at_most(version: Version, wanted: Version) -> bool:
+    return bool(version.public_key <= wanted.public_key)
+
+
+def _is_at_least(version: Version, wanted: Version) -> bool:
+    return bool(version.key >= wanted.key)
 
 
 def _is_compatible(version: Version, wanted: Version) -> bool:
     """PEP 440: "~=2.2.post3" is ">=2.2.post3,==2.*"."""
-    return bool(version.key >= wanted.key and _starts_with(version, wanted.epoch, wanted.release[:-1]))
+    starts = _starts_with(version, wanted.epoch, wanted.release[:-1])
+    return starts and _is_at_least(version, wanted)
 
 
 _COMPARISONS: dict[str, Callable[[Version, Version], bool]] = {
     "==": _equals,
-    "!=": lambda version, wanted: not _equals(version, wanted),
-    "<=": lambda version, wanted: bool(version.key[:5] <= wanted.key[:5]),
-    ">=": lambda version, wanted: bool(version.key >= wanted.key),
+    "!=": _differs,
+    "<=": _is_at_most,
+    ">=": _is_at_least,
     "<": _is_below,
     ">": _is_above,
     "~=": _is_compatible,
@@ -371,23 +432,25 @@ _COMPARISONS: dict[str, Callable[[Version, Version], bool]] = {
 
 
 class _BaseSpecifier(Comparable):
-    """What a version satisfies or doesn't: one specifier or a set of them."""
+    """Base of one specifier and of a set of them: what a version satisfies or doesn't."""
 
     __slots__ = ("_configured",)
     _configured: bool | None
     _specifiers: Sequence[Specifier]
 
     def contains(self, version: Version | str, prereleases: bool | None = None) -> bool:
-        """Whether the version satisfies every clause; pre-releases do too, unless they are excluded explicitly.
+        """Whether the version satisfies every clause.
 
-        PEP 440: they count where nothing else is there to choose, and one version leaves no choice.
+        Pre-releases do so too unless they are excluded explicitly. PEP 440 admits them
+        where nothing else is there to choose, and one version leaves no choice.
         """
-        final = (self._configured if prereleases is None else prereleases) is False
+        wants_pre = self._configured if prereleases is None else prereleases
+        only_final = wants_pre is False
         clauses = self._specifiers
-        if len(clauses) == 1 and clauses[0].is_pin_of(version) and not final:
-            return True  # most comparisons with a lock end here, nothing parsed
+        if len(clauses) == 1 and clauses[0].is_pin_of(version) and not only_final:
+            return True  # most comparisons with a lock end here, with nothing parsed
         parsed = as_version(version)
-        if final and parsed is not None and parsed.is_prerelease:
+        if only_final and parsed is not None and parsed.is_prerelease:
             return False
         return all(clause.admits(version, parsed) for clause in clauses)
 
@@ -396,7 +459,7 @@ class _BaseSpecifier(Comparable):
 
 
 class Specifier(_BaseSpecifier):
-    """One PEP 440 clause, such as `>=1.0`."""
+    """One version specifier (PEP 440), such as `>=1.0`. Raises InvalidSpecifier."""
 
     __slots__ = ("_wanted", "_wildcard", "operator", "version")
     _spellings = (str,)
@@ -404,9 +467,11 @@ class Specifier(_BaseSpecifier):
     def __init__(self, text: str, prereleases: bool | None = None) -> None:
         clause = text.strip()
         length = 3 if clause.startswith("===") else 2 if clause[1:2] == "=" else 1
-        self.operator, self.version = clause[:length], clause[length:].lstrip()
+        self.operator = clause[:length]
+        self.version = clause[length:].lstrip()
         if self.operator not in _COMPARISONS and length != 3:
-            raise InvalidSpecifier(f"invalid version specifier {excerpt(text)}{specifier_hint(text)}")
+            hint = specifier_hint(text)
+            raise InvalidSpecifier(f"invalid version specifier {excerpt(text)}{hint}")
         self._configured = prereleases
         self._wildcard = self.version.endswith(".*") and self.operator in ("==", "!=")
         self._wanted = self._parse_version(text)
@@ -428,9 +493,11 @@ class Specifier(_BaseSpecifier):
             return "no version"
         if self.version.endswith(".*") and not self._wildcard:
             return "'.*' can only follow '==' and '!='"
-        if wanted is None or (self._wildcard and self.version[-3] not in "0123456789"):
+        if wanted is None:
             return f"{excerpt(self.version)} is no version"
-        if self._wildcard and (wanted.is_prerelease or wanted.is_postrelease or wanted.local):
+        if self._wildcard and self.version[-3] not in "0123456789":  # `1.0 .*`
+            return f"{excerpt(self.version)} is no version"
+        if self._wildcard and str(wanted) != wanted.base_version:
             return "'.*' cannot follow a pre-, post-, development or local version"
         if wanted.local and self.operator not in ("==", "!="):
             return "a local version can only follow '==' and '!='"
@@ -445,7 +512,7 @@ class Specifier(_BaseSpecifier):
             return self._configured
         if self.operator == "!=" or self._wildcard:
             return False
-        wanted = as_version(self.version) if self._wanted is None else self._wanted
+        wanted = self._wanted or as_version(self.version)
         return wanted.is_prerelease if wanted else None
 
     @property
@@ -453,47 +520,55 @@ class Specifier(_BaseSpecifier):
         return (self,)
 
     def is_pin_of(self, item: object) -> bool:
-        """Whether this is `==` and the very text."""
+        """Whether this is `==` and this very text."""
         return item == self.version and self.operator == "==" and not self._wildcard
 
     def admits(self, item: object, version: Version | None) -> bool:
-        """The bare comparison; `version` is the parsed item, None for what is no PEP 440 version."""
-        if self._wanted is None:  # ===
+        """Whether the clause holds. `version` is the parsed item, None if that is no version."""
+        wanted = self._wanted
+        if wanted is None:  # ===
             return str(item).lower() == self.version.lower()
         if version is None:
             return False
         if self._wildcard:
-            return _starts_with(version, self._wanted.epoch, self._wanted.release) is (self.operator == "==")
-        return _COMPARISONS[self.operator](version, self._wanted)
+            starts = _starts_with(version, wanted.epoch, wanted.release)
+            return starts is (self.operator == "==")
+        return _COMPARISONS[self.operator](version, wanted)
 
     @property
     def key(self) -> tuple[Any, ...]:
         """`==1.0` is `==1.0.0`, but `~=1.0` isn't `~=1.0.0`."""
         if self._wanted is None or self._wildcard:
             return (self.operator, self.version)
-        return (self.operator, self._wanted.key, len(self._wanted.release) if self.operator == "~=" else 0)
+        length = len(self._wanted.release) if self.operator == "~=" else 0
+        return (self.operator, self._wanted.key, length)
 
     def __str__(self) -> str:
         return self.operator + self.version
 
 
 def specifier_hint(text: str) -> str:
-    """What somebody who wrote `=1.0`, `=>1.0` or `1.0` meant."""
-    match = re.match(r"\s*(=[<>]|=?)\s*(\d[^\s,;()]*)", text)
+    """A hint for an error: what somebody who wrote `=1.0`, `=>1.0` or `1.0` meant."""
+    match = re.match(r"(=[<>]|=?)\s*(\d[^\s,;()]*)", text.strip())
     if not match or as_version(match[2]) is None:
         return ""
-    return f" (did you mean '{match[1][::-1] if len(match[1]) == 2 else '=='}{match[2]}'?)"
+    operator = match[1][::-1] if len(match[1]) == 2 else "=="
+    return f" (did you mean '{operator}{match[2]}'?)"
 
 
 class SpecifierSet(_BaseSpecifier):
-    """PEP 440 clauses that a version must satisfy all, such as `>=1.0,<2`; none admit any version."""
+    """Version specifiers that must all hold (PEP 440), such as `>=1.0,<2`.
+
+    Without any, each version is admitted. Raises InvalidSpecifier.
+    """
 
     __slots__ = ("_specifiers",)
     _specifiers: tuple[Specifier, ...]
     _spellings = (str, Specifier)
 
     def __init__(self, text: str = "", prereleases: bool | None = None) -> None:
-        self._specifiers = tuple([Specifier(part) for part in text.split(",") if part and not part.isspace()])
+        parts = [part for part in text.split(",") if part and not part.isspace()]
+        self._specifiers = tuple(map(Specifier, parts))
         self._configured = prereleases
 
     @property
@@ -501,7 +576,7 @@ class SpecifierSet(_BaseSpecifier):
         """Whether pre-releases were asked for: by the argument, else by a clause that names one."""
         if self._configured is not None:
             return self._configured
-        return any(specifier.prereleases for specifier in self._specifiers) or None
+        return any(one.prereleases for one in self._specifiers) or None
 
     def __iter__(self) -> Iterator[Specifier]:
         return iter(self._specifiers)
@@ -533,15 +608,16 @@ class InvalidRequirement(EnvlockError, ValueError):  # noqa: N818
     """A text that is no PEP 508 requirement."""
 
 
-# The source of this function is also run by interpreters as old as 3.6 that know nothing of this module.
+# Interpreters as old as 3.6 run the source of this function, too. They know nothing of this module.
 def default_environment() -> "dict[str, str]":  # noqa: UP037
-    """The marker variables (PEP 508) of the running interpreter."""
+    """The marker variables of the running interpreter (PEP 508), by their names."""
     import os
     import platform
     import sys
 
     version = sys.implementation.version
-    suffix = "" if version.releaselevel == "final" else version.releaselevel[0] + str(version.serial)
+    level = version.releaselevel
+    suffix = "" if level == "final" else level[0] + str(version.serial)
     return {
         "implementation_name": sys.implementation.name,
         "implementation_version": f"{version.major}.{version.minor}.{version.micro}{suffix}",
@@ -559,13 +635,15 @@ def default_environment() -> "dict[str, str]":  # noqa: UP037
 
 _VERSION_VARIABLES = frozenset({"implementation_version", "platform_release", "python_full_version", "python_version"})
 _SET_VARIABLES = frozenset({"dependency_groups", "extras"})  # PEP 751
-_VARIABLES = frozenset(
+_NAME_VARIABLES = _SET_VARIABLES | {"extra"}  # compared with normalised names
+_TEXT_VARIABLES = frozenset(
     {
-        *(*_VERSION_VARIABLES, *_SET_VARIABLES, "extra", "implementation_name", "os_name", "sys_platform"),
-        *("platform_machine", "platform_python_implementation", "platform_system", "platform_version"),
+        *("extra", "implementation_name", "os_name", "sys_platform", "platform_machine"),
+        *("platform_python_implementation", "platform_system", "platform_version"),
     }
 )
-# PEP 345's spellings, and the one of setuptools.
+_VARIABLES = _VERSION_VARIABLES | _SET_VARIABLES | _TEXT_VARIABLES
+# The spellings of PEP 345, and the one of setuptools.
 _VARIABLE_ALIASES = {
     "os.name": "os_name",
     "sys.platform": "sys_platform",
@@ -576,11 +654,11 @@ _VARIABLE_ALIASES = {
 }
 _MARKER_WORD = r"""[ \t]*(\w[\w.]*|'[^']*'|"[^"]*"|===|[~=!<>]=|[<>()]|\Z)"""
 _MARKER_OPERATORS = frozenset({"===", "==", "~=", "!=", "<=", ">=", "<", ">", "in", "not in"})
-_MARKER_DEPTH = 100  # parentheses in parentheses; a hundred thousand of them would exhaust the interpreter's stack
+_MARKER_DEPTH = 100  # of nested parentheses: without a limit they would exhaust the stack
 
 
 class _MarkerComparison(NamedTuple):
-    """`python_version >= "3.8"`; PEP 508 allows a variable on either side, or on both."""
+    """`python_version >= "3.8"`. PEP 508 allows a variable on either side, or on both."""
 
     left: str
     operator: str
@@ -595,7 +673,7 @@ class _MarkerComparison(NamedTuple):
 
 
 if TYPE_CHECKING:
-    # Comparisons and nested lists with "and" and "or" between; "and" binds closer.
+    # Comparisons and nested lists, with "and" and "or" between them; "and" binds closer.
     MarkerList = list[Any]
 
 
@@ -606,7 +684,7 @@ def _quote(text: str) -> str:
 
 
 def _unquote(token: str) -> str:
-    """A quoted text means what it means in Python."""
+    """The text in quotes, with the escapes of Python."""
     if not re.search(r"[\\\r\n\0]", token):
         return token[1:-1]
     import ast
@@ -614,14 +692,14 @@ def _unquote(token: str) -> str:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an unknown escape such as "\d" stands for itself
+            warnings.simplefilter("ignore")  # an unknown escape such as "\d" means itself
             return str(ast.literal_eval(token))
     except (SyntaxError, ValueError):
         raise InvalidMarker(f"invalid quoted text {excerpt(token)}") from None
 
 
 def _marker_tokens(text: str) -> list[str]:
-    """All tokens; the last one is empty, for the end."""
+    """The tokens of a marker. The last one is empty and stands for the end."""
     match_token = re.compile(_MARKER_WORD).match
     tokens: list[str] = []
     position = 0
@@ -674,9 +752,10 @@ def _parse_comparison(tokens: Sequence[str], position: int) -> tuple[int, _Marke
     # "tools MUST normalize the names being compared" (PEP 685)
     if left_is_variable and left == "extra" and not right_is_variable:
         right = canonicalize_name(right)
-    elif right_is_variable and not left_is_variable and (right == "extra" or right in _SET_VARIABLES):
+    elif right in _NAME_VARIABLES and right_is_variable and not left_is_variable:
         left = canonicalize_name(left)
-    return position + 3, _MarkerComparison(left, operator, right, left_is_variable, right_is_variable)
+    comparison = _MarkerComparison(left, operator, right, left_is_variable, right_is_variable)
+    return position + 3, comparison
 
 
 def _parse_operand(token: str) -> tuple[str, bool]:
@@ -690,11 +769,15 @@ def _parse_operand(token: str) -> tuple[str, bool]:
 
 
 def _format_marker(parts: MarkerList) -> str:
-    return " ".join(f"({_format_marker(part)})" if isinstance(part, list) else str(part) for part in parts)
+    return " ".join(map(_format_marker_part, parts))
+
+
+def _format_marker_part(part: Any) -> str:
+    return f"({_format_marker(part)})" if isinstance(part, list) else str(part)
 
 
 def _marker_holds(parts: MarkerList, variables: dict[str, Any]) -> bool:
-    """All comparisons are made, so that one without a meaning is told wherever it stands."""
+    """Whether a marker holds. All comparisons are made, so that each senseless one is an error."""
     alternatives: list[list[bool]] = [[]]
     for part in parts:
         if part == "or":
@@ -707,7 +790,7 @@ def _marker_holds(parts: MarkerList, variables: dict[str, Any]) -> bool:
 
 
 def _comparison_holds(comparison: _MarkerComparison, variables: dict[str, Any]) -> bool:
-    """PEP 508: variables that are versions compare as versions where the other side is one, all else as text."""
+    """PEP 508: a version compares as a version if the other side is one, all else as text."""
     left, operator, right, left_is_variable, _ = comparison
     name = left if left_is_variable else right
     value = _variable(name, variables)
@@ -715,8 +798,8 @@ def _comparison_holds(comparison: _MarkerComparison, variables: dict[str, Any]) 
     if not isinstance(subject, str):
         raise InvalidMarker(f"{name!r} can only stand behind 'in' and 'not in'")
     if name in _SET_VARIABLES:
-        other = canonicalize_name(other) if isinstance(other, str) else set(map(canonicalize_name, other))
-        return _compare_text(canonicalize_name(subject), operator, other)
+        names = canonicalize_name(other) if isinstance(other, str) else normalised(other)
+        return _compare_text(canonicalize_name(subject), operator, names)
     if name in _VERSION_VARIABLES and operator not in ("in", "not in"):
         try:
             return Specifier(f"{operator}{other}").contains(subject)
@@ -725,8 +808,8 @@ def _comparison_holds(comparison: _MarkerComparison, variables: dict[str, Any]) 
     return _compare_text(subject, operator, other)
 
 
-def _compare_text(left: str, operator: str, right: str | set[str]) -> bool:
-    """Texts have no order: `<=` and `>=` are `==` between them, `<` and `>` never hold."""
+def _compare_text(left: str, operator: str, right: str | Names) -> bool:
+    """Compare texts. They have no order: `<=` and `>=` mean `==`, `<` and `>` never hold."""
     if operator in ("in", "not in"):
         return (left in right) is (operator == "in")
     if operator in ("==", "!=", "<=", ">="):
@@ -737,7 +820,10 @@ def _compare_text(left: str, operator: str, right: str | set[str]) -> bool:
 
 
 def _variable(name: str, variables: dict[str, Any]) -> Any:
-    """Look a marker variable up; ask the running interpreter only for one that wasn't given, as that is slow."""
+    """The value of a marker variable.
+
+    The running interpreter is asked only for one that wasn't given, as that is slow.
+    """
     if name not in variables:
         for known, value in default_environment().items():
             variables.setdefault(known, value)
@@ -746,12 +832,16 @@ def _variable(name: str, variables: dict[str, Any]) -> Any:
     value = variables[name]
     if name == "extra":
         return canonicalize_name(value or "")
-    # An interpreter built between two releases calls itself "3.13.0+", which is no version.
-    return value + "local" if name == "python_full_version" and value.endswith("+") else value
+    if name == "python_full_version" and value.endswith("+"):
+        return value + "local"  # an interpreter built between two releases: "3.13.0+"
+    return value
 
 
 class Marker(Comparable):
-    """A PEP 508 marker, such as `python_version >= "3.8" and os_name == "posix"`."""
+    """A marker (PEP 508), such as `python_version >= "3.8" and os_name == "posix"`.
+
+    Raises InvalidMarker, also on evaluation.
+    """
 
     __slots__ = ("_parts",)
 
@@ -760,10 +850,11 @@ class Marker(Comparable):
         position, parts = _parse_marker(tokens, 0)
         if tokens[position]:
             raise _expected("'and', 'or' or the end", tokens[position])
-        self._parts: MarkerList = parts[0] if isinstance(parts[0], list) and len(parts) == 1 else parts
+        only_group = len(parts) == 1 and isinstance(parts[0], list)
+        self._parts: MarkerList = parts[0] if only_group else parts
 
     def evaluate(self, environment: Mapping[str, Any] | None = None) -> bool:
-        """Whether the marker holds; variables that are not given are those of the running interpreter."""
+        """Whether the marker holds. Variables that are not given have this interpreter's values."""
         return _marker_holds(self._parts, {"extra": "", **(environment or {})})
 
     @property
@@ -785,8 +876,8 @@ def _parse_extras(text: str | None) -> set[str]:
         return set()
     inner = text[1:-1].strip(" \t")
     extras = [extra.strip(" \t") for extra in inner.split(",")] if inner else []
-    wrong = [extra for extra in extras if not re.fullmatch(_IDENTIFIER, extra)]
-    if wrong or not text.endswith("]"):
+    right = all(re.fullmatch(_IDENTIFIER, extra) for extra in extras)
+    if not right or not text.endswith("]"):
         raise InvalidRequirement(f"expected extras as in [one,two], found {excerpt(text)}")
     return set(extras)
 
@@ -815,7 +906,10 @@ def _found(rest: str) -> str:
 
 
 class Requirement(Comparable):
-    """A PEP 508 requirement: `name[extras] specifiers; marker` or `name[extras] @ url ; marker`."""
+    """A requirement (PEP 508): `name[extras] specifiers; marker` or `name[extras] @ url ; marker`.
+
+    Raises InvalidRequirement.
+    """
 
     __slots__ = ("extras", "marker", "name", "specifier", "url")
     url: str | None
@@ -825,7 +919,8 @@ class Requirement(Comparable):
         head = re.match(_REQUIREMENT_HEAD, text)
         if not head or head[1][-1] in ".-":
             raise InvalidRequirement(f"expected a package name{_found(text)}")
-        self.name, self.url, self.marker = head[1], None, None
+        self.name = head[1]
+        self.url = self.marker = None
         self.extras = _parse_extras(head[2])
         position, specifiers = head.end(), ""
         if head[3]:
@@ -839,7 +934,7 @@ class Requirement(Comparable):
             raise InvalidRequirement(str(error)) from None
 
     def _parse_url(self, text: str, position: int) -> int:
-        """url = (any character but a blank)+, and a blank before the ';' that may follow"""
+        """url = (any character but a blank)+, with a blank before the ';' that may follow"""
         match = re.compile(r"[^ \t]+").match(text, position)
         if not match:
             raise InvalidRequirement(f"expected a URL after '@' of {excerpt(self.name)}")
@@ -851,11 +946,12 @@ class Requirement(Comparable):
         if not rest or rest[0] == ";":
             return Marker(rest[1:]) if rest else None
         if self.url:
+            what, after = "' ;' and a marker", self.url
             hint = " (a blank must stand before ';')" if self.url.endswith(";") else ""
-            raise InvalidRequirement(f"expected ' ;' and a marker after {excerpt(self.url)}{_found(rest)}{hint}")
-        what = "',' or ';'" if specifiers else "a version specifier"
-        after = excerpt(f"{self.name}{specifiers}")
-        raise InvalidRequirement(f"expected {what} after {after}{_found(rest)}{specifier_hint(rest)}")
+        else:
+            what = "',' or ';'" if specifiers else "a version specifier"
+            after, hint = f"{self.name}{specifiers}", specifier_hint(rest)
+        raise InvalidRequirement(f"expected {what} after {excerpt(after)}{_found(rest)}{hint}")
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -874,7 +970,7 @@ class Requirement(Comparable):
 # ==================================================================================================
 
 
-SIZE_LIMIT = 32 << 20  # bytes; no lock is so large, and /dev/zero ends here
+SIZE_LIMIT = 32 << 20  # bytes of a bound file: /dev/zero ends here
 _TYPE_NAMES = {
     str: "a string",
     int: "an integer",
@@ -883,7 +979,7 @@ _TYPE_NAMES = {
     list: "an array",
     dict: "a table",
 }
-# UTF-32 before UTF-16, whose little-endian mark begins UTF-32's
+# UTF-32 stands before UTF-16: its little-endian mark begins with that of UTF-16.
 _BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\x00\x00", "utf-32-le"),
@@ -893,12 +989,15 @@ _BYTE_ORDER_MARKS = (
 )
 _PEP_263_COMMENT = rb"(?:.*\n)?#.*?coding[:=][ \t]*([-\w.]+)"  # on one of the first two lines
 
-# the time that TOML parsers take grows with the square of a key's parts
+# The time that TOML parsers take grows with the square of a key's parts.
 _LONG_KEY = r"(?:\.[ \t]{0,3}[\"'\w-]{1,40}[ \t]{0,3}){100}"
 
 
 def read_at_most(file: BinaryIO, size: int) -> bytes:
-    """As `file.read(size)`, but in pieces: PyPy first clears as many bytes as are asked for, which takes long."""
+    """As `file.read(size)`, but in pieces.
+
+    PyPy first clears as many bytes as are asked for, which takes long.
+    """
     import errno
 
     pieces: list[bytes] = []
@@ -912,49 +1011,71 @@ def read_at_most(file: BinaryIO, size: int) -> bytes:
 
 
 def decode(data: bytes, commented: bool = True) -> str:
-    """The text of a bound file: by its byte order mark, its PEP 263 comment (TOML has none), else UTF-8."""
+    """The text of a bound file.
+
+    Its encoding is told by a byte order mark, by a PEP 263 comment (if it may have comments
+    of Python), else it is UTF-8.
+    """
     if len(data) > SIZE_LIMIT:
         raise BoundError(f"larger than {SIZE_LIMIT >> 20} MB: no bound file")
-    head = data[:1000]
-    mark, encoding = next((pair for pair in _BYTE_ORDER_MARKS if head.startswith(pair[0])), (b"", "utf-8"))
-    comment = re.match(_PEP_263_COMMENT, head) if commented and b"coding" in head and not mark else None
-    if comment:
-        encoding = comment[1].decode()
+    mark, encoding = _encoding_of(data[:1000], commented)
     try:
-        if encoding.lower() in ("idna", "punycode"):  # their time grows with the square of the length
-            raise LookupError  # noqa: TRY301
         text = data[len(mark) :].decode(encoding)
     except LookupError:
-        raise BoundError(f"unknown encoding {encoding!r}", 1) from None
+        raise _unknown_encoding(encoding) from None
     except ValueError as error:
         line_end = data.count(b"\n", 0, getattr(error, "start", 0))
         raise BoundError(f"not text in the encoding {encoding}", line_end + 1) from None
     if "\0" in text:
-        raise BoundError("not a text file (it holds a NUL character)", text.count("\n", 0, text.index("\0")) + 1)
+        line_end = text.count("\n", 0, text.index("\0"))
+        raise BoundError("not a text file (it holds a NUL character)", line_end + 1)
     return text
 
 
+def _encoding_of(head: bytes, commented: bool) -> tuple[bytes, str]:
+    """The byte order mark that a file begins with, or nothing, and its encoding."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if head.startswith(mark):
+            return mark, encoding
+    comment = re.match(_PEP_263_COMMENT, head) if commented and b"coding" in head else None
+    encoding = comment[1].decode() if comment else "utf-8"
+    if encoding.lower() in ("idna", "punycode"):  # quadratic in the length of the text
+        raise _unknown_encoding(encoding)
+    return b"", encoding
+
+
+def _unknown_encoding(encoding: str) -> BoundError:
+    return BoundError(f"unknown encoding {encoding!r}", 1)
+
+
 def load_toml(text: str) -> dict[str, Any]:
-    """Parse TOML."""
+    """Parse TOML. Raises BoundError with the line."""
     plain = _plain_toml(text)
     if plain is not None:
         return plain
-    long_key = len(text) > 10_000 and re.search(_LONG_KEY, text)
+    long_key = re.search(_LONG_KEY, text) if len(text) > 10_000 else None
     if long_key:
-        raise BoundError("invalid TOML: a key of a hundred parts", text.count("\n", 0, long_key.start()) + 1)
+        line_end = text.count("\n", 0, long_key.start())
+        raise BoundError("invalid TOML: a key of a hundred parts", line_end + 1)
     try:
         data: dict[str, Any] = _toml_parser().loads(text)
     except RecursionError:
         raise too_deep(text) from None
     except ValueError as error:
-        match = re.match(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", str(error), re.DOTALL)
-        message, line = (match[1], match[2]) if match else (error, 0)
-        raise BoundError(f"invalid TOML: {message}", int(line or text.count("\n") + 1)) from None
+        raise _invalid_toml(str(error), text) from None
     return data
 
 
+def _invalid_toml(message: str, text: str) -> BoundError:
+    """The parser's error. Its message ends with the line, or with "at end of document"."""
+    place = r"(.*) \(at (?:line (\d+), column \d+|end of document)\)"
+    match = re.match(place, message, re.DOTALL)
+    message, line = match.groups() if match else (message, None)
+    return BoundError(f"invalid TOML: {message}", int(line or text.count("\n") + 1))
+
+
 def _toml_parser() -> Any:
-    """The module tomllib, or before Python 3.11 what stands in for it."""
+    """The module tomllib; before Python 3.11 tomli, or pip's copy of it."""
     from importlib import import_module
 
     for name in ("tomllib", "tomli", "pip._vendor.tomli"):
@@ -966,20 +1087,23 @@ def _toml_parser() -> Any:
     raise BoundError(f"reading TOML on Python {version} needs the package 'tomli' (pip install tomli)")
 
 
-# How tools write TOML: only such lines, and in them only such values. JSON's parser, which is in C, reads that in a
-# tenth of the time that tomllib takes. `%s` stands for a string or a key, `0` for an array or a table found right.
+# Plain TOML is TOML as tools write it: it has no other lines than these, and no other values.
+# JSON's parser is in C and reads it in a tenth of the time that tomllib takes.
+# `%s` stands for a string or a key, `0` for an array or a table that was found to be plain.
 _PLAIN_KEY = r"(?:[\w-]+|%s)"
 _PLAIN_VALUE = r"(?:%s|true|false|0|[1-9]\d{0,17})"
 _PLAIN_NESTED = (
     rf"(?a)\[(?:{_PLAIN_VALUE}(?:, {_PLAIN_VALUE})*)?\]"
     rf"|\{{ ?{_PLAIN_KEY} = {_PLAIN_VALUE}(?:, {_PLAIN_KEY} = {_PLAIN_VALUE})* ?\}}"
 )
+_PLAIN_PATH = rf"{_PLAIN_KEY}(?:\.{_PLAIN_KEY})*"
 _PLAIN_LINE = (
-    rf"(?a)(?P<member>%s = {_PLAIN_VALUE})|(?P<open>%s = \[)|(?P<item> +{_PLAIN_VALUE},)|(?P<close>\])|(?P<blank>)"
-    rf"|(?P<table>\[{_PLAIN_KEY}(?:\.{_PLAIN_KEY})*\])|(?P<array>\[\[{_PLAIN_KEY}(?:\.{_PLAIN_KEY})*\]\])"
+    rf"(?a)(?P<member>%s = {_PLAIN_VALUE})|(?P<open>%s = \[)|(?P<item> +{_PLAIN_VALUE},)"
+    rf"|(?P<close>\])|(?P<blank>)|(?P<table>\[{_PLAIN_PATH}\])|(?P<array>\[\[{_PLAIN_PATH}\]\])"
 )
 _PLAIN_ORDER = "(?:[tamb]|o[ib]*c)*"  # of the lines, by the first letters of their kinds
-# Lines as parts of an array of sections: [path, whether of an array of tables, [null, [key, value], …]].
+# Lines as JSON. All together make an array of sections, each of them
+# [path, whether it belongs to an array of tables, [null, [key, value], …]].
 _PLAIN_JSON = {
     "m": ",[%s,{value}]",
     "o": ",[%s,[null",
@@ -992,41 +1116,54 @@ _PLAIN_JSON = {
 
 
 def _plain_toml(text: str) -> dict[str, Any] | None:
-    """The data of TOML that is written as tools write it; None for any other, which may be right or wrong."""
+    """The data of plain TOML. None for any other TOML, right or wrong."""
     if "%s" in text or "\x7f" in text or ("\\" in text and re.search(r"\\[^\"nt]", text)):
         return None
     import json
 
-    text = text.replace('\\"', "\0")  # until strings are told apart
+    text = text.replace('\\"', "\0")  # stands for an escaped quote while strings are split off
     if "\n#" in "\n" + text:
         text = re.sub(r"(?m)^#[^\0-\x08\n-\x1f\x7f]*$", "", text)
     parts = text.split('"')
-    lines = "%s".join(parts[::2]).split("\n")
-    shapes: dict[str, tuple[str, str]] = {}  # by line, whatever its key
-    forms: dict[str, tuple[str, str]] = {}
+    if len(parts) % 2 == 0:
+        return None
+    template = _plain_template("%s".join(parts[::2]).split("\n"))
+    if template is None:
+        return None
+    strings = [f'"{part}"' for part in parts[1::2]]
+    document = (template % tuple(strings)).replace("\0", '\\"')
+    try:
+        return _plain_tables(json.loads(document))
+    except ValueError:
+        return None
+
+
+def _plain_template(lines: list[str]) -> str | None:
+    """The sections of plain TOML as JSON, with `%s` for each string; None if a line isn't plain."""
+    shapes: dict[str, tuple[str, str]] = {}  # by the line without its key
+    forms: dict[str, tuple[str, str]] = {}  # by the line
     for line in set(lines):
         key = line.partition(" = ")[0]
-        shape = "%s" + line[len(key) :] if re.fullmatch(r"(?a)[\w-]+", key) else line
+        has_bare_key = re.fullmatch(r"(?a)[\w-]+", key)
+        shape = "%s" + line[len(key) :] if has_bare_key else line
         if shape not in shapes:
             shapes[shape] = _plain_line(shape)
         kind, document = shapes[shape]
         if not kind:
             return None
-        forms[line] = kind, document if shape == line else document.replace("%s", f'"{key}"', 1)
-    if len(parts) % 2 == 0 or not re.fullmatch(_PLAIN_ORDER, "".join([forms[line][0] for line in lines])):
+        forms[line] = kind, document.replace("%s", f'"{key}"', 1) if has_bare_key else document
+    kinds = "".join([forms[line][0] for line in lines])
+    if not re.fullmatch(_PLAIN_ORDER, kinds):
         return None
-    strings = [f'"{part}"' for part in parts[1::2]]
-    document = "".join([forms[line][1] for line in lines]) % tuple(strings)
-    try:
-        return _plain_tables(json.loads(f"[[[],false,[null{document}]]]".replace("\0", '\\"')))
-    except ValueError:
-        return None
+    documents = "".join([forms[line][1] for line in lines])
+    return f"[[[],false,[null{documents}]]]"
 
 
 def _plain_line(line: str) -> tuple[str, str]:
-    """The first letter of a line's kind, empty if it is of none, and the line as JSON."""
-    shape = line if len(line) < 1000 else "?"  # a pattern's time may grow with the square of the length
-    for _ in range(4):  # arrays and tables in each other
+    """The first letter of a line's kind, empty if it isn't plain, and the line as JSON."""
+    # A pattern's time may grow with the square of the line's length.
+    shape = line if len(line) < 1000 else "?"
+    for _ in range(4):  # nested arrays and tables
         shape = re.sub(_PLAIN_NESTED, "0", shape)
     match = re.fullmatch(_PLAIN_LINE, shape)
     if not match or not match.lastgroup:
@@ -1034,12 +1171,13 @@ def _plain_line(line: str) -> tuple[str, str]:
     if match.lastgroup in ("table", "array") and shape != line:
         return "", ""
     kind = match.lastgroup[0]
-    keys = re.findall(rf"(?a)({_PLAIN_KEY}) = ", line)
-    if len(set(keys)) < len(keys):  # perhaps in the same table
+    key_pattern = rf"(?a)({_PLAIN_KEY}) = "
+    keys = re.findall(key_pattern, line)
+    if len(set(keys)) < len(keys):  # perhaps twice in the same table
         return "", ""
     path = ",".join(map(_quoted_key, line.strip("[]").split(".")))
     value = (line[5:] if kind == "m" else line).strip(" ,")
-    value = re.sub(rf"(?a)({_PLAIN_KEY}) = ", lambda key: _quoted_key(key[1]) + ":", value)
+    value = re.sub(key_pattern, lambda key: _quoted_key(key[1]) + ":", value)
     return kind, _PLAIN_JSON[kind].format(path=path, value=value)
 
 
@@ -1048,9 +1186,9 @@ def _quoted_key(key: str) -> str:
 
 
 def _plain_tables(sections: list[Any]) -> dict[str, Any]:
-    """The tables of all sections in each other; ValueError where it takes tomllib to tell whether that is right."""
+    """The document of all sections. Raises ValueError if only tomllib can tell its meaning."""
     root = _plain_members(sections[0][2])
-    made = {id(root)}  # by headers: nothing can be added to other tables and arrays
+    made = {id(root)}  # by headers: to other tables and arrays nothing can be added
     for path, is_array, members in sections[1:]:
         parent, table = root, _plain_members(members)
         for key in path[:-1]:
@@ -1068,7 +1206,7 @@ def _plain_tables(sections: list[Any]) -> dict[str, Any]:
 
 
 def _open_table(parent: dict[str, Any], key: str, empty: Any, made: set[int]) -> Any:
-    """A table's member that a header has made, or makes now."""
+    """The member of a table that a header made before, or makes now."""
     if key not in parent:
         parent[key] = empty
         made.add(id(empty))
@@ -1078,69 +1216,77 @@ def _open_table(parent: dict[str, Any], key: str, empty: Any, made: set[int]) ->
 
 
 def _plain_members(pairs: list[Any]) -> dict[str, Any]:
-    """The members of a section, without the null that begins it and its longer arrays."""
+    """The members of a section. A null begins the section, and each array of several lines."""
     table = {}
     for key, value in pairs[1:]:
         if key in table:
             raise ValueError
-        table[key] = value[1:] if isinstance(value, list) and value[:1] == [None] else value
+        has_null = isinstance(value, list) and value[:1] == [None]
+        table[key] = value[1:] if has_null else value
     return table
 
 
 def load_json(text: str) -> dict[str, Any]:
-    """Parse a JSON document whose top is an object."""
+    """Parse a JSON document whose top is an object. Raises BoundError with the line."""
     import json
 
     try:
         data = json.loads(text)
-    except ValueError as error:  # an integer of thousands of digits is a bare one
-        raise BoundError(f"invalid JSON: {getattr(error, 'msg', error)}", getattr(error, "lineno", 1)) from None
+    except ValueError as error:  # for an integer of thousands of digits without msg and lineno
+        message = f"invalid JSON: {getattr(error, 'msg', error)}"
+        raise BoundError(message, getattr(error, "lineno", 1)) from None
     if not isinstance(data, dict):
         raise BoundError(f"expected an object, found {describe_value(data)}", 1)
     return data
 
 
 def too_deep(text: str) -> BoundError:
-    """The error for nesting that exhausts the stack, which tells no line: the one with the most brackets is named."""
+    """The error for nesting that exhausts the stack.
+
+    No parser tells the line, so the one with the most brackets is named.
+    """
     depths = [line.count("[") + line.count("{") for line in text.split("\n")]
     return BoundError("nested too deeply", depths.index(max(depths)) + 1)
 
 
 def describe_value(value: object) -> str:
-    """A value as error messages show it."""
+    """A value of TOML or JSON for an error message."""
     if isinstance(value, (dict, list)):
-        return _TYPE_NAMES[type(value)] if value else f"an empty {_TYPE_NAMES[type(value)].split()[1]}"
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+        name = _TYPE_NAMES[type(value)]
+        return name if value else f"an empty {name.split()[1]}"
+    return str(value).lower() if isinstance(value, bool) else excerpt(value)
 
 
 def expect_type(value: object, kind: type[T], place: str) -> T:
-    """The value, if it is of that type exactly (true is no integer here)."""
+    """The value, if it has exactly that type: true is no integer here. Else raises BoundError."""
     if type(value) is not kind:
-        raise BoundError(f"{place}: expected {_TYPE_NAMES[kind]}, found {describe_value(value)}", place=place)
+        what, found = _TYPE_NAMES[kind], describe_value(value)
+        raise BoundError(f"{place}: expected {what}, found {found}", place=place)
     return value
 
 
 def key_path_of(place: str, key: str | int) -> str:
-    """Where a member stands: `packages[12].version`."""
+    """The path of a member of what stands at `place`: `packages[12].version`."""
     if isinstance(key, int):
         return f"{place}[{key}]"
     key = f'"{key}"' if "." in key else key
-    return f"{place}.{key}" if place and place[-1] != " " else place + key
+    needs_dot = place and place[-1] != " "
+    return f"{place}.{key}" if needs_dot else place + key
 
 
 def get_as(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> T | None:
-    """A member of a table, None where it is absent; `place` is the table's own."""
+    """A member of the table at `place`; None where it is absent."""
     value = table.get(key)
-    if value is None or type(value) is kind:  # the place costs more than the answer: told only if it is needed
+    if value is None or type(value) is kind:  # the member's path costs more than the answer
         return value
     return expect_type(value, kind, key_path_of(place, key))
 
 
 def get_required(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> T:
-    """A member that must be there."""
+    """A member of a table that must be there."""
     if key not in table:
-        raise BoundError(f"{key_path_of(place, key)}: missing, expected {_TYPE_NAMES[kind]}", place=place)
+        at, what = key_path_of(place, key), _TYPE_NAMES[kind]
+        raise BoundError(f"{at}: missing, expected {what}", place=place)
     value = table[key]
     return value if type(value) is kind else expect_type(value, kind, key_path_of(place, key))
 
@@ -1149,17 +1295,16 @@ def get_list(table: Mapping[str, Any], key: str, kind: type[T], place: str = "")
     """A member that is an array of one type; empty where it is absent."""
     if key not in table:
         return []
-    place = key_path_of(place, key)
-    values = expect_type(table[key], list, place)
-    return [
-        value if type(value) is kind else expect_type(value, kind, key_path_of(place, index))
-        for index, value in enumerate(values)
-    ]
+    values: list[T] = get_required(table, key, list, place)
+    for index, value in enumerate(values):
+        if type(value) is not kind:
+            expect_type(value, kind, key_path_of(key_path_of(place, key), index))
+    return values
 
 
 def get_table(table: Mapping[str, Any], key: str, place: str = "") -> dict[str, Any]:
     """A member that is a table; empty where it is absent."""
-    return expect_type(table[key], dict, key_path_of(place, key)) if key in table else {}
+    return get_required(table, key, dict, place) if key in table else {}
 
 
 _URL_SCHEMES = (
@@ -1173,18 +1318,18 @@ def is_url(text: str) -> bool:
     return ":" in text and bool(re.match(_URL_SCHEMES, text, re.IGNORECASE))
 
 
-# Tables of archives are most of a lock, and a comparison rarely needs them. They are cut out of the text before it is
-# parsed, if they look exactly as the tools write them.
+# Tables of archives are most of a lock, and a comparison rarely needs them.
+# They are cut out of the text before it is parsed, if they look exactly as the tools write them.
 _ARCHIVE_FIELD = r'[a-z-]+ = (?:"[^"]*"|\d[\d:TZ.+-]*|\{ ?[a-z0-9]+ = "[^"]*" ?\})'
 _ARCHIVE_TABLE = rf"\{{ ?{_ARCHIVE_FIELD}(?:, {_ARCHIVE_FIELD})* ?\}}"
 ARCHIVE_TABLES = (
-    r"\n(sdist|wheels|files|[\w.\"-]+(?= = \[\n +\{file))"  # the last in a poetry.lock 1.x, by package
+    # a poetry.lock 1.x has them by package
+    r"\n(sdist|wheels|files|[\w.\"-]+(?= = \[\n +\{file))"
     rf" = ({_ARCHIVE_TABLE}|\[{_ARCHIVE_TABLE}\]|\[\n(?: +{_ARCHIVE_TABLE},\n)+\])(?=\n)"
 )
 
 
-# -- lines, which the parsers of TOML and JSON don't tell
-
+# The parsers of TOML and JSON don't tell on which line a value stands. These words do.
 _KEY = r"""[\w-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'"""
 _TOKENS = rf"""(?xms)
     ^[ \t]*\[(?P<repeated>\[)?(?P<header>[^][{{}},=\n]+)\](?(repeated)\])
@@ -1194,17 +1339,19 @@ _TOKENS = rf"""(?xms)
 
 
 def lines_of(text: str) -> dict[str, int]:
-    """The lines of the values in a TOML or JSON document, by their places."""
+    """The lines of the values in a TOML or JSON document, by their paths."""
     from collections import defaultdict
     from itertools import count
 
-    # archives are most of a lock, and nobody asks for their lines
+    # Archives are most of a lock, and nobody asks for their lines.
     text = re.sub(ARCHIVE_TABLES, lambda match: "\n" * match[0].count("\n"), text)
     lines: dict[str, int] = {}
     arrays: dict[str, str] = {}
     numbers: dict[str, Iterator[int]] = defaultdict(count)
-    outer: list[tuple[str, int]] = []  # around an open bracket
-    place, index, at, position, line = "", -1, "", 0, 1  # index: of the next value in an array, -1 in a table
+    outer: list[tuple[str, int]] = []  # what is around an open bracket: its path and index
+    place = at = ""
+    index = -1  # of the next value in an array; -1 in a table
+    position, line = 0, 1
     for match in re.finditer(_TOKENS, text):
         word, start = match[0], match.start()
         line += text.count("\n", position, start)
@@ -1229,16 +1376,22 @@ def lines_of(text: str) -> dict[str, int]:
 
 
 def _path_of(keys: str) -> str:
-    """A dotted key as places have it."""
-    return ".".join(key_path_of("", key.strip("\"'")) for key in re.findall(_KEY, keys))
+    """A dotted key as paths have it."""
+    parts = [key.strip("\"'") for key in re.findall(_KEY, keys)]
+    return ".".join([key_path_of("", part) for part in parts])
 
 
 def _header_place(match: re.Match[str], arrays: dict[str, str], numbers: dict[str, Iterator[int]]) -> str:
-    """The place of the table that a header begins; `arrays` keeps the last table of each array, outer ones first."""
+    """The path of the table that a header begins, with the numbers of tables in arrays.
+
+    `arrays` keeps the path of the last table of each array of tables.
+    """
     path = place = _path_of(match["header"])
-    for array, last in arrays.items():
-        if path.startswith(f"{array}."):
-            place = last + path[len(array) :]
+    end = path.rfind(".")
+    while end > 0 and path[:end] not in arrays:
+        end = path.rfind(".", 0, end)
+    if end > 0:
+        place = arrays[path[:end]] + path[end:]
     if match["repeated"]:
         arrays[path] = place = f"{place}[{next(numbers[place])}]"
     return place
@@ -2225,9 +2378,6 @@ def _cut_out(match: re.Match[str]) -> str:
     return f'\n{match[1]} = "{match.start(2)}:{match.end(2)}"'
 
 
-NO_NAMES: Names = frozenset()
-
-
 class LockTable:
     """A table of a lock, and where it stands; two are the same only if they stand at one place."""
 
@@ -2264,10 +2414,6 @@ class LockTable:
         """An array of tables; empty where it is absent."""
         place = key_path_of(self.place, key)
         return [LockTable(data, f"{place}[{n}]") for n, data in enumerate(get_list(self.data, key, dict, self.place))]
-
-
-def normalised(names: Iterable[str]) -> Names:
-    return frozenset(map(canonicalize_name, names))
 
 
 def name_of(package: LockTable) -> str:
