@@ -5331,24 +5331,157 @@ def _python_command(words: Sequence[str]) -> _Command:
     return _Command()
 
 
-def process_words(process: str) -> list[str]:
-    """The command line of a process, "self" or a number; empty where it can't be told."""
+def own_command() -> _Command:
+    return _python_command(_own_words())
+
+
+def _own_words() -> list[str]:
+    words: list[str] | None = getattr(sys, "orig_argv", None)
+    if words:
+        return words
+    return _windows_own_words() if os.name == "nt" else process_words(os.getpid())
+
+
+def parent_words() -> list[str]:
+    """The command line of the process that started this one; empty where it can't be told."""
+    return _windows_parent_words() if os.name == "nt" else process_words(os.getppid())
+
+
+def process_words(number: int) -> list[str]:
+    """The command line of a process of a POSIX system; empty where it can't be told."""
     try:
-        with open(f"/proc/{process}/cmdline", "rb") as file:
+        with open(f"/proc/{number}/cmdline", "rb") as file:
             return os.fsdecode(file.read()).split("\0")[:-1]
     except OSError:
-        import subprocess
-
-        number = str(os.getpid()) if process == "self" else process
-        try:
-            done = subprocess.run(["ps", "-o", "command=", "-p", number], capture_output=True, check=False)
-        except OSError:
-            return []
-        return os.fsdecode(done.stdout).split()
+        return _macos_words(number) if sys.platform == "darwin" else _ps_words(number)
 
 
-def own_command() -> _Command:
-    return _python_command(getattr(sys, "orig_argv", None) or process_words("self"))
+def _ps_words(number: int) -> list[str]:
+    """By its path: what the working directory or PATH holds of that name must decide nothing."""
+    import subprocess
+
+    try:
+        done = subprocess.run(["/bin/ps", "-o", "command=", "-p", str(number)], capture_output=True, check=False)
+    except OSError:
+        return []
+    return os.fsdecode(done.stdout).split()
+
+
+def _macos_words(number: int) -> list[str]:
+    """The words as the kernel keeps them; `ps` would join them with blanks."""
+    import ctypes
+
+    query = (ctypes.c_int * 3)(1, 49, number)  # CTL_KERN, KERN_PROCARGS2
+    size = ctypes.c_size_t(1 << 20)  # ARG_MAX
+    data = ctypes.create_string_buffer(size.value)
+    if ctypes.CDLL(None).sysctl(query, 3, data, ctypes.byref(size), None, ctypes.c_size_t(0)):
+        return []
+    return _split_process_arguments(data.raw[: size.value])
+
+
+def _split_process_arguments(data: bytes) -> list[str]:
+    """The command line in what KERN_PROCARGS2 tells: a C int that counts the words, the program's path, NULs, words."""
+    count = int.from_bytes(data[:4], sys.byteorder)
+    words = data[4:].partition(b"\0")[2].lstrip(b"\0").split(b"\0")
+    return [os.fsdecode(word) for word in words[:count]]
+
+
+def _windows_library(name: str) -> Any:
+    import ctypes
+
+    return vars(ctypes)["WinDLL"](name)  # which is there on Windows alone
+
+
+def _windows_own_words() -> list[str]:
+    import ctypes
+
+    command_line = _windows_library("kernel32").GetCommandLineW
+    command_line.restype = ctypes.c_wchar_p
+    return _split_command_line(command_line())
+
+
+def _split_command_line(text: str) -> list[str]:
+    """The words of a Windows command line, as the system itself tells them apart."""
+    import ctypes
+
+    split = _windows_library("shell32").CommandLineToArgvW
+    split.restype = ctypes.POINTER(ctypes.c_wchar_p)
+    count = ctypes.c_int()
+    words = split(ctypes.c_wchar_p(text), ctypes.byref(count))  # never freed: a start asks once or twice
+    return [words[index] for index in range(count.value)]
+
+
+def _windows_parent_words() -> list[str]:
+    """In a virtual environment the parent is its python.exe, which has the same words: then the one before counts."""
+    number, own = os.getpid(), _own_words()
+    words: list[str] = []
+    for _ in range(2):
+        number, words = _windows_parent(number)
+        if sys.prefix == sys.base_prefix or words[1:] != own[1:]:
+            break
+    return words
+
+
+def _windows_parent(number: int) -> tuple[int, list[str]]:
+    """The number and the words of the process that started another; (0, []) if it is gone."""
+    kernel = _windows_library("kernel32")
+    child = _WindowsProcess(kernel, number)
+    parent = _WindowsProcess(kernel, child.parent)
+    try:
+        # The number of one that is gone may have been given to another since.
+        alive = parent.handle and parent.began <= child.began
+        return (child.parent, parent.words()) if alive else (0, [])
+    finally:
+        child.close()
+        parent.close()
+
+
+class _WindowsProcess:
+    """What Windows tells of a process. `handle` is None where there is none, or none that may be asked."""
+
+    def __init__(self, kernel: Any, number: int) -> None:
+        import ctypes
+
+        self.kernel, self.parent, self.began = kernel, 0, 0
+        kernel.OpenProcess.restype = ctypes.c_void_p
+        self.handle = kernel.OpenProcess(0x410, False, number) if number else None  # query, read memory
+        if self.handle is None:
+            return
+        times = (ctypes.c_uint64 * 4)()
+        places = [ctypes.byref(times, 8 * index) for index in range(4)]
+        kernel.GetProcessTimes(ctypes.c_void_p(self.handle), *places)
+        self.basic = (ctypes.c_size_t * 6)()  # PROCESS_BASIC_INFORMATION
+        query = _windows_library("ntdll").NtQueryInformationProcess
+        query(ctypes.c_void_p(self.handle), 0, self.basic, ctypes.sizeof(self.basic), None)
+        self.parent, self.began = self.basic[5], times[0]
+
+    def close(self) -> None:
+        import ctypes
+
+        if self.handle is not None:
+            self.kernel.CloseHandle(ctypes.c_void_p(self.handle))
+
+    def words(self) -> list[str]:
+        """The command line, which no function tells: it is read where the process itself finds it."""
+        wide = sys.maxsize > 1 << 32
+        parameters = self._pointer(self.basic[1] + (0x20 if wide else 0x10))  # of the process environment block
+        place = parameters + (0x70 if wide else 0x40)  # a UNICODE_STRING: length in bytes, and where it is
+        size = int.from_bytes(self._read(place, 2), "little")
+        text = self._read(self._pointer(place + (8 if wide else 4)), size).decode("utf-16-le", "surrogatepass")
+        return _split_command_line(text) if text else []
+
+    def _pointer(self, place: int) -> int:
+        import ctypes
+
+        return int.from_bytes(self._read(place, ctypes.sizeof(ctypes.c_void_p)), "little")
+
+    def _read(self, place: int, size: int) -> bytes:
+        """Bytes of its memory; none where they can't be read."""
+        import ctypes
+
+        data, process = ctypes.create_string_buffer(size), ctypes.c_void_p(self.handle)
+        found = self.kernel.ReadProcessMemory(process, ctypes.c_void_p(place), data, ctypes.c_size_t(size), None)
+        return data.raw if found else b""
 
 
 def is_worker(command: _Command) -> bool:
@@ -5357,16 +5490,26 @@ def is_worker(command: _Command) -> bool:
     return command.kind == "-c" and bool(re.match(_WORKER_CODE, code))
 
 
+def _program_name(word: str) -> str:
+    """The base name of a program or script, without what only Windows adds to it."""
+    name = os.path.basename(word)
+    if os.name == "nt":
+        name = name.lower()
+        for suffix in (".exe", "-script.py", "-script.pyw"):
+            name = name[: -len(suffix)] if name.endswith(suffix) else name
+    return name
+
+
 def is_repair(command: _Command, parent: Sequence[str]) -> bool:
     """Whether a start is a tool that repairs the environment, or is asked by one."""
-    names = {os.path.basename(word) for word in parent[:2]}
-    name = os.path.basename(command.what) if command.kind == "script" else ""
+    names = {_program_name(word) for word in parent[:2]}
+    name = _program_name(command.what) if command.kind == "script" else ""
     if (names | {name}) & _DPKG_SCRIPTS:
         return True
     if command.kind == "-m":
         return command.what in _REPAIR_MODULES
     if command.kind == "script":
-        return bool(re.fullmatch(_REPAIR_SCRIPTS, name)) or "/pipenv/resolver/" in command.what
+        return bool(re.fullmatch(_REPAIR_SCRIPTS, name)) or "/pipenv/resolver/" in command.what.replace(os.sep, "/")
     if command.kind != "-c":
         return False
     starter = _python_command(parent)
@@ -5671,7 +5814,7 @@ def finish_start(base: str, message: str | None) -> None:
         os._exit(130)
     except BaseException as error:  # one line, whatever happens
         message = f"envlock: error: the guard failed: {type(error).__name__}: {printable(str(error))}\n"
-    if message and not is_repair(own_command(), process_words(str(os.getppid()))):
+    if message and not is_repair(own_command(), parent_words()):
         _end_start(message, configuration.code)
 
 

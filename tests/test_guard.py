@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import marshal
@@ -980,6 +981,39 @@ class RepairTest(unittest.TestCase):
             self.assertTrue(envlock.is_worker(envlock._python_command(["python", "-c", *code.split()])), code)
         for code in ("from multiprocessing import Pool", "print(1) # from multiprocessing.spawn import spawn_main;"):
             self.assertFalse(envlock.is_worker(envlock._python_command(["python", "-c", code])), code)
+
+
+class OtherSystemsTest(support.TestCase):
+    """What this system may never execute: how others tell command lines."""
+
+    def test_no_program_is_started_by_its_bare_name(self) -> None:
+        # What lies in the working directory (Windows) or on PATH under that name must not be run.
+        literals = [
+            node.elts[0].value
+            for node in ast.walk(ast.parse(support.ENVLOCK.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("run", "Popen")
+            for node in node.args[:1]
+            if isinstance(node, ast.List) and isinstance(node.elts[0], ast.Constant)
+        ]
+        self.assertEqual(literals, ["/bin/ps"])
+
+    @unittest.skipUnless(os.access("/bin/ps", os.X_OK), "needs /bin/ps")
+    def test_ps_of_the_working_directory_is_not_asked(self) -> None:
+        fake = self.write("ps", "#!/bin/sh\necho pip install x\n")
+        fake.chmod(0o755)
+        code = "import os, envlock; print(envlock._ps_words(os.getpid()))"
+        path = f"{self.folder}{os.pathsep}."
+        settings = {"PYTHONPATH": str(support.ROOT), "PATH": path}
+        done = support.run([sys.executable, "-c", code], cwd=self.folder, env=settings)
+        self.assertEqual(done.stdout, str([sys.executable, "-c", *code.split()]) + "\n", done.stderr)
+
+    def test_words_as_macos_keeps_them(self) -> None:
+        count, path = (3).to_bytes(4, sys.byteorder), b"/usr/bin/python3\0\0\0\0\0"
+        words = ["python3", "-c", "print('a b')"]
+        data = count + path + b"\0".join(word.encode() for word in words) + b"\0HOME=/Users/x\0\0"
+        self.assertEqual(envlock._split_process_arguments(data), words)
+        without = (0).to_bytes(4, sys.byteorder) + path
+        self.assertEqual((envlock._split_process_arguments(without), envlock._split_process_arguments(b"")), ([], []))
 
 
 if __name__ == "__main__":
