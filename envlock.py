@@ -4301,10 +4301,35 @@ class Policy(NamedTuple):
     integrity: bool = False  # installed files are compared with what is recorded of them
 
 
+class Verdict:
+    """What a finding says: the words of the column Explain."""
+
+    UNREQUIRED = "Unrequired"  # installed, not in the bound
+    MISSING = "Missing"  # in the bound, not installed
+    MISDEFINED = "Misdefined"  # installed, but not as the bound says
+    DUPLICATE = "Duplicate"  # one site directory holds records of several versions
+    UNREADABLE = "Unreadable"  # a record whose name or version can't be told
+    MODIFIED = "Modified"  # a file that isn't as recorded
+    DELETED = "Deleted"  # a recorded file that isn't there
+    UNRECORDED = "Unrecorded"  # a file that no record lists
+    OF_FILES = (MODIFIED, DELETED, UNRECORDED)
+
+
+class Reason:
+    """What of a package is misdefined, in a word for programs."""
+
+    VERSION = "version"
+    SOURCE = "source"  # from elsewhere: an index, another URL, folder or subdirectory
+    COMMIT = "commit"
+    EDITABLE = "editable"  # it is, or it isn't
+    HASH = "hash"  # its archive's
+    PYTHON = "python"  # the interpreter itself
+
+
 class Finding(NamedTuple):
     """One difference between an environment and its bound."""
 
-    explain: str  # Unrequired, Missing, Misdefined, Duplicate, Unreadable; Modified, Deleted, Unrecorded
+    explain: str  # a word of `Verdict`
     package: str = ""  # NAME-VERSION as recorded; empty if it isn't installed
     dependency: str = ""  # the bound's requirement; empty if there is none
     sites: tuple[str, ...] = ()
@@ -4312,14 +4337,13 @@ class Finding(NamedTuple):
     detail: str = ""  # one sentence that says what differs; the path of a file that does
     file: BoundFile = BoundFile()  # where the bound's requirement stands; empty if there is none
     place: str | int = 0  # the line there, or what tells it
+    name: str = ""  # normalised; empty if it is about no package, or the record doesn't tell it
+    reason: str = ""  # a word of `Reason`; empty if the verdict says all
 
     @property
     def line(self) -> int:
         """The line in the bound file; 0 if there is none."""
         return self.place if isinstance(self.place, int) else self.file.line_of(self.place)
-
-
-FILE_VERDICTS = ("Modified", "Deleted", "Unrecorded")
 
 
 # ==================================================================================================
@@ -4600,7 +4624,7 @@ def integrity_findings(
     results = _verify_files(recorded, interpreter, hashes or {}, tell)
     findings: dict[str, list[Finding]] = {}
     for path, remark in sorted(_unrecorded(interpreter, recorded)):
-        findings.setdefault("", []).append(_file_finding("Unrecorded", None, path, remark))
+        findings.setdefault("", []).append(_file_finding(Verdict.UNRECORDED, None, path, remark))
     for path, explain, remark in sorted(results):
         claimed = recorded.claims[path]
         counted = [claim.distribution for claim in claimed if claim.distribution.name not in policy.ignore]
@@ -4625,8 +4649,10 @@ def integrity_findings(
 
 def _file_finding(explain: str, distribution: Distribution | None, path: str, remark: str) -> Finding:
     site = distribution.site if distribution else os.path.dirname(path)
-    detail = f"{path} ({remark})" if remark else path
-    return Finding(explain, distribution.label if distribution else "", sites=(site,), detail=detail)
+    finding = Finding(explain, sites=(site,), detail=f"{path} ({remark})" if remark else path)
+    if distribution:
+        finding = finding._replace(name=distribution.name, package=distribution.label)
+    return finding
 
 
 # -- files against what is recorded of them
@@ -4695,7 +4721,7 @@ def _verify_file(path: str, recorded: RecordIndex, interpreter: Interpreter, sto
         status = os.stat(path)
         if status.st_mode & 0o170000 != 0o100000:
             vague = not any(claim.digest or claim.size for claim in claims)
-            return ("Right", "") if vague else ("Modified", _link(path) or "not a regular file")
+            return ("Right", "") if vague else (Verdict.MODIFIED, _link(path) or "not a regular file")
         for claim in claims:
             if _meets(path, status.st_size, claim, stop):
                 recorded.hashes[path] = claim.digest
@@ -4706,7 +4732,7 @@ def _verify_file(path: str, recorded: RecordIndex, interpreter: Interpreter, sto
         return _verdict_on_error(error, claims), _link(path)
     except UnicodeEncodeError:  # a locale that can't name the file
         return "", ""
-    return "Modified", _link(path)
+    return Verdict.MODIFIED, _link(path)
 
 
 def _verdict_on_error(error: OSError, claims: list[RecordEntry]) -> str:
@@ -4714,7 +4740,7 @@ def _verdict_on_error(error: OSError, claims: list[RecordEntry]) -> str:
 
     if not any(claim.digest or claim.size for claim in claims):
         return "Right"
-    return "Deleted" if error.errno in (ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG) else ""
+    return Verdict.DELETED if error.errno in (ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG) else ""
 
 
 def _link(path: str) -> str:
@@ -4912,7 +4938,10 @@ def _holds_module(folder: str, watched: list[str]) -> bool:
 # `pip freeze` leaves these out, the last three only before Python 3.12 (pip's commands/freeze.py). envlock is here
 # because the tool that checks an environment may stand in it.
 _NEVER_UNREQUIRED = frozenset(("pip", "argparse", "wsgiref", "python", "envlock"))
-_NEVER_UNREQUIRED_BEFORE_3_12 = _NEVER_UNREQUIRED | {"setuptools", "wheel", "distribute"}
+_NEVER_UNREQUIRED_BEFORE_3_12 = frozenset(("setuptools", "wheel", "distribute"))
+
+_NO_MISMATCH = "", ""
+_OTHER_HASH = Reason.HASH, "the hash of its archive is another"
 
 
 def check(
@@ -4927,19 +4956,31 @@ def check(
     `hashes` is for integrity, see there.
     """
     files = integrity_findings(interpreter, policy, tell, hashes) if policy.integrity else {}
-    required = _by_name(bound.requirements, policy)
-    # Constraints "only control which version of a requirement is installed, not whether it is installed" (pip).
-    required = {name: asked for name, asked in required.items() if not all(one.constraint for one in asked)}
-    exempt = _NEVER_UNREQUIRED if interpreter.version >= (3, 12) else _NEVER_UNREQUIRED_BEFORE_3_12
-    findings = _python_findings(interpreter, required.pop("python", [])) + files.pop("", [])
+    required = _required_by_name(bound.requirements, policy)
+    permitted = bound.permitted | _NEVER_UNREQUIRED
+    if interpreter.version < (3, 12):
+        permitted |= _NEVER_UNREQUIRED_BEFORE_3_12
+    findings = _python_findings(interpreter, required.pop("python", []))
+    findings += files.pop("", [])
     for name, records in _by_name(scan(interpreter), policy).items():
-        asked = required.pop(name, [])
+        requirements = required.pop(name, [])
         bundled = records[0].site == interpreter.library
-        permitted = bundled or policy.superset or name in exempt or name in bound.permitted
-        findings += _record_findings(records, asked, permitted) + files.get(name, [])
-    if not policy.subset:
-        findings += [_finding("Missing", None, _first(required[name]), "not installed") for name in sorted(required)]
+        is_permitted = bundled or policy.superset or name in permitted
+        findings += _record_findings(records, requirements, is_permitted)
+        findings += files.get(name, [])
+    for name in [] if policy.subset else sorted(required):
+        findings.append(_finding(Verdict.MISSING, None, _first(required[name]), "not installed"))
     return [finding._replace(executable=interpreter.executable) for finding in findings]
+
+
+def _required_by_name(requirements: Iterable[BoundRequirement], policy: Policy) -> dict[str, list[BoundRequirement]]:
+    """The requirements by name, without names that have constraints alone.
+
+    Constraints "only control which version of a requirement is installed, not whether it is
+    installed" (pip).
+    """
+    grouped = _by_name(requirements, policy)
+    return {name: each for name, each in grouped.items() if _first(each)}
 
 
 def _by_name(entries: Iterable[NamedRecord], policy: Policy) -> dict[str, list[NamedRecord]]:
@@ -4950,46 +4991,64 @@ def _by_name(entries: Iterable[NamedRecord], policy: Policy) -> dict[str, list[N
     return grouped
 
 
-def _first(asked: list[BoundRequirement]) -> BoundRequirement | None:
-    return next((requirement for requirement in asked if not requirement.constraint), None)
+def _first(requirements: list[BoundRequirement]) -> BoundRequirement | None:
+    """The first that is no constraint."""
+    return next((each for each in requirements if not each.constraint), None)
 
 
 def _finding(
-    explain: str, distribution: Distribution | None, requirement: BoundRequirement | None, detail: str
+    verdict: str,
+    distribution: Distribution | None,
+    requirement: BoundRequirement | None,
+    detail: str,
+    reason: str = "",
 ) -> Finding:
-    return Finding(
-        explain,
-        package=distribution.label if distribution else "",
-        dependency=requirement.text if requirement else "",
-        sites=(distribution.site,) if distribution else (),
-        detail=detail,
-        file=requirement.file if requirement else BoundFile(),
-        place=(requirement.line or requirement.place or 0) if requirement else 0,
-    )
+    finding = Finding(verdict, detail=detail, reason=reason)
+    if requirement:
+        finding = finding._replace(
+            name=requirement.name,
+            dependency=requirement.text,
+            file=requirement.file,
+            place=requirement.line or requirement.place or 0,
+        )
+    if distribution:
+        finding = finding._replace(name=distribution.name, package=distribution.label, sites=(distribution.site,))
+    return finding
 
 
-def _python_findings(interpreter: Interpreter, asked: list[BoundRequirement]) -> list[Finding]:
+def _python_findings(interpreter: Interpreter, requirements: list[BoundRequirement]) -> list[Finding]:
+    """The first demand on the interpreter's version that it doesn't meet."""
     # pip, uv and poetry compare requires-python with the release alone: 3.14.0rc1 counts as 3.14.0.
     version = ".".join(map(str, interpreter.version))
     python = Distribution("python", version, f"python-{version}", interpreter.prefix, "")
-    failed = [one for one in asked if one.specifier is not None and not one.specifier.contains(version)]
-    return [_finding("Misdefined", python, one, f"the interpreter is Python {version}") for one in failed[:1]]
+    for each in requirements:
+        if each.specifier is not None and not each.specifier.contains(version):
+            detail = f"the interpreter is Python {version}"
+            return [_finding(Verdict.MISDEFINED, python, each, detail, Reason.PYTHON)]
+    return []
 
 
-def _record_findings(records: list[Distribution], asked: list[BoundRequirement], permitted: bool) -> list[Finding]:
+def _record_findings(
+    records: list[Distribution], requirements: list[BoundRequirement], is_permitted: bool
+) -> list[Finding]:
     """The findings for all records of one name: of several in one site directory, or one."""
-    if not records[0].name:
-        return [_finding("Unreadable", one, None, f"no name or version in {one.record}") for one in records]
-    if any(not _same_version(one.version, records[0].version) for one in records[1:]):
-        detail = "this site directory holds records of " + " and ".join(one.version for one in records)
-        return [_finding("Duplicate", one, _first(asked), detail) for one in records]
-    if not asked:
-        return [] if permitted else [_finding("Unrequired", records[0], None, "not in the bound")]
-    sourced = any(one.reference for one in asked)
-    for one in asked:
-        difference = _mismatch(records[0], one, sourced)
-        if difference:
-            return [_finding("Misdefined", records[0], one, difference)]
+    first = records[0]
+    if not first.name:
+        unread = Verdict.UNREADABLE
+        return [_finding(unread, one, None, f"no name or version in {one.record}") for one in records]
+    if not all(_same_version(one.version, first.version) for one in records):
+        versions = " and ".join(one.version for one in records)
+        detail = f"this site directory holds records of {versions}"
+        required = _first(requirements)
+        return [_finding(Verdict.DUPLICATE, one, required, detail) for one in records]
+    if not requirements:
+        detail = "not in the bound"
+        return [] if is_permitted else [_finding(Verdict.UNREQUIRED, first, None, detail)]
+    tells_source = any(each.reference for each in requirements)
+    for each in requirements:
+        reason, detail = _mismatch(first, each, tells_source)
+        if reason:
+            return [_finding(Verdict.MISDEFINED, first, each, detail, reason)]
     return []
 
 
@@ -4998,30 +5057,39 @@ def _same_version(one: str, other: str) -> bool:
     return one == other or (is_version(one) and is_version(other) and Version(one) == Version(other))
 
 
-def _mismatch(distribution: Distribution, requirement: BoundRequirement, sourced: bool = False) -> str:
-    """What about a distribution isn't as the requirement says, in one sentence; empty if it satisfies it.
+def _mismatch(distribution: Distribution, requirement: BoundRequirement, tells_source: bool) -> tuple[str, str]:
+    """What about a distribution isn't as the requirement says: a reason, and one sentence.
 
-    `sourced`: another requirement tells where it comes from.
+    Both are empty if it satisfies it. `tells_source`: some requirement tells where it comes from.
     """
     version, specifier = distribution.version, requirement.specifier
-    if requirement.version is not None and not _same_version(version, requirement.version):
-        return f"version {version} is installed"
-    if specifier is not None and not specifier.contains(version, prereleases=True):
-        return f"version {version} is installed"
+    exact = requirement.version is None or _same_version(version, requirement.version)
+    if not exact or (specifier and not specifier.contains(version, prereleases=True)):
+        return Reason.VERSION, f"version {version} is installed"
     recorded = recorded_reference(distribution)
     if requirement.reference is not None:
         return _reference_mismatch(requirement.reference, recorded)
     if recorded is None:
-        return ""
+        return _NO_MISMATCH
     if recorded.kind != "archive":
-        return f"it was installed from {_shown(recorded)}" if _is_pin(requirement) and not sourced else ""
-    return "" if _hashes_meet(locked_hashes(requirement), recorded.hashes) else "the hash of its archive is another"
+        if tells_source or not _is_pin(requirement):
+            return _NO_MISMATCH
+        reason = Reason.EDITABLE if recorded.editable else Reason.SOURCE
+        return reason, f"it was installed from {_shown(recorded)}"
+    if _hashes_meet(locked_hashes(requirement), recorded.hashes):
+        return _NO_MISMATCH
+    return _OTHER_HASH
 
 
 def _is_pin(requirement: BoundRequirement) -> bool:
-    """Whether one version alone will do; what admits several is met by a source tree too, for pip as for uv."""
-    exact = (one.operator in ("==", "===") and one.version[-2:] != ".*" for one in requirement.specifier or ())
-    return requirement.version is not None or any(exact)
+    """Whether one version alone will do.
+
+    What admits several is met by a source tree too, for pip as for uv.
+    """
+    if requirement.version is not None:
+        return True
+    clauses = requirement.specifier or ()
+    return any(one.operator in ("==", "===") and one.version[-2:] != ".*" for one in clauses)
 
 
 def _hashes_meet(asked: frozenset[str], recorded: frozenset[str]) -> bool:
@@ -5039,23 +5107,30 @@ def _shown(reference: DirectReference) -> str:
     return f"{'the editable ' * reference.editable}{url}{at and '@' + at}"
 
 
-def _reference_mismatch(asked: DirectReference, recorded: DirectReference | None) -> str:
-    """How PEP 610's record differs from the reference that was asked for; what either doesn't tell is not compared."""
+def _reference_mismatch(asked: DirectReference, recorded: DirectReference | None) -> tuple[str, str]:
+    """How PEP 610's record differs from the reference that was asked for, as `_mismatch` tells it.
+
+    What either doesn't tell is not compared.
+    """
     if recorded is None:
-        return "it was installed from an index"
+        return Reason.SOURCE, "it was installed from an index"
     source = f"it was installed from {_shown(recorded)}"
+    if asked.editable != recorded.editable:
+        return Reason.EDITABLE, source
     if asked.kind == "vcs" and asked.editable:
-        # `pip install -e git+URL` leaves a record that is an editable directory and tells neither URL nor commit.
-        return "" if recorded.editable else source
-    if asked.kind != recorded.kind or asked.editable != recorded.editable:
-        return source
+        # `pip install -e git+URL` leaves a record that is an editable directory and tells neither
+        # URL nor commit.
+        return _NO_MISMATCH
+    if asked.kind != recorded.kind:
+        return Reason.SOURCE, source
     if asked.kind == "archive" and _algorithms(asked.hashes) & _algorithms(recorded.hashes):
-        return "" if _hashes_meet(asked.hashes, recorded.hashes) else "the hash of its archive is another"
-    if not _same_url(asked.url, recorded.url) or asked.subdirectory.strip("/") != recorded.subdirectory.strip("/"):
-        return source
+        return _NO_MISMATCH if _hashes_meet(asked.hashes, recorded.hashes) else _OTHER_HASH
+    same_folder = asked.subdirectory.strip("/") == recorded.subdirectory.strip("/")
+    if not same_folder or not _same_url(asked.url, recorded.url):
+        return Reason.SOURCE, source
     if asked.commit and recorded.commit and asked.commit != recorded.commit:
-        return source
-    return "" if _meets_revision(asked.revision, recorded) else source
+        return Reason.COMMIT, source
+    return _NO_MISMATCH if _meets_revision(asked.revision, recorded) else (Reason.COMMIT, source)
 
 
 def _meets_revision(revision: str, recorded: DirectReference) -> bool:
@@ -5072,11 +5147,13 @@ def _comparable_url(url: str) -> str:
     """A URL without what doesn't name the resource: credentials, a trailing `.git` or `/`, the fragment, quoting."""
     from urllib.parse import urlsplit
 
-    scp = re.match(r"(?:[^/@:]+@)?([^/:@]{2,}):(?!//)(.*)\Z", url)  # git's own host:path
+    original = url
+    if "://" not in url:  # git's own host:path
+        url = re.sub(r"\A(?:[^/@:]+@)?([^/:@]{2,}):/*", r"ssh://\1/", url)
     try:
-        parts = urlsplit(f"ssh://{scp[1]}/{scp[2].lstrip('/')}" if scp and "://" not in url else url)
+        parts = urlsplit(url)
     except ValueError:
-        return url
+        return original
     path = unquoted(parts.path).rstrip("/")
     path = path[:-4] if path.endswith(".git") else path
     scheme = parts.scheme.lower().rpartition("+")[2]
@@ -5092,7 +5169,13 @@ def _comparable_url(url: str) -> str:
 
 
 _COLUMNS = ("Package", "Dependency", "Explain", "Sites")
-_COLORS = {"Unrequired": "36", "Missing": "31", "Misdefined": "33", "Modified": "33", "Deleted": "31"}
+_COLORS = {
+    Verdict.UNREQUIRED: "36",
+    Verdict.MISSING: "31",
+    Verdict.MISDEFINED: "33",
+    Verdict.MODIFIED: "33",
+    Verdict.DELETED: "31",
+}
 
 
 def format_table(findings: Sequence[Finding], width: int = 0, color: bool = False) -> str:
@@ -5114,7 +5197,7 @@ def format_table(findings: Sequence[Finding], width: int = 0, color: bool = Fals
 
 def _row(finding: Finding) -> tuple[str, ...]:
     home = os.path.expanduser("~").rstrip(os.sep) + os.sep
-    places = (finding.detail,) if finding.explain in FILE_VERDICTS else finding.sites
+    places = (finding.detail,) if finding.explain in Verdict.OF_FILES else finding.sites
     sites = [f"~{os.sep}{place[len(home) :]}" if place.startswith(home) else place for place in places]
     return finding.package, finding.dependency, finding.explain, ", ".join(sites)
 
@@ -5123,9 +5206,14 @@ def format_json(findings: Sequence[Finding]) -> str:
     """Findings as one JSON array; an absent value is null."""
     import json
 
-    keys = ("package", "dependency", "explain", "sites", "executable", "detail", "file", "line")
+    keys = (
+        *("name", "package", "dependency", "explain", "reason"),
+        *("sites", "executable", "detail", "file", "line"),
+    )
     rows = [{key: getattr(finding, key) or None for key in keys} for finding in findings]
-    return json.dumps([{**row, "sites": row["sites"] or []} for row in rows], indent=2) + "\n"
+    for row in rows:
+        row["sites"] = row["sites"] or []
+    return json.dumps(rows, indent=2) + "\n"
 
 
 def format_github(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
@@ -5226,15 +5314,18 @@ def _to_repair(report: Report, installed: Mapping[str, Distribution]) -> tuple[l
     needed = set() if removes else _needed(bound, installed.values())
     removed, asked, renewed = [], {}, {}
     for one in found:
-        record, known = installed.get(one.package), one.explain in ("Missing", "Misdefined", "Unrequired")
+        record = installed.get(one.package)
         if not all(site.startswith(inside) for site in one.sites):
             continue
-        if known:
+        if one.explain in (Verdict.MISSING, Verdict.MISDEFINED, Verdict.UNREQUIRED):
             asked[one.package or one.dependency] = one
-        elif record and one.explain in ("Modified", "Deleted") and recorded_reference(record) is None:
+        elif one.explain not in (Verdict.MODIFIED, Verdict.DELETED):
+            continue
+        elif record and recorded_reference(record) is None:
             renewed[one.package] = f"{record.name}=={record.version}"
-        foreign = one.explain == "Misdefined" and not form.replaces and not one.detail.startswith("version ")
-        if record and (foreign or (one.explain == "Unrequired" and not removes and record.name not in needed)):
+        foreign = one.explain == Verdict.MISDEFINED and not form.replaces and one.reason != Reason.VERSION
+        surplus = one.explain == Verdict.UNREQUIRED and not removes and one.name not in needed
+        if record and (foreign or surplus):
             removed.append(record.name)
     texts = [one.dependency for one in asked.values() if removes or one.dependency]
     return removed, texts, [pin for label, pin in renewed.items() if label not in asked]

@@ -50,13 +50,17 @@ class TableTest(unittest.TestCase):
 
 class DataTest(unittest.TestCase):
     def test_json_has_null_for_what_is_absent(self) -> None:
-        keys = ("package", "dependency", "explain", "sites", "executable", "detail", "file", "line")
-        site = [f"{HOME}/env/site-packages"]
+        keys = (
+            *("name", "package", "dependency", "explain", "reason"),
+            *("sites", "executable", "detail", "file", "line"),
+        )
+        site, python = [f"{HOME}/env/site-packages"], "/env/bin/python"
         rows = [
-            ("six-1.16.0", None, "Unrequired", site, "/env/bin/python", "not in the bound", None, None),
-            (None, "zipp==3.18.1", "Missing", [], "/env/bin/python", "not installed", "sub/r.txt", 7),
+            ("six", "six-1.16.0", None, "Unrequired", None, site, python, "not in the bound", None, None),
+            ("zipp", None, "zipp==3.18.1", "Missing", None, [], python, "not installed", "sub/r.txt", 7),
         ]
-        self.assertEqual(json.loads(envlock.format_json(FINDINGS)), [dict(zip(keys, row)) for row in rows])
+        findings = [one._replace(name=row[0]) for one, row in zip(FINDINGS, rows)]
+        self.assertEqual(json.loads(envlock.format_json(findings)), [dict(zip(keys, row)) for row in rows])
         self.assertEqual(envlock.format_json([]), "[]\n")
 
     def test_delimited_text_quotes_its_delimiter(self) -> None:

@@ -188,6 +188,28 @@ class VersionsTest(ValidationTest):
 
 
 class DirectReferenceTest(ValidationTest):
+    def test_a_reason_is_a_word_for_programs(self) -> None:
+        url = "https://host.example/pkg.git"
+        git = {"url": url, "vcs_info": {"vcs": "git", "commit_id": COMMIT}}
+        tag = {"url": url, "vcs_info": {"vcs": "git", "commit_id": COMMIT, "requested_revision": "v1"}}
+        archive = {"url": "https://host.example/pkg-1.0.zip", "archive_info": {"hashes": {"sha256": "a" * 64}}}
+        editable = {"url": "file:///src", "dir_info": {"editable": True}}
+        cases: tuple[tuple[str, dict[str, Any] | None, str], ...] = (
+            ("pkg==2.0", None, "version"),
+            (f"pkg @ git+{url}", None, "source"),
+            (f"pkg @ git+{url}x", git, "source"),
+            (f"pkg @ git+{url}@{'f' * 40}", git, "commit"),
+            (f"pkg @ git+{url}@other", tag, "commit"),
+            ("pkg @ file:///src", editable, "editable"),
+            ("pkg==1.0", editable, "editable"),
+            ("pkg==1.0", git, "source"),
+            (f"pkg @ https://host.example/pkg-1.0.zip#sha256={'b' * 64}", archive, "hash"),
+        )
+        for asked, recorded, reason in cases:
+            with self.subTest(asked, recorded=recorded):
+                self.differs(asked, recorded)
+                self.assertEqual([(one.name, one.reason) for one in self.findings], [("pkg", reason)])
+
     def differs(self, asked: str | envlock.DirectReference, recorded: dict[str, Any] | None) -> str:
         """The detail of the one finding; empty if the record satisfies the requirement."""
         record = add_record(self.site, "pkg", "1.0", recorded)
