@@ -478,7 +478,7 @@ class Specifier(_BaseSpecifier):
 
     def _parse_version(self, text: str) -> Version | None:
         if self.operator == "===":
-            if re.search(r"[\s;)]", self.version):
+            if not self.version or re.search(r"[\s;)]", self.version):
                 raise InvalidSpecifier(f"invalid version specifier {excerpt(text)}")
             return None
         wanted = as_version(self.version[:-2] if self._wildcard else self.version)
@@ -654,7 +654,7 @@ _VARIABLE_ALIASES = {
 }
 _MARKER_WORD = r"""[ \t]*(\w[\w.]*|'[^']*'|"[^"]*"|===|[~=!<>]=|[<>()]|\Z)"""
 _MARKER_OPERATORS = frozenset({"===", "==", "~=", "!=", "<=", ">=", "<", ">", "in", "not in"})
-_MARKER_DEPTH = 100  # of nested parentheses: without a limit they would exhaust the stack
+_MARKER_DEPTH = 200  # of nested parentheses, as in packaging: more would exhaust the stack
 
 
 class _MarkerComparison(NamedTuple):
@@ -733,7 +733,7 @@ def _parse_marker_atom(tokens: Sequence[str], position: int, depth: int) -> tupl
     if tokens[position] != "(":
         return _parse_comparison(tokens, position)
     if depth == _MARKER_DEPTH:
-        raise InvalidMarker(f"a marker with more than {_MARKER_DEPTH} parentheses in each other")
+        raise InvalidMarker(f"a marker nested more than {_MARKER_DEPTH} levels deep")
     position, parts = _parse_marker(tokens, position + 1, depth + 1)
     if tokens[position] != ")":
         raise _expected("'and', 'or' or ')'", tokens[position])
@@ -795,17 +795,27 @@ def _comparison_holds(comparison: _MarkerComparison, variables: dict[str, Any]) 
     name = left if left_is_variable else right
     value = _variable(name, variables)
     subject, other = (value, right) if left_is_variable else (left, value)
+    if name == "extra" and not isinstance(value, str):
+        return _extra_is_selected(value, operator, right if left_is_variable else left)
     if not isinstance(subject, str):
         raise InvalidMarker(f"{name!r} can only stand behind 'in' and 'not in'")
     if name in _SET_VARIABLES:
-        names = canonicalize_name(other) if isinstance(other, str) else normalised(other)
-        return _compare_text(canonicalize_name(subject), operator, names)
+        if isinstance(other, str):
+            raise InvalidMarker(f"{name!r} must be a set, found {excerpt(other)}")
+        return _compare_text(canonicalize_name(subject), operator, normalised(other))
     if name in _VERSION_VARIABLES and operator not in ("in", "not in"):
         try:
             return Specifier(f"{operator}{other}").contains(subject)
         except InvalidSpecifier:
             pass
     return _compare_text(subject, operator, other)
+
+
+def _extra_is_selected(extras: Names, operator: str, name: str) -> bool:
+    """Compare a name with all selected extras: of them `==` and `!=` alone have a meaning."""
+    if operator not in ("==", "!="):
+        raise InvalidMarker(f"{operator!r} has no meaning between 'extra' and a set of extras")
+    return (name in extras) is (operator == "==")
 
 
 def _compare_text(left: str, operator: str, right: str | Names) -> bool:
@@ -831,7 +841,8 @@ def _variable(name: str, variables: dict[str, Any]) -> Any:
         raise InvalidMarker(f"the marker variable {name!r} has no value here")
     value = variables[name]
     if name == "extra":
-        return canonicalize_name(value or "")
+        value = value or ""  # None, or no extra in a set
+        return canonicalize_name(value) if isinstance(value, str) else normalised(value)
     if name == "python_full_version" and value.endswith("+"):
         return value + "local"  # an interpreter built between two releases: "3.13.0+"
     return value
@@ -854,7 +865,10 @@ class Marker(Comparable):
         self._parts: MarkerList = parts[0] if only_group else parts
 
     def evaluate(self, environment: Mapping[str, Any] | None = None) -> bool:
-        """Whether the marker holds. Variables that are not given have this interpreter's values."""
+        """Whether the marker holds. Variables that are not given have this interpreter's values.
+
+        `extra` is a name or a set of names; `extras` and `dependency_groups` are sets (PEP 751).
+        """
         return _marker_holds(self._parts, {"extra": "", **(environment or {})})
 
     @property
@@ -867,7 +881,10 @@ class Marker(Comparable):
 
 _IDENTIFIER = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
 _REQUIREMENT_HEAD = r"[ \t]*([A-Za-z0-9][A-Za-z0-9._-]*)[ \t]*(\[[^\]]*\]?)?[ \t]*(@[ \t]*)?"
-_CLAUSE = r"[ \t]*(===\s*[^\s;)]*|(?:[~=!<>]=|[<>])\s*[^\s,;)=<>]+)[ \t]*(,?)[ \t]*"
+_CLAUSE = r"[ \t]*(===\s*[^\s;)%s]+|(?:[~=!<>]=|[<>])\s*[^\s,;)=<>]+)[ \t]*(,?)[ \t]*"
+# packaging takes a comma for a part of what follows `===`, unless that leaves plain clauses.
+_CLAUSES = (_CLAUSE % ",", _CLAUSE % "")
+_PLAIN_CLAUSES = r"[\t -(*-:<-~]*(?:[;)]|\Z)"
 
 
 def _parse_extras(text: str | None) -> set[str]:
@@ -885,20 +902,34 @@ def _parse_extras(text: str | None) -> set[str]:
 def _parse_specifiers(text: str, position: int, name: str) -> tuple[int, str]:
     """specifiers = '(' many? ')' | many?        many = specifier (',' specifier)* ','?"""
     parenthesised = text.startswith("(", position)
-    position += parenthesised
+    start = position + parenthesised
+    position, found = _parse_clauses(text, start, _CLAUSES[0])
+    if "===" in text:
+        ends = position == len(text) or text[position] in ";)"
+        if not ends or not re.compile(_PLAIN_CLAUSES).match(text, start):
+            position, found = _parse_clauses(text, start, _CLAUSES[1])
+    if parenthesised:
+        if not text.startswith(")", position):
+            what = f"')' after the version specifier of {excerpt(name)}"
+            raise InvalidRequirement(f"expected {what}{_found(text[position:])}")
+        position += 1
+    return position, ",".join(found)
+
+
+def _parse_clauses(text: str, position: int, pattern: str) -> tuple[int, list[str]]:
+    """many = specifier (',' specifier)* ','?"""
     found = []
-    match_clause = re.compile(_CLAUSE).match
+    match_clause = re.compile(pattern).match
     match = match_clause(text, position)
     while match:
         found.append(match[1])
         position = match.end()
         match = match_clause(text, position) if match[2] else None
-    if parenthesised:
-        rest = text[position:].lstrip(" \t")
-        if not rest.startswith(")"):
-            raise InvalidRequirement(f"expected ')' after the version specifier of {excerpt(name)}{_found(rest)}")
-        position = len(text) - len(rest) + 1
-    return position, ",".join(found)
+    return _skip_blanks(text, position), found
+
+
+def _skip_blanks(text: str, position: int) -> int:
+    return len(text) - len(text[position:].lstrip(" \t"))
 
 
 def _found(rest: str) -> str:
@@ -934,11 +965,15 @@ class Requirement(Comparable):
             raise InvalidRequirement(str(error)) from None
 
     def _parse_url(self, text: str, position: int) -> int:
-        """url = (any character but a blank)+, with a blank before the ';' that may follow"""
-        match = re.compile(r"[^ \t]+").match(text, position)
+        """url = (any character but white space)+, with a blank before the ';' that may follow"""
+        match = re.compile(r"\S+").match(text, position)
         if not match:
             raise InvalidRequirement(f"expected a URL after '@' of {excerpt(self.name)}")
         self.url = match[0]
+        after = text[match.end() : match.end() + 1]
+        if after not in ("", " ", "\t"):
+            what = f"a blank after {excerpt(self.url)}"
+            raise InvalidRequirement(f"expected {what}, found {excerpt(after)}")
         return match.end()
 
     def _parse_marker(self, rest: str, specifiers: str) -> Marker | None:

@@ -86,6 +86,22 @@ class TestMarkerEvaluation(unittest.TestCase):
             table = {f"'Foo_Bar' in {name}": True, f"'foo' in {name}": False, f"'foo' not in {name}": True}
             self.check(table, **{name: frozenset({"foo.bar", "x"})})
 
+    def test_a_set_of_extras_is_compared_as_a_whole(self) -> None:
+        table = {"extra == 'Foo_Bar'": True, "'a' == extra and extra == 'foo.bar'": True, "extra != 'a'": False}
+        for kind in (set, frozenset, list, tuple):
+            self.check({**table, "extra != 'b'": True, "extra == ''": False}, extra=kind(["foo-BAR", "a"]))
+            self.check({"extra == ''": True, "extra == 'a'": False, "extra != 'a'": True}, extra=kind())
+        for text in ("extra in 'a'", "'a' not in extra", "extra >= 'a'", "os_name == 'a' or extra ~= 'a'"):
+            with self.subTest(text), self.assertRaises(InvalidMarker) as caught:
+                Marker(text).evaluate({"os_name": "a", "extra": {"a"}})
+            self.assertIn("has no meaning between 'extra' and a set of extras", str(caught.exception))
+
+    def test_extras_and_groups_of_a_lock_file_are_no_texts(self) -> None:
+        for name in ("extras", "dependency_groups"):
+            with self.subTest(name), self.assertRaises(InvalidMarker) as caught:
+                Marker(f"'a' in {name}").evaluate({name: "a"})
+            self.assertEqual(f"'{name}' must be a set, found 'a'", str(caught.exception))
+
     def test_older_spellings_of_the_variables_are_known(self) -> None:
         table = {
             "os.name == 'posix'": True,
@@ -152,6 +168,7 @@ class TestMarkerText(unittest.TestCase):
             "os_name not 'a'": "expected a comparison after 'os_name', found 'not'",
             "os_name = 'a'": "unexpected \"= 'a'\" in a marker",
             "os_name == 'a": 'unexpected "\'a" in a marker',
+            "(" * 201 + "os_name == 'a'" + ")" * 201: "a marker nested more than 200 levels deep",
             "os_name == 'a'\n": "unexpected '\\n' in a marker",
             "(os_name == 'a'": "expected 'and', 'or' or ')', found the end",
             "os_name == 'a')": "expected 'and', 'or' or the end, found ')'",
@@ -238,6 +255,24 @@ class TestRequirement(unittest.TestCase):
             self.assertEqual(str(caught.exception), expected)
         self.assertTrue(issubclass(InvalidRequirement, EnvlockError) and issubclass(InvalidRequirement, ValueError))
 
+    def test_a_comma_ends_a_version_that_is_compared_as_text(self) -> None:
+        for text, expected in {
+            "foo===x,>= 1": "foo===x,>=1",
+            "foo (===x , >= 1)": "foo===x,>=1",
+            "foo===x, ===y,;os_name == 'a'": 'foo===x,===y; os_name == "a"',
+        }.items():
+            self.assertEqual(expected, str(Requirement(text)), text)
+        for text in ("foo===", "foo ===;os_name == 'a'", "foo===x,y", "foo===,x", "foo===\u00e9,>= 1"):
+            with self.subTest(text), self.assertRaises(InvalidRequirement):
+                Requirement(text)
+
+    def test_white_space_ends_a_url(self) -> None:
+        for space in "\n\r\x0b\x0c\x85\u00a0\u2028":
+            for text in (f"foo @ u{space}", f"foo @ u{space}v", f"foo @ u{space} ; os_name == 'a'"):
+                with self.subTest(text), self.assertRaises(InvalidRequirement) as caught:
+                    Requirement(text)
+                self.assertEqual(f"expected a blank after 'u', found {space!r}", str(caught.exception))
+
     def test_line_breaks_are_no_blanks(self) -> None:
         for text in ["foo\n", "foo>=1\n", "foo>=1,\n<2", "\nfoo", "foo; os_name == 'a'\r\n"]:
             with self.subTest(text), self.assertRaises(InvalidRequirement):
@@ -283,7 +318,7 @@ class TestHostileInput(unittest.TestCase):
         self.assertEqual(len(Requirement("foo==" + ".".join(["1" * 4000] * 100)).specifier), 1)
         self.assertLess(time.perf_counter() - start, 10)
         self.assertTrue(Marker(" or ".join(["os_name == 'a'"] * 20_000)).evaluate({"os_name": "a"}))
-        self.assertTrue(Marker("(" * 100 + "os_name == 'a'" + ")" * 100).evaluate({"os_name": "a"}))
+        self.assertTrue(Marker("(" * 200 + "os_name == 'a'" + ")" * 200).evaluate({"os_name": "a"}))
 
 
 class TestDefaultEnvironment(unittest.TestCase):

@@ -262,6 +262,8 @@ class TestSpecifier(unittest.TestCase):
             ">1+a": "invalid version specifier '>1+a': a local version can only follow '==' and '!='",
             "~=1": "invalid version specifier '~=1': '~=' needs two numbers at least",
             "===a b": "invalid version specifier '===a b'",
+            "===": "invalid version specifier '==='",
+            "=== ": "invalid version specifier '=== '",
         }.items():
             with self.subTest(text), self.assertRaises(InvalidSpecifier) as caught:
                 Specifier(text)

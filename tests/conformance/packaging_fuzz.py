@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
-VERSION = "26.3"
+VERSION = "26.4"
 SCALE = 1000  # a 370th of the number of cases
 PARTS = 20
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,6 +56,9 @@ ENVIRONMENTS: list[dict[str, Any]] = [
         "implementation_version": "7.3.11",
         "sys_platform": "a",
     },
+    {"extra": {"Foo_Bar", "a"}, "os_name": "nt", "python_version": "3.8"},
+    {"extra": frozenset(), "platform_release": "5.10"},
+    {"extra": ["X.y", "2.7.*"], "extras": set()},
 ]
 
 
@@ -102,7 +105,7 @@ class Texts:
                 ["", "", ".*", "a1"]
             )
         if self.chance(0.03):
-            version = self.pick(["", "foo", "1.x", "lolwat,2", "a;b", "x)y"])
+            version = self.pick(["", "", "foo", "1.x", "lolwat,2", "a;b", "x)y", ",", "a,"])
         return self.pick(spaces) + self.pick(OPERATORS) + self.pick(spaces) + version + self.pick(spaces)
 
     def specifiers(self, spaces: list[str], share: float = 0.1) -> str:
@@ -116,6 +119,9 @@ class Texts:
     def marker(self, depth: int = 0) -> str:
         pick, blanks = self.pick, self.pick(["", " "])
         if depth < 3 and self.chance(0.4):
+            if self.chance(0.01):
+                nested = pick([1, 99, 100, 101, 199, 200, 201])
+                return "(" * nested + self.marker(3) + ")" * nested
             joint = f" {pick(['and', 'or'])} "
             inner = joint.join(self.marker(depth + 1) for _ in range(pick([1, 2, 2, 3])))
             return f"({pick(BLANKS)}{inner}{pick(BLANKS)})" if self.chance(0.7) else inner
@@ -137,7 +143,8 @@ class Texts:
         if self.chance(0.2):
             rest = f"({rest})"
         if self.chance(0.2):
-            url = pick(["https://index.example/a.zip", "file:///a b", "git+https://x@y/z@ref#egg=a", "", "a;b", "x\ny"])
+            url = pick(["https://index.example/a.zip", "file:///a b", "git+https://x@y/z@ref#egg=a", "", "a;b"])
+            url += pick(["", "", "", "", "\n", "\r", "\ny", "\u00a0", "\x0b", "\x85z"])
             rest = f"@{pick(BLANKS)}{url}{pick(['', ' '])}"
         marker = f";{self.marker()}" if self.chance(0.3) else ""
         return self.noisy(f"{pick(BLANKS)}{pick(NAMES)}{pick(BLANKS)}{extras}{pick(BLANKS)}{rest}{marker}", 0.08)

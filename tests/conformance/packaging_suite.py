@@ -15,7 +15,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-VERSION = "26.3"
+VERSION = "26.4"
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("ENVLOCK_CACHE") or ROOT / ".cache")
 FILES = ["test_version.py", "test_specifiers.py", "test_markers.py", "test_requirements.py", "test_utils.py"]
@@ -28,6 +28,8 @@ from envlock import {names}
 parse = Version
 SpecifierSet.to_range = lambda self: self  # tests of `in` try it on the range of a set too
 UndefinedComparison = UndefinedEnvironmentName = InvalidMarker
+_MAX_MARKER_NESTING = 200
+Marker.evaluate_prepared = Marker.evaluate  # tests of sets of extras try both
 
 def __getattr__(name):
     if name.startswith("__"):
@@ -54,12 +56,19 @@ MODULES = [
 # What of packaging isn't promised, and which tests are about it, as regular expressions searched in a test's node id.
 EXCLUDED = {
     "pickling": ["::test_pickle_"],
-    "pattern matching": ["::test_match_args$"],
+    "pattern matching, copies with other values, and what an exception keeps of the syntax": [
+        "::test_match_args$",
+        "::test_(copy_)?replace$",
+        "::test_requirement_copy_preserves_inner_prereleases",
+        "::test_invalid_marker_(syntax_details|manual_construction|defers_argument_formatting)",
+    ],
     "error texts": [
         r"test_requirements\.py::TestRequirementParsing::test_error_(?!when_suffixed_with_line_break)",
         "::test_parses_invalid_malformed_quoted_string",
         "::test_oversized_version_raises_valueerror",
         "::test_contains_oversized_version_raises_valueerror",
+        "::test_requirement_specifier_empty_items",
+        "::test_set_valued_marker_rejects_string",
     ],
     "Version.__replace__ and from_parts": [
         "::test_replace_",
@@ -75,12 +84,15 @@ EXCLUDED = {
     ],
     "private parts of the module specifiers": [
         "::TestSpecifierInternal::",
+        "::TestFastMatch::test_(defers_|key_starts_with)",
         "_construction_is_lazy",
         "::test_specifierset_contains_reads_cached_bounds",
     ],
     "the setter of prereleases": [
         "::test_specifier_prereleases_set",
         "::test_specifier_prereleases_explicit",
+        "::test_requirement_specifier_construction",
+        "::test_requirement_specifiers_are_independent",
     ],
     "filter()": [
         "::test_(specifier_|specifierset_|empty_specifierset_)?filter_",
@@ -89,7 +101,7 @@ EXCLUDED = {
         "::test_arbitrary_equality_is_intersection_preserving",
         "::test_boundary_closure_short_release",
     ],
-    "a SpecifierSet made from Specifier objects": ["::test_create_from_specifiers"],
+    "a SpecifierSet made from Specifier objects": ["::test_create_from_specifiers", "::test_iterable_"],
     "the argument installed of SpecifierSet.contains": [
         "::test_specifier_contains_installed_prereleases",
         r"::TestSpecifierSetToRangeEquivalence::test_contains_equivalent\[",
@@ -109,6 +121,8 @@ EXCLUDED = {
         "::TestNode::",
         "::tests_when_releaselevel_",
         "::test_evaluate_does_not_mutate_cached_environment",
+        "_serialization_reuses_the_string",
+        "::test_restoring_state_discards_cached_serialization",
     ],
     "& and | of markers": [
         "test_markers.py::test_(and|or)_operator_",
@@ -118,6 +132,14 @@ EXCLUDED = {
         "test_markers.py::test_chaining_associativity_and_str",
         "test_markers.py::test_hash_eq_for_combined_markers",
         "test_markers.py::test_evaluation_of_combined_markers",
+        "::test_combined_markers_have_their_own_serialization",
+        "test_markers.py::test_long_chain_round_trips",
+        "test_markers.py::test_chain_keeps_mixed_groups",
+    ],
+    "prepare_environment and evaluate_prepared": [
+        "::TestPrepareEnvironment::",
+        "::TestEvaluatePrepared::",
+        "::TestExtraSetEvaluation::test_prepared$",
     ],
     "the argument context of Marker.evaluate, and that a missing variable is a KeyError": [
         "::test_environment_with_no_extras",
