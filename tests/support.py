@@ -1,4 +1,6 @@
-"""Real environments for the tests: virtual environments with fabricated records, and envlock in its own process."""
+"""Real environments for the tests: virtual environments with fabricated records, and envlock in its own process; and
+folders of bound files.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +15,33 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import textwrap
 import time
 import unittest
 import zipfile
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Iterator, Sequence
 
-from envlock import BoundError, _toml_parser
+from envlock import (
+    Bound,
+    BoundError,
+    BoundRequirement,
+    EnvlockError,
+    ReadContext,
+    Selection,
+    _toml_parser,
+    read_bounds,
+    url_of_path,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVLOCK = ROOT / "envlock.py"
 DATA = ROOT / "tests" / "data"
+LOCKS = [path for tool in ("uv", "poetry", "pdm", "pipfile", "pylock") for path in sorted((DATA / tool).glob("*"))]
+if sys.implementation.name == "pypy":  # its start with TOML is slow
+    LOCKS = LOCKS[::4]
+COMMIT = "31ec7eaf960d3c1f4ce6082279f8ee853aaea0bf"
+SHA256 = "0123456789abcdef" * 4
 
 COMMAND = f"import sys; sys.path[0] = {str(ROOT)!r}; from envlock import main; sys.exit(main())"
 
@@ -227,3 +245,133 @@ def make_wheel(folder: Path, name: str, version: str, requires: Sequence[str] = 
         rows = [f"{inside},{recorded_hash(text.encode())},{len(text)}\n" for inside, text in files.items()]
         archive.writestr(f"{record}/RECORD", "".join(rows) + f"{record}/RECORD,,\n")
     return path
+
+
+def chosen(extras: str = "", groups: str = "", no_groups: str = "", options: str = "", **flags: bool) -> Selection:
+    extra, group, no_group, option = (frozenset(names.split()) for names in (extras, groups, no_groups, options))
+    return Selection(
+        extra, flags.get("all_extras", False), group, flags.get("all_groups", False), no_group, options=option
+    )
+
+
+class InFolder(unittest.TestCase):
+    """Bound files in a scratch folder, which is the working directory."""
+
+    def setUp(self) -> None:
+        before = os.getcwd()
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.addCleanup(os.chdir, before)
+        self.folder = os.path.realpath(scratch.name)
+        os.chdir(self.folder)
+        self.target = ReadContext(lambda: LINUX)
+
+    def write(self, name: str, content: str | bytes) -> str:
+        path = Path(self.folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return name
+
+    def read(self, content: str | bytes, name: str = "requirements.txt", selection: Selection | None = None) -> Bound:
+        self.target = ReadContext(lambda: LINUX, selection or Selection())
+        return read_bounds([self.write(name, content)], self.target)
+
+    def texts(
+        self, content: str | bytes, name: str = "requirements.txt", selection: Selection | None = None
+    ) -> list[str]:
+        return [each.text for each in self.read(content, name, selection).requirements]
+
+    def one(self, line: str) -> BoundRequirement:
+        (found,) = self.read(line + "\n").requirements
+        return found
+
+    def refuses(
+        self, message: str, content: str | bytes, name: str = "requirements.txt", selection: Selection | None = None
+    ) -> None:
+        with self.assertRaises(EnvlockError) as caught:
+            self.read(content, name, selection)
+        self.assertEqual(message, str(caught.exception))
+
+
+def marker_variables(version: str = "3.11", platform: str = "linux") -> dict[str, str]:
+    """The marker variables of an interpreter."""
+    return {
+        "os_name": "nt" if platform == "win32" else "posix",
+        "sys_platform": platform,
+        "platform_machine": "x86_64",
+        "platform_system": "Windows" if platform == "win32" else "Linux",
+        "platform_release": "6.1",
+        "platform_version": "1",
+        "python_version": version,
+        "python_full_version": version + ".7",
+        "implementation_name": "cpython",
+        "implementation_version": version + ".7",
+        "platform_python_implementation": "CPython",
+    }
+
+
+LINUX = marker_variables()
+
+
+def selected(options: str) -> Selection:
+    """A selection as the command line spells it."""
+    words = iter(options.split())
+    found: dict[str, Any] = {}
+    for word in words:
+        key = word[2:].replace("-", "_")
+        if key in ("all_extras", "all_groups", "all_packages", "no_default_groups"):
+            found[key] = True
+        else:
+            found.setdefault(key + "s", set()).add(next(words))
+    sets: Any = {key: frozenset(value) if isinstance(value, set) else value for key, value in found.items()}
+    return Selection(**sets)
+
+
+def lock_in(folder: Path) -> Path:
+    names = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml")
+    return next(folder / name for name in names if (folder / name).exists())
+
+
+def read_bound(path: Path, options: str = "", version: str = "3.11") -> Bound:
+    return read_bounds([str(path)], ReadContext(lambda: marker_variables(version), selected(options)))
+
+
+class Scratch(unittest.TestCase):
+    """Locks written by a test."""
+
+    def setUp(self) -> None:
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(os.path.realpath(scratch.name))
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+        return path
+
+    def texts(self, name: str, text: str, options: str = "", version: str = "3.11") -> list[str]:
+        """What a lock demands, as the report shows it, with this folder's path left out."""
+        bound = read_bound(self.write(name, text), options, version)
+        home = url_of_path(str(self.folder))
+        return [each.text.replace(home, "file:///here") for each in bound.requirements]
+
+    def error(self, name: str, text: str, options: str = "") -> str:
+        path = self.write(name, text)
+        with self.assertRaises(BoundError) as caught:
+            read_bound(path, options)
+        return str(caught.exception).replace(str(self.folder) + os.sep, "")
+
+    def assertErrors(self, invalid: Sequence[tuple[str, str, str]]) -> None:
+        """Each has the name of a file, its text and the message."""
+        for name, text, message in invalid:
+            with self.subTest(message):
+                self.assertEqual(self.error(name, text), message)
+
+
+def members(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every place in a document."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in pairs:
+        yield value, key
+        yield from members(member)

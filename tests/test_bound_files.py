@@ -1,0 +1,228 @@
+"""The room Bound files."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import os
+import random
+import time
+import unittest
+from pathlib import Path
+
+import envlock
+from envlock import (
+    Bound,
+    BoundError,
+    BoundFile,
+    EnvlockError,
+    ParsedLock,
+    ReadContext,
+    Selection,
+)
+from tests.support import (
+    DATA,
+    LINUX,
+    LOCKS,
+    NO_TOML,
+    InFolder,
+    Scratch,
+    lock_in,
+    marker_variables,
+    members,
+    read_bound,
+)
+
+
+class TestRecognition(InFolder):
+    def test_requirements_files_are_known_by_name_or_content(self) -> None:
+        for name in ("requirements.lock", "dev.in", "requirements", "prod.lock", "constraints.txt", "noext"):
+            self.assertEqual(["six==1.16"], self.texts("# comment\n\nsix==1.16\n", name), name)
+
+    def test_other_formats_are_known_by_content(self) -> None:
+        self.assertEqual(["six"], self.texts('# six\n[project]\ndependencies = ["six"]\n', "other.toml"))
+        self.assertEqual([], self.texts("", "empty.lock"))
+
+    def test_several_files_make_a_union(self) -> None:
+        self.write("a.txt", "six\n")
+        self.write("pyproject.toml", '[project]\nname = "x"\ndependencies = ["zipp"]\n')
+        bound = envlock.read_bounds(["a.txt", "pyproject.toml"], self.target)
+        self.assertEqual(["six", "zipp"], [each.text for each in bound.requirements])
+        self.assertEqual(
+            ({"x"}, {"a.txt", "pyproject.toml"}), (bound.permitted, {each.file for each in bound.requirements})
+        )
+
+    def test_standard_input_is_read_only_where_it_may_be(self) -> None:
+        with self.assertRaises(BoundError) as caught:
+            envlock.read_bounds(["-"], envlock.ReadContext(dict, texts={"-": "six\n=\n"}))
+        self.assertEqual("<stdin>:2: expected a package name, found '='", str(caught.exception))
+        for bound, shown in (("-", "<stdin>"), ("https://u:p@host.example/r", "https://host.example/r")):
+            with self.assertRaises(BoundError) as caught:
+                envlock.read_bounds([bound], self.target)
+            self.assertEqual(f"{shown}: cannot be a bound here, where it is no file", str(caught.exception))
+
+
+class TestLines(InFolder):
+    def test_requirements_of_all_kinds_of_files_know_their_lines(self) -> None:
+        script = '#!/usr/bin/env python3\nx = """\n"""\n# /// script\n# requires-python = ">=3.8"\n'
+        script += '# dependencies = [\n#   "six", # "no"\n#\n#   "zipp",\n# ]\n# ///\n'
+        poetry = '[tool.poetry.dependencies]\npython = "*"\nsix = "*"\n"zope.interface" = "*"\n'
+        poetry += '[tool.poetry.group.dev.dependencies]\nzipp = {version = "1"}\n'
+        self.write("proj/pyproject.toml", '[project]\nname = "proj"\n')
+        for name, text, expected in (
+            ("tool.py", script, {"python": 5, "six": 7, "zipp": 9}),
+            ("pyproject.toml", poetry, {"python": 2, "six": 3, "zope-interface": 4, "zipp": 6}),
+            ("requirements.txt", "# x\nsix\n-e ./proj\n", {"six": 2, "proj": 3}),
+        ):
+            found = self.read(text, name).requirements
+            lines = {each.name: each.line or each.file.line_of(each.place) for each in found}
+            self.assertEqual(expected, lines, name)
+
+
+class TestErrors(InFolder):
+    def test_invalid_files_are_told_with_file_and_line(self) -> None:
+        expected = json.loads((DATA / "invalid_bounds.json").read_text(encoding="utf-8"))
+        selection = Selection(all_extras=True, all_groups=True)
+        for folder in ("requirements", "pyproject", "script"):
+            for path in sorted((DATA / folder / "invalid").iterdir()):
+                name = path.relative_to(DATA).as_posix()
+                with self.subTest(name), self.assertRaises(EnvlockError) as caught:
+                    envlock.read_bounds([str(path)], ReadContext(lambda: LINUX, selection))
+                message = str(caught.exception).replace(str(path.parent) + os.sep, "")
+                self.assertEqual(expected.pop(name), message)
+        self.assertEqual({}, expected)
+
+    def test_too_much_of_anything_is_told(self) -> None:
+        many = "six\n" * 100_000
+        self.assertEqual(1, len(set(self.texts(many))))
+        self.refuses("requirements.txt:100001: more than 100000 requirements: no requirements file", many + "six\n")
+        long_key = "[a]\n" + "x = 1.5\n" * 1500 + ".".join("a" * 101) + " = 1\n"
+        self.refuses("pyproject.toml:1502: invalid TOML: a key of a hundred parts", long_key, "pyproject.toml")
+        self.refuses("Pipfile.lock:2: nested too deeply", "\n" + "[" * 100_000, "Pipfile.lock")
+
+    def test_json_that_is_no_object_is_no_lock(self) -> None:
+        self.refuses("Pipfile.lock:1: expected an object, found an empty array", "[]", "Pipfile.lock")
+
+    def test_huge_junk_ends_soon(self) -> None:
+        size = 1 << 20
+        junk = [
+            "a" * size,
+            "#" * size,
+            " " * size + "#x",
+            "\\\n" * (size // 2),
+            '-"' + "a" * size,
+            "[" * size,
+            "{" * size,
+        ]
+        junk += [
+            "${A}" * (size // 4),
+            "six --hash=sha256:ab" + " x" * (size // 2),
+            "a[" * (size // 2),
+            "six;" + "(" * size,
+        ]
+        for text in junk:
+            for name in ("requirements.txt", "x.lock", "pyproject.toml", "x.py"):
+                start = time.monotonic()
+                with contextlib.suppress(EnvlockError):
+                    self.read(text, name)
+                self.assertLess(time.monotonic() - start, 10, (name, text[:10]))
+
+    def test_random_bytes_and_cut_files_raise_nothing_else(self) -> None:
+        rng = random.Random(7)
+        real = [path for path in sorted(DATA.glob("[prs]*/**/*")) if path.is_file()]
+        for number in range(200):
+            data = bytearray(rng.choice(real).read_bytes()[:3000])
+            if number % 3 == 0:
+                data = bytearray(rng.randrange(256) for _ in range(rng.randrange(60)))
+            for _ in range(rng.randrange(4)):
+                data[rng.randrange(len(data) + 1) :][:1] = bytes([rng.choice(b"\"'[]{}=,#\\;@\n -r")])
+            data = data[: rng.randrange(len(data) + 1)]
+            name = rng.choice(["requirements.txt", "x.lock", "pyproject.toml", "x.py"])
+            try:
+                self.read(bytes(data), name, Selection(all_extras=True, all_groups=True))
+            except EnvlockError as error:
+                self.assertNotIn("\n", str(error))
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class WhatTheToolsInstalled(unittest.TestCase):
+    def test_a_lock_demands_what_its_tool_installs(self) -> None:
+        for folder in LOCKS:
+            answers: dict[str, dict[str, str]] = json.loads((folder / "installed.json").read_text(encoding="utf-8"))
+            for run, installed in answers.items():
+                with self.subTest(lock=folder.name, run=run):
+                    version, _, options = run.partition(" ")
+                    self.compare(read_bound(lock_in(folder), options, version), installed)
+
+    def compare(self, bound: Bound, installed: dict[str, str]) -> None:
+        versions = {envlock.canonicalize_name(name): version for name, version in installed.items()}
+        demanded = {each.name: each for each in bound.requirements if each.name != "python"}
+        left_out = bound.permitted | {"pip"}
+        self.assertEqual(set(demanded) - {"pip"}, set(versions) - (left_out - set(demanded)))
+        for name, each in demanded.items():
+            if each.version is not None:
+                self.assertEqual(each.version, versions[name], name)
+            self.assertTrue(each.specifier is None or each.specifier.contains(versions[name]), name)
+
+    def test_the_format_is_known_by_the_content(self) -> None:
+        for folder in LOCKS:
+            with self.subTest(lock=folder.name):
+                text = lock_in(folder).read_text(encoding="utf-8")
+                self.assertEqual(envlock._format_of("prod.lock", text).title, lock_in(folder).name)
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class LinesOfLocks(Scratch):
+    def test_a_requirement_of_a_real_lock_knows_its_line(self) -> None:
+        for folder in LOCKS:
+            path = lock_in(folder)
+            lines = path.read_text(encoding="utf-8").split("\n")
+            with self.subTest(lock=folder.name):
+                for each in read_bound(path).requirements:
+                    line = each.file.line_of(each.place)
+                    if path.name == "Pipfile.lock":
+                        self.assertIn(each.name, envlock.canonicalize_name(lines[line - 1]))
+                    elif each.name == "python":
+                        self.assertRegex(lines[line - 1], "python|markers|environments|targets")
+                    else:
+                        self.assertRegex(lines[line - 1], r"\A\[\[packages?\]\]\Z")
+                        self.assertEqual(envlock.canonicalize_name(lines[line][8:-1]), each.name)
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class DamagedLocks(Scratch):
+    def test_any_cut_is_read_or_refused_in_words(self) -> None:
+        dice = random.Random(4)
+        for folder in LOCKS:
+            path = lock_in(folder)
+            text = path.read_text(encoding="utf-8")
+            for _ in range(2):
+                self.refused_or_read(path, text[: dice.randrange(len(text))])
+
+    def test_any_value_of_another_type_is_read_or_refused_in_words(self) -> None:
+        dice = random.Random(5)
+        for folder in LOCKS:
+            path = lock_in(folder)
+            text = path.read_text(encoding="utf-8")
+            form = envlock._format_of(str(path), text)
+            loaded = form.load(text)
+            data = loaded.data if isinstance(loaded, ParsedLock) else loaded
+            for _ in range(8):
+                twisted = copy.deepcopy(data)
+                table, key = dice.choice(list(members(twisted)))
+                table[key] = dice.choice([7, "", "x", [], {}, True, [7], ["x"], {"x": 1}, [{}], None])
+                with contextlib.suppress(EnvlockError):
+                    value = loaded._replace(data=twisted) if isinstance(loaded, ParsedLock) else twisted
+                    bound = form.read(value, BoundFile(path), ReadContext(marker_variables))
+                    for each in bound.requirements:
+                        envlock.locked_hashes(each)
+
+    def refused_or_read(self, path: Path, text: str) -> None:
+        form = envlock._format_of(str(path), text)
+        with contextlib.suppress(EnvlockError):
+            form.read(form.load(text), BoundFile(path), ReadContext(marker_variables))
+
+
+if __name__ == "__main__":
+    unittest.main()

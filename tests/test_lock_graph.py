@@ -1,0 +1,127 @@
+"""The room Lock graph."""
+
+from __future__ import annotations
+
+import json
+import time
+import unittest
+
+import envlock
+from envlock import BoundError, BoundFile, BoundRequirement, ParsedLock, ReadContext
+from tests.support import LOCKS, NO_TOML, SHA256, Environment, Scratch, lock_in, marker_variables, read_bound
+from tests.support import envlock as run_envlock
+
+UV = 'version = 1\nrequires-python = ">=3.9"\n'
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class ArchiveTables(Scratch):
+    """What is cut out of a lock before it is parsed."""
+
+    def test_a_table_that_is_almost_one_costs_no_time(self) -> None:
+        begun = time.perf_counter()
+        with self.assertRaises(BoundError):
+            envlock.load_lock("sdist = { " + "a = 1-" * 5000 + "\n")
+        self.assertLess(time.perf_counter() - begun, 2)
+
+    PACKAGE = (
+        UV.replace("3.9", "3.8")
+        + '[manifest]\nmembers = ["a"]\n[[package]]\nname = "a"\nversion = "1"\nsource = {{ registry = "i" }}\n{}'
+    )
+
+    def hashes(self, artifacts: str) -> set[str]:
+        bound = read_bound(self.write("uv.lock", self.PACKAGE.format(artifacts)))
+        return {text for each in bound.requirements for text in envlock.locked_hashes(each)}
+
+    def test_an_unusual_shape_is_parsed_whole(self) -> None:
+        wheel = f'{{ url = "https://files.example/a-1.whl", hash = "sha256:{SHA256}" }}'
+        for artifacts in (
+            f"wheels = [\n    {wheel},\n]\n",
+            f"wheels = [\n    {wheel},\n]\n".replace("\n", "\r\n"),
+            f"wheels = [{wheel}] # the only one\n",
+            f"'wheels' = [\n# one\n{wheel}\n]\n",
+            f"wheels = [\n    {wheel},\n]\n[package.metadata]\nnote = '''\nsdist = {{ hash = 'sha256:f' }}\n'''\n",
+            f'[[package.wheels]]\nhash = "sha256:{SHA256}"\n',
+        ):
+            with self.subTest(artifacts):
+                self.assertEqual(self.hashes(artifacts), {"sha256:" + SHA256})
+
+    def test_a_malformed_table_is_refused_with_its_line(self) -> None:
+        wheels = "wheels = [\n    { url = \"u\", hash = 'sha256:0' },\n<<<<<<< HEAD\n]\n"
+        self.assertEqual(self.error("uv.lock", self.PACKAGE.format(wheels)), "uv.lock:11: invalid TOML: Invalid value")
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class HashesOfArchives(Scratch):
+    """A record that tells its archive's hash, against a lock whose archives were cut out."""
+
+    def findings(self, digest: str) -> str:
+        place = Environment(self.folder / "env")
+        info = {"url": "file:///a-1.whl", "archive_info": {"hashes": {"sha256": digest}}}
+        place.add("a", "1", info)
+        lock = ArchiveTables.PACKAGE.format(f'wheels = [\n    {{ url = "u", hash = "sha256:{SHA256}" }},\n]\n')
+        path = self.write("uv.lock", lock)
+        result = run_envlock("-e", place.python, "validate", "--bound", path, "json")
+        return ", ".join(finding["detail"] for finding in json.loads(result.stdout))
+
+    def test_the_same_archive_is_aligned(self) -> None:
+        self.assertEqual(self.findings(SHA256), "")
+
+    def test_another_archive_is_told(self) -> None:
+        self.assertEqual(self.findings(SHA256[::-1]), "the hash of its archive is another")
+
+
+def hashed(requirement: BoundRequirement) -> tuple[str, frozenset[str]]:
+    return requirement.text, envlock.locked_hashes(requirement)
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class RealArchiveTables(unittest.TestCase):
+    def test_the_tables_cut_out_of_a_lock_are_told_when_asked_for(self) -> None:
+        for folder in LOCKS:
+            path = lock_in(folder)
+            if path.suffix != ".lock" or path.name == "Pipfile.lock":
+                continue
+            with self.subTest(lock=folder.name):
+                text = path.read_text(encoding="utf-8")
+                form = envlock._format_of(str(path), text)
+                target = ReadContext(marker_variables)
+                file = BoundFile(path)
+                quick = form.read(envlock.load_lock(text), file, target)
+                whole = form.read(ParsedLock(envlock.load_toml(text)), file, target)
+                self.assertEqual(list(map(hashed, quick.requirements)), list(map(hashed, whole.requirements)))
+
+    def test_the_tables_of_archives_are_cut_out_of_real_locks(self) -> None:
+        for folder in LOCKS:
+            path = lock_in(folder)
+            text = path.read_text(encoding="utf-8")
+            if path.name != "Pipfile.lock" and "pip-lock" not in folder.name and "hash" in text:
+                with self.subTest(lock=folder.name):
+                    self.assertNotIn("hash = ", json.dumps(envlock.load_lock(text).data))
+                    self.assertNotIn("sha256:", json.dumps(envlock.load_lock(text).data.get("package")))
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class MalformedLocks(Scratch):
+    def test_a_table_of_an_archive_that_is_cut_out_must_be_right(self) -> None:
+        package = 'version = 1\n[[package]]\nname = "a"\nversion = "1"\nsource = { registry = "r" }\n'
+        for archives in (
+            r'sdist = { url = "a\q", hash = "sha256:00" }',
+            'wheels = [\n    { url = "a\n    b", hash = "sha256:00" },\n]',
+            'sdist = { url = "a", hash = "sha256:00" }\nsdist = { url = "a", hash = "sha256:00" }',
+        ):
+            with self.subTest(archives=archives):
+                self.assertRegex(self.error("uv.lock", f"{package}{archives}\n"), r"^uv\.lock:[67]: invalid TOML: ")
+
+    def test_an_error_in_the_project_beside_a_lock_names_that(self) -> None:
+        self.write("pyproject.toml", "[project]\nname =\n")
+        self.assertEqual(self.error("uv.lock", UV), "pyproject.toml:2: invalid TOML: Invalid value")
+
+    def test_a_wrong_type_in_the_project_beside_a_lock_is_told_as_its(self) -> None:
+        self.write("pyproject.toml", "[tool.poetry.dependencies]\na = 3\n")
+        message = "poetry.lock:1: pyproject.toml: tool.poetry.dependencies.a: expected a table, found 3"
+        self.assertEqual(self.error("poetry.lock", '[metadata]\nlock-version = "2.0"\n'), message)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,342 @@
+"""The room poetry.lock."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+import unittest
+
+import envlock
+from envlock import EnvlockError, ReadContext
+from tests.support import COMMIT, NO_TOML, Scratch, marker_variables, read_bound
+
+POETRY_OLD = """\
+    [[package]]
+    name = "a"
+    version = "1.0"
+    optional = false
+    python-versions = "*"
+
+    [package.dependencies]
+    b = {version = "*", markers = "sys_platform == \\"win32\\""}
+    c = [
+        {version = "<2", python = "<3.10"},
+        {version = ">=2", python = ">=3.10"},
+    ]
+    d = {version = ">=1", optional = true}
+
+    [package.extras]
+    deep = ["D (>=1)"]
+
+    [[package]]
+    name = "b"
+    version = "1.0"
+    optional = false
+    python-versions = "*"
+
+    [[package]]
+    name = "c"
+    version = "1.0"
+    optional = false
+    python-versions = "*"
+
+    [[package]]
+    name = "c"
+    version = "2.0"
+    optional = false
+    python-versions = ">=3.10"
+
+    [[package]]
+    name = "D"
+    version = "1.0"
+    optional = false
+    python-versions = "*"
+
+    [metadata]
+    lock-version = "1.1"
+    python-versions = "^3.8"
+    content-hash = "0"
+
+    [metadata.files]
+    a = [
+        {file = "a-1.0.tar.gz", hash = "sha256:0123"},
+    ]
+    """
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class PoetryLocks(Scratch):
+    PACKAGE = '[[package]]\nname = "{}"\nversion = "{}"\noptional = false\n[package.dependencies]\n{}\n'
+    METADATA = '[metadata]\nlock-version = "2.0"\n'
+
+    def project(self, dependencies: str, rest: str = "") -> None:
+        self.write(
+            "pyproject.toml", f'[tool.poetry]\nname = "root"\n[tool.poetry.dependencies]\n{dependencies}\n{rest}'
+        )
+
+    def test_an_old_lock_is_walked_from_the_project(self) -> None:
+        self.project('python = "^3.8"\na = "*"')
+        self.assertEqual(self.texts("poetry.lock", POETRY_OLD), ["python ^3.8", "a==1.0", "c==2.0"])
+        self.assertEqual(self.texts("poetry.lock", POETRY_OLD, "", "3.9"), ["python ^3.8", "a==1.0", "c==1.0"])
+
+    def test_an_extra_of_a_dependency_brings_what_it_lists(self) -> None:
+        self.project('a = {version = "*", extras = ["deep"]}')
+        self.assertEqual(self.texts("poetry.lock", POETRY_OLD), ["python ^3.8", "a==1.0", "c==2.0", "d==1.0"])
+
+    def test_an_optional_dependency_counts_with_its_extra_alone(self) -> None:
+        self.project('b = {version = "*", optional = true}', '[tool.poetry.extras]\nBig_One = ["b"]\n')
+        self.assertEqual(self.texts("poetry.lock", POETRY_OLD), ["python ^3.8"])
+        self.assertEqual(self.texts("poetry.lock", POETRY_OLD, "--extra big-one"), ["python ^3.8", "b==1.0"])
+
+    def test_without_the_project_what_a_false_marker_reaches_is_allowed(self) -> None:
+        bound = read_bound(self.write("poetry.lock", POETRY_OLD))
+        self.assertEqual([each.text for each in bound.requirements], ["python ^3.8", "a==1.0", "c==2.0"])
+        self.assertEqual(bound.permitted, {"b", "c", "d"})
+
+    def test_a_long_chain_without_the_project_takes_no_time(self) -> None:
+        chain = "".join(
+            f'[[package]]\nname = "p{n}"\nversion = "1"\noptional = {"true" if n == 2999 else "false"}\n'
+            f'[package.dependencies]\np{n - 1} = "*"\n'
+            for n in range(3000)
+        )
+        begun = time.perf_counter()
+        bound = read_bound(self.write("poetry.lock", chain + '[metadata]\nlock-version = "2.0"\n'))
+        self.assertLess(time.perf_counter() - begun, 10)
+        self.assertEqual((bound.requirements, len(bound.permitted)), ((), 3000))
+
+    def test_without_the_project_what_also_a_true_marker_reaches_counts(self) -> None:
+        lock = "".join(
+            self.PACKAGE.format(name, "1", dependencies)
+            for name, dependencies in (
+                ("a", "b = { version = '*', markers = 'sys_platform == \"win32\"' }\nd = '*'"),
+                ("b", "c = '*'\nd = '*'"),
+                ("c", ""),
+                ("d", ""),
+            )
+        )
+        bound = read_bound(self.write("poetry.lock", lock + self.METADATA))
+        self.assertEqual([each.text for each in bound.requirements], ["a==1", "d==1"])
+        self.assertEqual(bound.permitted, {"b", "c"})
+
+    def test_of_two_versions_an_alternative_chooses(self) -> None:
+        self.project('a = "*"')
+        for constraint, chosen in (("<2 || >=3", "c==1"), ("<0.5 || >=2", "c==2")):
+            lock = self.PACKAGE.format("a", "1", f'c = "{constraint}"')
+            lock += self.PACKAGE.format("c", "1", "") + self.PACKAGE.format("c", "2", "")
+            self.assertEqual(self.texts("poetry.lock", lock + self.METADATA), ["a==1", chosen])
+
+    def test_a_choice_that_takes_back_its_reason_is_made_all_the_same(self) -> None:
+        self.project('x = "*"')
+        lock = self.PACKAGE.format("x", "1", "") + self.PACKAGE.format("x", "2", 'y = "*"')
+        lock += self.PACKAGE.format("y", "1", 'x = "<2"')
+        self.assertEqual(self.texts("poetry.lock", lock + self.METADATA), ["x==1"])
+
+    def test_the_hashes_of_a_lock_1_stand_apart(self) -> None:
+        bound = read_bound(self.write("poetry.lock", POETRY_OLD))
+        self.assertEqual(envlock.locked_hashes(bound.requirements[1]), {"sha256:0123"})
+
+    def test_groups_have_markers_of_their_own(self) -> None:
+        text = """\
+            [[package]]
+            name = "a"
+            version = "1.0"
+            groups = ["main", "dev"]
+            markers = {main = "sys_platform == \\"win32\\"", dev = "python_version < \\"3.10\\""}
+            [metadata]
+            lock-version = "2.1"
+            """
+        self.assertEqual(self.texts("poetry.lock", text), [])
+        self.assertEqual(self.texts("poetry.lock", text, "", "3.9"), ["a==1.0"])
+        self.assertEqual(self.texts("poetry.lock", text, "--no-group dev", "3.9"), [])
+
+    def test_the_files_read_are_told(self) -> None:
+        target = ReadContext(marker_variables)
+        path = self.write("poetry.lock", POETRY_OLD)
+        envlock.read_bounds([str(path)], target)
+        self.assertEqual(target.files, [str(path), str(self.folder / "pyproject.toml")])
+
+    def test_constraints_mean_what_poetry_means(self) -> None:
+        for constraint, admitted, refused in (
+            ("^1.2.3", "1.2.3 1.9", "1.2.2 2.0 2.0rc1"),
+            ("^0.2.3", "0.2.3 0.2.9", "0.3 0.2.2"),
+            ("^0.0.3", "0.0.3", "0.0.4"),
+            ("^0.0", "0.0.9", "0.1"),
+            ("^0", "0.9", "1.0"),
+            ("~1.2.3", "1.2.9", "1.3"),
+            ("~1.2", "1.2.9", "1.3"),
+            ("~1", "1.9", "2.0"),
+            ("1.*", "1.0 1.9", "2.0"),
+            ("*", "0.1 9", ""),
+            ("1.2.3", "1.2.3", "1.2.4"),
+            ("= 1.2", "1.2.0", "1.3"),
+            (">= 1.0 < 2.0, != 1.5", "1.0 1.6", "1.5 2.0"),
+            ("<1 || >= 2, !=2.5", "0.9 2.0 3", "1.0 2.5"),
+            ("~=1.4", "1.9", "2.0"),
+            (">=3.6.*, !=3.7.*", "3.6 3.8", "3.5 3.7.1"),
+            ("^1!2.1", "1!2.1 1!2.9", "2.5 1!3.0 2!2.5"),
+            ("~1!2.1", "1!2.1.9", "1!2.2"),
+            ("~=1", "1.0 1.9", "0.9 2.0"),
+            ("*.*", "0.1 9", ""),
+            ("^2.0.1+cu117", "2.0.1+cu117 2.9", "2.0 3.0"),
+        ):
+            specifier = envlock.parse_constraint(constraint, "")
+            for version in admitted.split():
+                self.assertTrue(specifier.contains(version, prereleases=True), (constraint, version))
+            for version in refused.split():
+                self.assertFalse(specifier.contains(version, prereleases=True), (constraint, version))
+
+    def test_platforms_mean_what_poetry_means(self) -> None:
+        for constraint, admitted, refused in (
+            ("", "linux win32", ""),
+            ("*", "linux win32", ""),
+            ("linux", "linux", "win32"),
+            ("==linux", "linux", "win32"),
+            ("!=win32", "linux darwin", "win32"),
+            ("!= win32", "linux", "win32"),
+            ("!=win32,!=darwin", "linux", "win32 darwin"),
+            ("linux || darwin", "linux darwin", "win32"),
+            ("linux|darwin", "linux darwin", "win32"),
+        ):
+            for platform in admitted.split():
+                self.assertTrue(envlock._admits_platform(constraint, platform), (constraint, platform))
+            for platform in refused.split():
+                self.assertFalse(envlock._admits_platform(constraint, platform), (constraint, platform))
+
+    def test_groups_of_a_project_are_told_in_two_places_and_include_each_other(self) -> None:
+        text = """\
+            [tool.poetry.dependencies]
+            a = "*"
+            [dependency-groups]
+            dev = ["b==1.0", {include-group = "Lint_x"}]
+            lint-x = ["c==1.0"]
+            [tool.poetry.group.lint-x]
+            optional = true
+            [tool.poetry.group.more]
+            include-groups = ["docs"]
+            [tool.poetry.group.docs]
+            optional = true
+            [tool.poetry.group.docs.dependencies]
+            d = "*"
+            """
+        for options, demanded in (
+            ("", ["a *", "b ==1.0", "c ==1.0", "d *"]),
+            ("--no-group more", ["a *", "b ==1.0", "c ==1.0"]),
+            ("--no-group dev --no-group more", ["a *"]),
+            ("--no-group dev --group lint-x", ["a *", "c ==1.0", "d *"]),
+        ):
+            self.assertEqual(sorted(self.texts("pyproject.toml", text, options)), demanded)
+        lock = "".join(self.PACKAGE.format(name, "1.0", "") for name in "abcd") + self.METADATA
+        # Poetry 1.8, which wrote such locks, knows no standard groups
+        self.assertEqual(self.texts("poetry.lock", lock), ["a==1.0", "d==1.0"])
+        self.assertEqual(self.texts("poetry.lock", lock, "--no-group more"), ["a==1.0"])
+        for group in (
+            '[dependency-groups]\nx = [{include-group = "y"}]',
+            '[tool.poetry.group.x]\ninclude-groups = ["y"]',
+        ):
+            self.assertRegex(self.error("pyproject.toml", f"[tool.poetry]\n{group}\n"), ": there is no group 'y'")
+
+    def test_a_project_that_poetry_completes(self) -> None:
+        extra = '[project.optional-dependencies]\nx = ["six @ https://files.example/six-1.0.zip", "e @ ./e-1.0.zip"]\n'
+        poetry = """\
+            [tool.poetry.dependencies]
+            a = "^1"
+            b = {file = "dist/b-1.0-py3-none-any.whl"}
+            c = {version = "*", optional = true}
+            [tool.poetry.extras]
+            y = ["c"]
+            """
+        python, own = "python>=3.9", ["a ^1", "b @ file:///here/dist/b-1.0-py3-none-any.whl"]
+        six = ["six @ https://files.example/six-1.0.zip", "e @ file:///here/e-1.0.zip"]
+        for rest, options, demanded in (
+            ("", "", own),
+            ("", "--extra y", [*own, "c *"]),
+            (extra, "", []),
+            (extra, "--extra x", six),
+            ('dynamic = ["dependencies"]\n' + extra, "", own),
+            ('dynamic = ["dependencies"]\n' + extra, "--extra x", [*six, *own]),
+        ):
+            text = f'[project]\nname = "root"\nrequires-python = ">=3.9"\n{rest}{textwrap.dedent(poetry)}'
+            self.assertEqual(self.texts("pyproject.toml", text, options), [python, *demanded], (rest, options))
+        with self.assertRaisesRegex(EnvlockError, "no extra 'y'"):
+            self.texts("pyproject.toml", f'[project]\nname = "root"\n{extra}{textwrap.dedent(poetry)}', "--extra y")
+
+    def test_of_a_group_in_two_places_poetry_tells_more_of_what_the_standard_lists(self) -> None:
+        text = """\
+            [tool.poetry]
+            [dependency-groups]
+            dev = ["a", "b; sys_platform == 'win32'", "c; sys_platform == 'linux'", "f"]
+            [tool.poetry.group.dev.dependencies]
+            a = "<2"
+            b = "<2"
+            c = {version = "<2", markers = "python_version < '3'"}
+            d = "*"
+            f = {version = "*", platform = "win32"}
+            [tool.poetry.dev-dependencies]
+            e = "*"
+            """
+        self.assertEqual(self.texts("pyproject.toml", text), ["a *", "a <2"])
+
+    def test_the_project_alone_is_a_bound(self) -> None:
+        path = self.write(
+            "pyproject.toml",
+            f"""\
+            [tool.poetry]
+            name = "Root_x"
+            [tool.poetry.dependencies]
+            python = "^3.8"
+            Six = "^1.16"
+            mark = {{version = "*", markers = "sys_platform == 'win32'"}}
+            lib = {{path = "lib", develop = true}}
+            repo = {{git = "https://git.example/r.git", rev = "{COMMIT}"}}
+            [tool.poetry.group.dev.dependencies]
+            either = "^1 || ^3"
+            [tool.poetry.group.docs]
+            optional = true
+            [tool.poetry.group.docs.dependencies]
+            sphinx = "*"
+            """,
+        )
+        bound = read_bound(path)
+        home = envlock.url_of_path(str(self.folder))
+        self.assertEqual(
+            [each.text.replace(home, "file:///here") for each in bound.requirements],
+            [
+                "python ^3.8",
+                "six ^1.16",
+                "-e lib @ file:///here/lib",
+                f"repo @ git+https://git.example/r.git@{COMMIT}",
+                "either ^1 || ^3",
+            ],
+        )
+        self.assertEqual(str(bound.requirements[1].specifier), "<2,>=1.16")
+        self.assertEqual(bound.permitted, {"root-x"})
+        self.assertIn("sphinx *", [each.text for each in read_bound(path, "--group docs").requirements])
+
+
+INVALID = [
+    (
+        "poetry.lock",
+        '[metadata]\nlock-version = "3.0"\n',
+        "poetry.lock:2: metadata.lock-version: envlock doesn't know version '3.0' of this format",
+    ),
+    (
+        "poetry.lock",
+        '[[package]]\nname = "a"\nversion = "1"\n[package.source]\ntype = "ftp"\n[metadata]\n',
+        "poetry.lock:4: package[0].source.type: expected legacy, directory, git, file or url, found 'ftp'",
+    ),
+    (
+        "poetry.lock",
+        '[[package]]\nname = "a"\nversion = "1"\npython-versions = ">=3.8 (!)"\n[metadata]\n',
+        "poetry.lock:1: package[0]: expected a version constraint, found '>=3.8 (!)'",
+    ),
+]
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class MalformedLocks(Scratch):
+    def test_an_error_names_file_line_and_place(self) -> None:
+        self.assertErrors(INVALID)
+
+
+if __name__ == "__main__":
+    unittest.main()

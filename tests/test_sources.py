@@ -1,0 +1,136 @@
+"""The room Sources."""
+
+from __future__ import annotations
+
+import os
+import unittest
+
+import envlock
+from envlock import DirectReference, ReadContext
+from tests.support import COMMIT, LINUX, InFolder
+
+
+class TestLocations(InFolder):
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("proj/pyproject.toml", '[build-system]\nrequires = []\n[project]\nname = "The.Project"\n')
+
+    def url(self, path: str) -> str:
+        return f"file://{self.folder}/{path}"
+
+    def test_a_directory_is_named_by_its_pyproject(self) -> None:
+        found = self.one("./proj[x]")
+        self.assertEqual(("the-project", "./proj[x]"), (found.name, found.text))
+        self.assertEqual(DirectReference("directory", self.url("proj")), found.reference)
+        self.assertIn(os.path.join(self.folder, "proj", "pyproject.toml"), self.target.files)
+
+    def test_a_directory_is_named_by_its_setup_cfg(self) -> None:
+        self.write("old/setup.py", "from setuptools import setup\nsetup()\n")
+        self.write("old/setup.cfg", "[metadata]\nname = old-one\n")
+        self.assertEqual("old-one", self.one("./old").name)
+
+    def test_a_directory_is_named_by_its_setup_py(self) -> None:
+        self.write("old/setup.py", "import setuptools as s\nx = s.Extension(name='no')\ns.setup(name='old-two')\n")
+        self.assertEqual("old-two", self.one("./old").name)
+
+    def test_a_directory_is_named_by_poetry(self) -> None:
+        self.write("p/pyproject.toml", '[tool.poetry]\nname = "poem"\n')
+        self.assertEqual("poem", self.one("-e p").name)
+
+    def test_a_name_that_only_the_build_tells_is_an_error(self) -> None:
+        message = "requirements.txt:1: cannot tell the name of the project (write 'NAME @ URL'): ./old"
+        for script in (
+            "from setuptools import setup\nsetup(name=NAME)\n",
+            "import own_builder\n",
+            "print 'Python 2'\n",
+            "x = " + "-" * 5000 + "1\n",
+        ):
+            self.write("old/setup.py", script)
+            self.refuses(message, "./old\n")
+        self.write("old/setup.cfg", "name = outside of a section\n")
+        self.refuses(message, "./old\n")
+
+    def test_an_editable_directory(self) -> None:
+        found = self.one("-e ./proj[x]")
+        self.assertEqual(("the-project", "-e ./proj[x]"), (found.name, found.text))
+        self.assertEqual(DirectReference("directory", self.url("proj"), editable=True), found.reference)
+
+    def test_an_editable_file_url(self) -> None:
+        found = self.one(f"-e {self.url('proj')}")
+        self.assertEqual(("the-project", f"-e {self.url('proj')}"), (found.name, found.text))
+        self.assertEqual(DirectReference("directory", self.url("proj"), editable=True), found.reference)
+
+    def test_a_named_editable(self) -> None:
+        found = self.one('-e "six[a] @ git+https://u:p@h/x@v1"')
+        reference = DirectReference("vcs", "https://h/x", "git", "v1", editable=True)
+        self.assertEqual(("six", "-e six[a] @ git+https://h/x@v1", reference), (*found[:2], found.reference))
+        self.refuses(
+            "requirements.txt:1: expected a project's directory or a VCS URL after -e, found 'six@https://h/six.zip'",
+            "-e six@https://h/six.zip\n",
+        )
+
+    def test_an_editable_directory_with_blanks_as_pip_freeze_writes_it(self) -> None:
+        self.write("a b/pyproject.toml", "[project]\nname = 'blank'\n")
+        self.assertEqual("blank", self.one(f"-e {self.folder}/a b").name)
+
+    def test_hashes_of_an_editable_are_passed_over(self) -> None:
+        self.assertEqual(frozenset(), self.one("-e ./proj --hash=sha256:ab").hashes)
+
+    def test_an_editable_directory_with_a_marker_as_uv_writes_it(self) -> None:
+        self.assertEqual([], self.texts("-e ./proj ; sys_platform == 'win32'\n"))
+
+    def test_a_relative_path_falls_back_to_the_folder_of_its_file(self) -> None:
+        self.write("sub/inner/pyproject.toml", '[project]\nname = "inner"\n')
+        self.write("sub/r.txt", "./inner\n-e ./proj\n")
+        found = self.read("-r sub/r.txt\n").requirements
+        self.assertEqual(["inner", "the-project"], [each.name for each in found])
+
+    def test_a_targets_directory_stands_for_the_working_directory(self) -> None:
+        self.write("requirements.txt", "./proj\n")
+        os.chdir("/")
+        bound = envlock.read_bounds(["requirements.txt"], ReadContext(lambda: LINUX, directory=self.folder))
+        self.assertEqual("the-project", bound.requirements[0].name)
+
+    def test_a_wheels_file_name_tells_name_and_version(self) -> None:
+        found = self.one("https://u:p@files.example/Zope.Interface-5.4+cpu-py3-none-any.whl#sha256=AB")
+        self.assertEqual(("zope-interface", "==5.4+cpu"), (found.name, str(found.specifier)))
+        url = "https://files.example/Zope.Interface-5.4+cpu-py3-none-any.whl"
+        self.assertEqual(url + "#sha256=AB", found.text)
+        self.assertEqual(DirectReference("archive", url, hashes=frozenset({"sha256:ab"})), found.reference)
+
+    def test_an_sdists_file_name_tells_name_and_version(self) -> None:
+        found = self.one("./dist/my-pkg-1.0.tar.gz")
+        self.assertEqual(("my-pkg", "==1.0"), (found.name, str(found.specifier)))
+        self.assertEqual(DirectReference("archive", self.url("dist/my-pkg-1.0.tar.gz")), found.reference)
+
+    def test_a_named_url(self) -> None:
+        found = self.one("six[x] @ https://files.example/main.zip ; sys_platform == 'linux'")
+        self.assertEqual(("six", "six[x] @ https://files.example/main.zip"), (found.name, found.text))
+        self.assertEqual(DirectReference("archive", "https://files.example/main.zip"), found.reference)
+
+    def test_a_vcs_url_with_revision_and_subdirectory(self) -> None:
+        found = self.one("-e git+ssh://git@h/x.git@v1.0#egg=six[a]&subdirectory=lib")
+        reference = DirectReference("vcs", "ssh://git@h/x.git", "git", "v1.0", "", True, "lib")
+        self.assertEqual(("six", reference), (found.name, found.reference))
+
+    def test_a_whole_commit_is_exact(self) -> None:
+        found = self.one(f"six @ git+https://u:p@h/x.git@{COMMIT}")
+        self.assertEqual(DirectReference("vcs", "https://h/x.git", "git", COMMIT, COMMIT), found.reference)
+        self.assertEqual(f"six @ git+https://h/x.git@{COMMIT}", found.text)
+
+    def test_file_urls(self) -> None:
+        self.assertEqual(DirectReference("directory", self.url("proj")), self.one(f"x @ {self.url('proj')}").reference)
+        self.assertEqual(DirectReference("directory", self.url("proj")), self.one("file:./proj").reference)
+        reference = DirectReference("archive", self.url("a%20b-1.0.zip"))
+        self.assertEqual(reference, self.one("x @ file:a%20b-1.0.zip").reference)
+
+    def test_a_windows_path_is_a_file_name_elsewhere(self) -> None:
+        found = self.one("c:\\dist\\x.tar.gz#egg=x") if os.name == "nt" else None
+        self.assertIsNone(found)
+        self.refuses(
+            "requirements.txt:1: cannot tell the name of the project (write 'NAME @ URL'): c:\\x-1.zip", "c:\\x-1.zip\n"
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
