@@ -3776,7 +3776,7 @@ def describe_interpreter(user_site: "bool | None" = None, forced: "bool" = False
             break
     if user_site is None:
         user_site = not sys.flags.no_user_site
-    if hasattr(os, "getuid"):
+    if hasattr(os, "geteuid"):  # Pyodide has os.getuid alone
         user_site = user_site and os.getuid() == os.geteuid() and os.getgid() == os.getegid()
     user = site.getusersitepackages() if forced or (user_site and system) else None
     before = sys.prefix, sys.exec_prefix  # under -S they are the base's; Debian's site decides by them
@@ -4175,11 +4175,19 @@ def read_records(interpreter: Interpreter) -> RecordIndex:
                 _add_unlisted(recorded, distribution)
             uncertain = _distributor_changed(distribution)
             _add_rows(recorded, distribution, rows or [], roots, uncertain)
-            hashes = uncertain != "" and any(len(row) > 1 and row[1] for row in rows or [])
+            hashes = uncertain != "" and any(digest for _, digest, _ in rows or [])
             if not hashes and distribution.name not in seen and site != interpreter.library:
                 recorded.unhashed.append(distribution.label)
             seen.add(distribution.name)
+    _drop_rows_without_a_hash(recorded.claims)
     return recorded
+
+
+def _drop_rows_without_a_hash(claims: dict[str, list[RecordEntry]]) -> None:
+    """Where some record tells a file's hash, only those that do have a say: or any package could vouch for any file."""
+    for path, entries in claims.items():
+        if len(entries) > 1:
+            claims[path] = [entry for entry in entries if hash_algorithm(entry.digest)] or entries
 
 
 def _roots(interpreter: Interpreter) -> tuple[str, ...]:
@@ -4194,7 +4202,7 @@ def _installation(site: str) -> str:
     return re.sub(r"(?i)[/\\](lib(64)?[/\\]((python|pypy)[\w.]*[/\\])?)?(site|dist)-packages\Z", "", site)
 
 
-def _record_rows(distribution: Distribution) -> list[list[str]] | None:
+def _record_rows(distribution: Distribution) -> list[tuple[str, str, str]] | None:
     """The rows of RECORD (path, hash, size), or the paths of a legacy installed-files.txt; None if there is neither."""
     import csv
     from io import StringIO
@@ -4205,7 +4213,7 @@ def _record_rows(distribution: Distribution) -> list[list[str]] | None:
         # A third of the lines may be of bytecode without a hash, which says nothing.
         told = (line for line in StringIO(text, newline="") if ".pyc,," not in line or "__pycache__/" not in line)
         try:
-            return [row for row in csv.reader(told) if row and row[0]]
+            return [_record_row(row) for row in csv.reader(told) if row and row[0]]
         except csv.Error:
             return None
     data = read_file(os.path.join(distribution.record, "installed-files.txt"), RECORD_LIMIT)
@@ -4213,7 +4221,27 @@ def _record_rows(distribution: Distribution) -> list[list[str]] | None:
         return None
     inside = os.path.basename(distribution.record)
     lines = data.replace(b"\0", b"").decode("utf-8", "surrogateescape").splitlines()
-    return [[f"{inside}/{line}"] for line in lines if line]
+    return [(f"{inside}/{line}", "", "") for line in lines if line]
+
+
+def _record_row(fields: list[str]) -> tuple[str, str, str]:
+    """Path, hash and size; an unquoted comma belongs to the path, as for pip, which installs such a wheel."""
+    if len(fields) == 3:
+        return fields[0], fields[1], fields[2]
+    if len(fields) > 3 and not re.fullmatch(r"\w+=[\w+/=-]+", fields[1]):
+        return ",".join(fields[:-2]), fields[-2], fields[-1]
+    path, digest, size = (*fields, "", "")[:3]
+    return path, digest, size
+
+
+def hash_algorithm(digest: str) -> str:
+    """The algorithm of a recorded hash; empty if there is no hash, or hashlib doesn't know the algorithm."""
+    import hashlib
+
+    algorithm, _, value = digest.partition("=")
+    algorithm = algorithm.lower()
+    known = algorithm in hashlib.algorithms_available and not algorithm.startswith("shake")
+    return algorithm if known and value else ""
 
 
 def _add_unlisted(recorded: RecordIndex, distribution: Distribution) -> None:
@@ -4230,7 +4258,7 @@ def _add_unlisted(recorded: RecordIndex, distribution: Distribution) -> None:
 def _add_rows(
     recorded: RecordIndex,
     distribution: Distribution,
-    rows: list[list[str]],
+    rows: list[tuple[str, str, str]],
     roots: tuple[str, ...],
     uncertain: str | None,
 ) -> None:
@@ -4241,8 +4269,7 @@ def _add_rows(
     start, name = site + os.sep, distribution.name
     roots, owners, claims = (*roots, start), recorded.owners, recorded.claims
     places: dict[str, str] = {}
-    for row in rows:
-        listed, digest, size = row if len(row) == 3 else (*row, "", "")[:3]
+    for listed, digest, size in rows:
         path = start + listed
         entry = path[: path.find("/", len(start))] if "/" in listed else path
         if listed[0] in "./\\" or ".." in listed or "\\" in listed or ":" in listed:
@@ -4805,12 +4832,10 @@ def _hasher(claim: RecordEntry) -> Any:
     """The hash object for a record's hash; None if it tells none, or one that this Python doesn't know."""
     import hashlib
 
-    algorithm, _, told = claim.digest.partition("=")
-    if algorithm == "sha256" and told:
-        return hashlib.sha256()
+    algorithm = hash_algorithm(claim.digest)
     try:
-        return hashlib.new(algorithm.lower()) if told and not algorithm.lower().startswith("shake") else None
-    except ValueError:
+        return hashlib.new(algorithm) if algorithm else None
+    except ValueError:  # it has been forbidden
         return None
 
 

@@ -181,6 +181,12 @@ class DigestTest(IntegrityTest):
             self.assertEqual(self.compare(f"{name}=AAAA", len(self.DATA)), [], name)
             self.assertEqual(self.compare(f"{name}=AAAA", 5), ["Modified"], name)
 
+    def test_an_algorithm_with_a_stray_byte_is_not_known(self) -> None:
+        self.put("one.py", b"x")
+        record = self.record("one", "1.0")
+        (record / "RECORD").write_bytes(b"one.py,sha\xff256=AAAA,1\n")
+        self.assertEqual(self.check(), [])
+
     def test_a_size_alone_is_compared(self) -> None:
         self.assertEqual(self.compare("", len(self.DATA)), [])
         self.assertEqual(self.compare("", len(self.DATA) + 1), ["Modified"])
@@ -254,6 +260,44 @@ class RecordTest(IntegrityTest):
         self.put("ns/__init__.py", b"third")
         self.assertEqual(self.check(), [("one-1.0", "Modified", "ns/__init__.py")])
         self.record("three", "1.0", "ns/__init__.py,,")
+        self.assertEqual(self.check(), [("one-1.0", "Modified", "ns/__init__.py")])
+
+    def test_a_row_without_a_hash_silences_none_that_has_one(self) -> None:
+        digest = f"{recorded_hash(b'x = 1')},5"
+        silent = (
+            *("own/__init__.py,,", "own/__init__.py", "./own/__init__.py,,5", "own/../own/__init__.py,,"),
+            *("own/__init__.py,nothing=AAAA,", "own/__init__.py,sha256=,", "own/__init__.py,shake_128=AAAA,"),
+        )
+        for other in silent:
+            for title, own, package in (
+                ("in the same record", (other, f"./own/__init__.py,{digest}"), ""),
+                ("in one that is read before", (f"own/__init__.py,{digest}",), "aaa"),
+                ("in one that is read after", (f"own/__init__.py,{digest}",), "zzz"),
+            ):
+                with self.subTest(title, row=other):
+                    records = [self.record("own", "1.0", *own)]
+                    records += [self.record(package, "1.0", other)] if package else []
+                    self.put("own/__init__.py", b"x = 1")
+                    self.assertEqual(self.check(), [])
+                    self.put("own/__init__.py", b"x = 2")
+                    self.assertEqual(self.check(), [("own-1.0", "Modified", "own/__init__.py")])
+                    (self.site / "own" / "__init__.py").unlink()
+                    self.assertEqual(self.check(), [("own-1.0", "Deleted", "own/__init__.py")])
+                    for record in records:
+                        shutil.rmtree(record)
+
+    def test_an_unquoted_comma_belongs_to_the_path(self) -> None:
+        digest, size = recorded_hash(b"1"), 1
+        for path in ("a,b.txt", "a,b,c.txt", "a, ,.txt"):
+            self.put(path, b"1")
+        self.record("pkg", "1.0", f"a,b.txt,{digest},{size}", f"a,b,c.txt,{digest},{size}", "a, ,.txt,,")
+        self.assertEqual(self.check(), [])
+        self.put("a,b.txt", b"2")
+        self.assertEqual(self.check(), [("pkg-1.0", "Modified", "a,b.txt")])
+
+    def test_fields_beyond_the_size_are_passed_over(self) -> None:
+        self.put("one.py", b"1")
+        self.record("pkg", "1.0", f"one.py,{recorded_hash(b'1')},1,,", f"one.py,{recorded_hash(b'1')},1,x")
         self.assertEqual(self.check(), [])
 
     def test_a_folder_may_be_listed(self) -> None:
