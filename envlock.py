@@ -3817,6 +3817,14 @@ class Interpreter(NamedTuple):
         return default_environment() if self.variables is None else self.variables
 
 
+def is_inside(path: str, folder: str) -> bool:
+    """Whether a path lies below a folder: Windows compares without case, and a drive's root ends with a separator."""
+    import os
+
+    path, start = os.path.normcase(path), os.path.normcase(os.path.join(folder, ""))
+    return path.startswith(start) and path != start
+
+
 def this_interpreter(user_site: bool | None = None) -> Interpreter:
     """The interpreter that runs envlock; `user_site` True adds the user site where a start would leave it out."""
     try:
@@ -4557,7 +4565,7 @@ def foreign_code(executable: str, site: str) -> list[str]:
 def guard_site(interpreter: Interpreter) -> str:
     """The directory that a guard stands in: the first that belongs to the interpreter, not to a user or a base."""
     for site in interpreter.sites:
-        own = site.startswith(interpreter.prefix + os.sep) and site not in (interpreter.user, interpreter.library)
+        own = is_inside(site, interpreter.prefix) and site not in (interpreter.user, interpreter.library)
         if own and os.path.isdir(site):
             return site
     raise GuardError(f"{interpreter.executable}: there is no site-packages directory that a guard could stand in")
@@ -5690,7 +5698,7 @@ def start_step_1() -> None:
     sys.modules.setdefault("_envlock", type(sys)("_envlock", base))
     message = None
     try:
-        file = os.open(f"{base}.state{sys.flags.no_user_site}", 0)
+        file = os.open(f"{base}.state{sys.flags.no_user_site}", getattr(os, "O_BINARY", 0))
         data = os.read(file, 65536)
         if data[65535:]:  # with integrity there is more
             data += os.read(file, 1 << 26)
@@ -5698,7 +5706,8 @@ def start_step_1() -> None:
         if data[:8] == source_hash(0, data[8:]):  # else it is damaged, and `loads` might crash on it
             key, home, entries, verdict = loads(data[8:])[:4]
             environ: Any = os.environ.get if home else {}.get
-            if key == (base, sys.version, sys.prefix, environ("PYTHONUSERBASE"), environ("HOME")):
+            place = environ("APPDATA" if os.name == "nt" else "HOME")
+            if key == (base, sys.version, sys.prefix, environ("PYTHONUSERBASE"), place):
                 for path, identity in entries:
                     try:
                         now = os.stat(path)
@@ -5731,7 +5740,7 @@ def start_step_2(base: str, message: str | None) -> None:
     """Step 2 of a start: has only what is shown of the files changed? `message` is the verdict if nothing has."""
     import sys
 
-    if not base.startswith((sys.prefix + "/", sys.prefix + "\\")):
+    if not is_inside(base, sys.prefix):
         return  # an environment on top of the guarded one, or a program that adds its site-packages
     if message is None:
         message = reuse_verdict(base)
@@ -5849,7 +5858,8 @@ def start_key(base: str, home: str | None) -> tuple[str | None, ...]:
     import sys
 
     environ: Any = os.environ.get if home else {}.get
-    return base, sys.version, sys.prefix, environ("PYTHONUSERBASE"), environ("HOME")
+    place = environ("APPDATA" if os.name == "nt" else "HOME")  # what the user site hangs on, as `start_step_1` has it
+    return base, sys.version, sys.prefix, environ("PYTHONUSERBASE"), place
 
 
 def is_for_start(key: tuple[str | None, ...], base: str, home: str | None) -> bool:
@@ -5858,6 +5868,8 @@ def is_for_start(key: tuple[str | None, ...], base: str, home: str | None) -> bo
     import sys
 
     now, user = start_key(base, home), getattr(sys.modules.get("site"), "USER_SITE", None)
+    if os.name == "nt":  # a path may be spelled in another case at each start
+        key, now = (tuple([word and os.path.normcase(word) for word in each]) for each in (key, now))
     return key == now or bool(key[:3] == now[:3] and home and user and not any(map(os.path.exists, (home, user))))
 
 
@@ -5921,6 +5933,7 @@ def version_files(site: str, entry: str) -> list[str]:
 # Steps 1 and 2 must do without the rest of envlock.py and the modules that it needs.
 _LEAN_FUNCTIONS: tuple[Any, ...] = (
     load_lean,
+    is_inside,
     parse_record_name,
     version_files,
     start_step_2,
@@ -5947,7 +5960,7 @@ def start_from_source(site: str) -> None:
     base = guard_base(site)
     with contextlib.suppress(OSError):
         write_guard_code(site)
-    if base.startswith((sys.prefix + "/", sys.prefix + "\\")):
+    if is_inside(base, sys.prefix):
         finish_start(base, None)
 
 
@@ -5987,7 +6000,8 @@ def _start_step_3(base: str, configuration: GuardConfiguration) -> str:
 
     began = time_ns()
     interpreter = this_interpreter()
-    if os.path.dirname(os.path.dirname(base)) not in interpreter.sites:
+    site = os.path.normcase(os.path.dirname(os.path.dirname(base)))
+    if site not in map(os.path.normcase, interpreter.sites):
         return ""
     known = _known_files(base)
     hashes = {path: digest for path, (digest, _) in known.items()} if configuration.policy.integrity else None
@@ -6039,13 +6053,18 @@ def save_verdict(
     hashes = hashes or {}
     paths = (*sites, *files, *hashes)
     entries = [(path, known[path][1] if path in known else file_identity(path)) for path in paths]
-    if not all(identity is None or identity[1] < began - 100_000_000 for _, identity in entries):
+    if not all(identity is None or _changed_at(identity) < began - 100_000_000 for _, identity in entries):
         return
     # A time too young to trust is kept as one that never recurs, so that the next start compares the content.
     entries = [(path, identity if is_old(identity, began - 2_000_000_000) else ()) for path, identity in entries]
     home = interpreter.user
     digests = "\0".join([hashes.get(path, "") for path, _ in entries])
     write_state(base, (start_key(base, home), home, entries, message, len(sites), digest, digests, began))
+
+
+def _changed_at(identity: tuple[int, ...]) -> int:
+    """When a file last changed (ns), as nobody can set it; on Windows nothing tells that: ctime is its creation."""
+    return max(identity[:2]) if os.name == "nt" else identity[1]
 
 
 def _watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:

@@ -1015,6 +1015,12 @@ class OtherSystemsTest(support.TestCase):
         without = (0).to_bytes(4, sys.byteorder) + path
         self.assertEqual((envlock._split_process_arguments(without), envlock._split_process_arguments(b"")), ([], []))
 
+    def test_a_folder_may_be_a_root(self) -> None:
+        self.assertTrue(envlock.is_inside("/lib/site-packages", "/"))
+        self.assertTrue(envlock.is_inside("/v/lib", "/v"))
+        for path, folder in (("/", "/"), ("/v", "/v"), ("/v/", "/v"), ("/venv", "/v"), ("/V/lib", "/v")):
+            self.assertEqual(envlock.is_inside(path, folder), os.name == "nt" and path == "/V/lib", (path, folder))
+
 
 if __name__ == "__main__":
     unittest.main()
