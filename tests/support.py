@@ -27,9 +27,12 @@ from envlock import (
     BoundError,
     BoundRequirement,
     EnvlockError,
+    Finding,
     ReadContext,
     Selection,
+    __version__,
     _toml_parser,
+    format_table,
     read_bounds,
     url_of_path,
 )
@@ -42,6 +45,19 @@ if sys.implementation.name == "pypy":  # its start with TOML is slow
     LOCKS = LOCKS[::4]
 COMMIT = "31ec7eaf960d3c1f4ce6082279f8ee853aaea0bf"
 SHA256 = "0123456789abcdef" * 4
+
+PASS = "To pass once: set ENVLOCK_DISABLE=1\n"
+YOUNG = 2.1  # seconds after which a time stamp is trusted
+LEAKS = """
+import os, signal, sys
+print(sorted(set(sys.modules) - {"_envlock"}))
+print([entry for entry in sys.path], sys.argv, sys.warnoptions)
+print(sorted(item for item in os.environ.items()))
+print([str(signal.getsignal(number)) for number in (1, 2, 13, 15)])
+print(sorted(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else "")
+import warnings
+print(warnings.filters)
+"""
 
 COMMAND = f"import sys; sys.path[0] = {str(ROOT)!r}; from envlock import main; sys.exit(main())"
 
@@ -375,3 +391,47 @@ def members(value: Any) -> Iterator[tuple[Any, Any]]:
     for key, member in pairs:
         yield value, key
         yield from members(member)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """All that is below a folder."""
+    paths = sorted(folder.rglob("*"))
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"" for path in paths}
+
+
+class GuardTestCase(TestCase):
+    """An environment with six 1.0, and a bound that asks for it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.environment.add("six", "1.0")
+        self.bound = self.write("requirements.txt", "six==1.0\n")
+        self.failure = self.message("ham-2.0              Unrequired")
+
+    def message(self, row: str, bound: Path | None = None) -> str:
+        site = format_table([Finding("", sites=(str(self.environment.site),))]).split()[-1]
+        return (
+            f"Failed: envlock {__version__}: validate --bound {bound or self.bound}\n"
+            f"Package  Dependency  Explain     Sites\n{row}  {site}\n"
+        )
+
+    def install(self, *arguments: object) -> None:
+        done = envlock("-e", self.environment.python, "site-install", "--bound", self.bound, *arguments)
+        words = [str(word) for word in arguments]
+        what = f"exit {words[-1] if '--code' in words else 3}" if "exit" in words else "warn"
+        self.assertEqual((done.stderr, done.returncode), (self.note(self.environment.python, self.bound, what), 0))
+
+    def note(self, python: Path, bound: Path | str, what: str) -> str:
+        return f"envlock: {python}: every start is checked against {bound} ({what})\n"
+
+    def start(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        return run([self.environment.python, *(arguments or ("-c", "print('ran')"))], **options)
+
+    def assertRuns(self, *arguments: object, **options: Any) -> None:
+        done = self.start(*arguments, **options)
+        self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "ran\n", 0))
+
+    def assertStopped(self, message: str, *arguments: object, code: int = 3, **options: Any) -> None:
+        done = self.start(*arguments, **options)
+        message += PASS * message.startswith("Failed")
+        self.assertEqual((done.stderr, done.stdout, done.returncode), (message, "", code))

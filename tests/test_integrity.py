@@ -602,30 +602,6 @@ class UnrecordedTest(IntegrityTest):
         self.put("_virtualenv.pth", b"import _virtualenv; import evil")
         self.assertEqual(self.unrecorded(), ["_virtualenv.pth"])
 
-    def test_the_start_up_file_of_a_guard_is_known_by_its_bytes(self) -> None:
-        for version in ((3, 8, 0), (3, 18, 0)):
-            self.version = version
-            for code in (0, 3, 255):
-                for name, data in envlock.start_up_texts(code, self.interpreter()).items():
-                    self.put(name, data)
-                self.assertEqual(self.unrecorded(), [])
-            self.put(name, data + b"#")
-            self.assertEqual(self.unrecorded(), [f"{name} (not as this envlock writes it)"])
-            (self.site / name).unlink()
-
-    def test_what_only_has_the_names_of_a_guard_is_reported(self) -> None:
-        names = ("0-envlock.pth", "0-envlock.start", "_envlock/__init__.py", "_envlock/envlock.py", "_envlock/evil.so")
-        for name in (*names, "_envlock/more/deep.py"):
-            self.put(name, b"import evil")
-        for name in ("guard.json", "30d00f0", "30d00f0.state0", "envlock.py.17.tmp", "__pycache__/x.pyc"):
-            self.put(f"_envlock/{name}")
-        expected = [f"{name} (not as this envlock writes it)" for name in (*names, "_envlock/more")]
-        self.assertEqual(self.unrecorded(), expected)
-
-    def test_a_package_may_record_what_has_the_name_of_a_guard(self) -> None:
-        self.install_files("pkg", "1.0", {"0-envlock.pth": b"import pkg", "_envlock/pkg.py": b""})
-        self.assertEqual(self.unrecorded(), [])
-
     def test_a_start_file_that_silences_another_ones_pth_is_reported(self) -> None:
         self.version = (3, 15, 0)
         self.install_files(
@@ -867,3 +843,7 @@ pkg-1.0              Modified    {site}/pkg.py
         self.record.write_text(self.row + "vast,sha512=AAAA,\n")
         done = self.environment.validate("-b", self.bound, "--integrity", "exit")
         self.assertEqual((done.stdout, done.stderr, done.returncode), ("", "", 3))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import unittest
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +11,8 @@ from tempfile import TemporaryDirectory
 import envlock
 
 HOME = os.path.expanduser("~")
+
+
 FINDINGS = [
     envlock.Finding(
         "Unrequired", "six-1.16.0", "", (f"{HOME}/env/site-packages",), "/env/bin/python", "not in the bound"
@@ -20,6 +21,8 @@ FINDINGS = [
         "Missing", "", "zipp==3.18.1", (), "/env/bin/python", "not installed", envlock.BoundFile("sub/r.txt"), 7
     ),
 ]
+
+
 TABLE = """\
 Package     Dependency    Explain     Sites
 six-1.16.0                Unrequired  ~/env/site-packages
@@ -124,29 +127,5 @@ class GithubTest(unittest.TestCase):
                 self.assertIn(f"::error file={expected},line=1,", line)
 
 
-class WriteTest(unittest.TestCase):
-    def setUp(self) -> None:
-        folder = TemporaryDirectory(prefix="envlock-")
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def test_replaces_a_file_and_leaves_nothing_beside_it(self) -> None:
-        path = self.folder / "report"
-        envlock.write_file(str(path), b"one")
-        envlock.write_file(str(path), b"two")
-        self.assertEqual((path.read_bytes(), os.listdir(self.folder)), (b"two", ["report"]))
-
-    def test_a_failure_leaves_what_was_there(self) -> None:
-        with self.assertRaises(OSError):
-            envlock.write_file(str(self.folder / "absent" / "report"), b"one")
-        self.assertEqual(os.listdir(self.folder), [])
-
-    @unittest.skipUnless(hasattr(os, "mkfifo"), "no named pipes here")
-    def test_writes_to_what_is_no_regular_file(self) -> None:
-        pipe = self.folder / "pipe"
-        os.mkfifo(pipe)
-        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-        self.addCleanup(os.close, reader)
-        envlock.write_file(str(pipe), b"through")
-        self.assertEqual(os.read(reader, 100), b"through")
-        self.assertTrue(stat.S_ISFIFO(pipe.stat().st_mode))
+if __name__ == "__main__":
+    unittest.main()

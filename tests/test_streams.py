@@ -8,8 +8,11 @@ import gc
 import io
 import os
 import shutil
+import signal
 import socket
 import ssl
+import stat
+import subprocess
 import sys
 import threading
 import time
@@ -17,11 +20,22 @@ import unittest
 import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import envlock
 from envlock import Bound, EnvlockError, ReadContext
-from tests.support import ENVLOCK, LINUX, InFolder, run
+from tests.support import (
+    CLEAN,
+    ENVLOCK,
+    LINUX,
+    Environment,
+    InFolder,
+    TestCase,
+    allow_interrupt,
+    run,
+)
+from tests.support import envlock as run_envlock
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -249,6 +263,152 @@ class TestErrors(InFolder):
             self.assertEqual(envlock.read_at_most(File(data), size), data[:size])
         self.assertGreater(min(asked), 0)
         self.assertLessEqual(max(asked), 1 << 16)
+
+
+class StreamsTest(TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        for number in range(1000):
+            (self.environment.site / f"package_{number}-1.0.dist-info").mkdir()
+        self.lock = self.write("requirements.lock", "")
+        self.command = [
+            sys.executable,
+            str(ENVLOCK),
+            "-e",
+            str(self.environment.python),
+            "validate",
+            "-b",
+            str(self.lock),
+        ]
+
+    def test_a_closed_pipe_ends_quietly(self) -> None:
+        child = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=CLEAN)
+        assert child.stdout and child.stderr
+        child.stdout.read(10)
+        child.stdout.close()
+        self.assertEqual(child.stderr.read(), b"")
+        child.stderr.close()
+        self.assertEqual(child.wait(), 3)
+
+    @unittest.skipIf(os.name == "nt", "no shell")
+    def test_a_missing_standard_output_is_no_error(self) -> None:
+        done = run(["sh", "-c", 'exec "$@" >&-', "sh", *self.command])
+        self.assertEqual((done.returncode, done.stderr), (3, ""))
+
+    def test_from_standard_input_it_can_ask_no_other_interpreter(self) -> None:
+        arguments = ["-e", str(self.environment.python), "validate", "-b", str(self.lock)]
+        with open(ENVLOCK, "rb") as source:
+            self.assertRefused(run([sys.executable, "-", *arguments], stdin=source), "-e needs envlock as a file")
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_a_full_disk_is_said(self) -> None:
+        with open("/dev/full", "wb") as full:
+            done = run(self.command, stdout=full)
+        self.assertEqual(done.stderr, "envlock: error: standard output: No space left on device\n")
+        self.assertEqual(done.returncode, 2)
+
+    @unittest.skipIf(os.name == "nt", "no such pipes")
+    def test_a_standard_input_that_does_not_wait_is_told(self) -> None:
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        os.write(writing, b"six\n")
+        with open(reading, "rb") as stream, open(writing, "wb"):
+            done = run([sys.executable, ENVLOCK, "validate", "-b", "-"], stdin=stream)
+        message = "envlock: error: <stdin>: cannot be read ([Errno 11] Resource temporarily unavailable)\n"
+        self.assertEqual((done.stderr, done.stdout, done.returncode), (message, "", 2))
+
+    @unittest.skipIf(os.name == "nt", "no named pipes")
+    def test_a_bound_from_a_pipe_is_one_for_every_environment(self) -> None:
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        other = Environment(self.folder / "other")
+        command = [sys.executable, ENVLOCK, "-e", self.environment.python, "-e", other.python, "validate", "-b", pipe]
+        with subprocess.Popen([*map(str, command), "json"], stdout=subprocess.PIPE, env=CLEAN) as child:
+            pipe.write_text("six==1.16.0\n", encoding="utf-8")
+            assert child.stdout
+            self.assertEqual(child.stdout.read().count(b"Missing"), 2)
+
+    def test_help_ends_quietly_with_a_closed_pipe_and_says_a_full_disk(self) -> None:
+        for words in ("--help", "--version", "validate --help"):
+            command = [sys.executable, ENVLOCK, *words.split()]
+            for env in ({}, {"PYTHONUNBUFFERED": "1"}):
+                reading, writing = os.pipe()
+                os.close(reading)
+                with open(writing, "wb") as closed:
+                    done = run(command, stdout=closed, env=env)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                if os.path.exists("/dev/full"):
+                    with open("/dev/full", "wb") as full:
+                        done = run(command, stdout=full, env=env)
+                    self.assertEqual(done.stderr, "envlock: error: standard output: No space left on device\n")
+                    self.assertEqual(done.returncode, 2)
+
+    @unittest.skipIf(os.name == "nt", "the working directory can't go")
+    def test_without_a_working_directory(self) -> None:
+        gone = self.folder / "gone"
+        gone.mkdir()
+        done = run(["sh", "-c", 'rmdir "$PWD" && exec "$@" github', "sh", *self.command], cwd=gone)
+        self.assertEqual((done.returncode, done.stderr), (3, ""))
+        self.assertIn(f"::error file={self.lock},line=1", done.stdout)
+
+    @unittest.skipIf(os.name == "nt", "no such names")
+    def test_a_heading_cannot_be_forged(self) -> None:
+        other = Environment(self.folder / "new\nline")
+        lock = self.write("requirements.lock", "six==1.16.0\n")
+        done = run_envlock("-e", other.path, "-e", self.environment.path, "validate", "-b", lock)
+        self.assertIn("new\\nline", done.stdout)
+        self.assertNotIn("new\nline", done.stdout)
+
+    def test_text_that_the_stream_cannot_show_is_escaped(self) -> None:
+        self.write("requirements.lock", "six @ file:///caf\u00e9/six-1.0.tar.gz\n")
+        done = run(self.command, env={"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
+        self.assertIn("caf\\xe9", done.stdout)
+        self.assertEqual((done.returncode, done.stderr), (3, ""))
+
+    @unittest.skipIf(os.name == "nt", "no signals")
+    def test_control_c_exits_130_quietly_and_at_once(self) -> None:
+        slow = self.write("slow", "#!/bin/sh\nsleep 60\n")
+        slow.chmod(0o755)
+        command = [sys.executable, ENVLOCK, "-e", slow, "-e", slow, "validate", "-b", self.lock]
+        child = subprocess.Popen(
+            list(map(str, command)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=CLEAN,
+            preexec_fn=allow_interrupt,
+        )
+        time.sleep(1)
+        child.send_signal(signal.SIGINT)
+        output, errors = child.communicate(timeout=10)
+        self.assertEqual((child.returncode, output, errors), (130, b"", b""))
+
+
+class WriteTest(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = TemporaryDirectory(prefix="envlock-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def test_replaces_a_file_and_leaves_nothing_beside_it(self) -> None:
+        path = self.folder / "report"
+        envlock.write_file(str(path), b"one")
+        envlock.write_file(str(path), b"two")
+        self.assertEqual((path.read_bytes(), os.listdir(self.folder)), (b"two", ["report"]))
+
+    def test_a_failure_leaves_what_was_there(self) -> None:
+        with self.assertRaises(OSError):
+            envlock.write_file(str(self.folder / "absent" / "report"), b"one")
+        self.assertEqual(os.listdir(self.folder), [])
+
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "no named pipes here")
+    def test_writes_to_what_is_no_regular_file(self) -> None:
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        envlock.write_file(str(pipe), b"through")
+        self.assertEqual(os.read(reader, 100), b"through")
+        self.assertTrue(stat.S_ISFIFO(pipe.stat().st_mode))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The guard that compares files, too, in real starts."""
+"""The room Guard: a start. The guard that compares files, too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Callable
 
 import envlock
 from tests import support
-from tests.test_guard import LEAKS, PASS, YOUNG, GuardTestCase
+from tests.support import LEAKS, PASS, YOUNG, GuardTestCase
 
 
 class IntegrityTest(GuardTestCase):

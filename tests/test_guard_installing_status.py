@@ -1,4 +1,4 @@
-"""What `site-status` says of guards, in real environments."""
+"""The room Guard: installing. What `site-status` says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 import envlock
 from tests import support
-from tests.test_guard import YOUNG, GuardTestCase
+from tests.support import YOUNG, GuardTestCase
 
 
 class StatusTest(GuardTestCase):

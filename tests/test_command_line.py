@@ -1,0 +1,276 @@
+"""The room Command line: what a user types, in processes of its own, against real environments."""
+
+from __future__ import annotations
+
+import json
+import os
+import socketserver
+import sys
+import threading
+import unittest
+from pathlib import Path
+
+import envlock
+from tests.support import (
+    CLEAN,
+    DATA,
+    ENVLOCK,
+    Environment,
+    TestCase,
+    run,
+)
+from tests.support import envlock as run_envlock
+
+
+class OneLock(socketserver.StreamRequestHandler):
+    """Answers with a lock."""
+
+    def handle(self) -> None:
+        while self.rfile.readline().strip():
+            pass
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n# \xc3\xa9\nsix==1.17.0\n")
+
+
+class ValidateTest(TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.environment.add("six", "1.16.0")
+        self.lock = self.write("requirements.lock", "six==1.16.0\n")
+        self.drifted = self.write("drifted.lock", "six==1.17.0\n")
+
+    def test_an_aligned_environment_prints_nothing(self) -> None:
+        done = self.environment.validate("--bound", self.lock)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_the_environment_that_runs_envlock_needs_no_exe(self) -> None:
+        done = run([self.environment.python, ENVLOCK, "validate", "--bound", self.lock])
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        rows = run([self.environment.python, ENVLOCK, "validate", "--bound", self.drifted, "json"])
+        self.assertEqual(json.loads(rows.stdout)[0]["executable"], str(self.environment.python))
+        self.assertEqual(rows.stdout, self.environment.validate("--bound", self.drifted, "json").stdout)
+
+    def test_a_drifted_one_prints_a_table_and_exits_3(self) -> None:
+        done = self.environment.validate("--bound", self.drifted)
+        site = self.environment.site
+        table = "Package     Dependency   Explain     Sites\n" + f"six-1.16.0  six==1.17.0  Misdefined  {site}\n"
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (3, table, ""))
+
+    def test_a_piped_table_is_never_cut_or_coloured(self) -> None:
+        self.write("long.lock", f"six==1.{'1' * 300}\n")
+        done = self.environment.validate("--bound", self.folder / "long.lock", env={"COLUMNS": "20"})
+        self.assertIn("1" * 300, done.stdout)
+        self.assertNotIn("\033", done.stdout)
+
+    def test_a_start_in_an_activated_shell_is_found_on_path(self) -> None:
+        path = os.pathsep.join((str(self.environment.python.parent), CLEAN["PATH"]))
+        env = {"PATH": path, "VIRTUAL_ENV": str(self.environment.path)}
+        done = run([sys.executable, ENVLOCK, "-e", "python3", "validate", "-b", self.drifted, "json"], env=env)
+        executable = json.loads(done.stdout)[0]["executable"]
+        self.assertEqual(Path(executable).parent, self.environment.python.parent)
+
+    def test_options_may_stand_before_and_after_the_command(self) -> None:
+        other = Environment(self.folder / "other")
+        done = run_envlock("-e", self.environment.path, "validate", "-e", other.path, "--bound", self.drifted)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        blocks = done.stdout.split(f"{other.python}\n")
+        self.assertTrue(blocks[0].startswith(f"{self.environment.python}\nPackage"), done.stdout)
+        self.assertIn("six==1.17.0  Missing", blocks[1])
+
+    def test_several_bounds_are_joined(self) -> None:
+        more = self.write("more.txt", "idna==3.7\n")
+        for arguments in (("--bound", self.lock, more), ("-b", self.lock, "-b", more)):
+            with self.subTest(arguments=arguments):
+                self.assertEqual(self.environment.findings(*arguments), [(None, "idna==3.7", "Missing")])
+
+    def test_standard_input_is_a_bound_for_every_environment(self) -> None:
+        arguments = ("-e", self.environment.path, "-e", self.environment.path, "validate", "--bound", "-", "json")
+        for words in (arguments, (*arguments[:-1], "-b", "-", "json")):  # or twice
+            done = run_envlock(*words, input="six==1.17.0\n")
+            self.assertEqual([row["explain"] for row in json.loads(done.stdout)], ["Misdefined"] * 2)
+
+    def test_a_url_is_a_bound_for_every_environment(self) -> None:
+        arguments = ("-e", self.environment.path, "-e", self.environment.path, "validate")
+        with socketserver.TCPServer(("127.0.0.1", 0), OneLock) as server:
+            thread = threading.Thread(target=server.handle_request)
+            thread.start()
+            url = f"http://127.0.0.1:{server.server_address[1]}/r.txt"
+            env = {"no_proxy": "*"}
+            done = run_envlock(*arguments, "--bound", url.replace("//", "//me:pass@") + "?key=1", "json", env=env)
+            thread.join()
+        rows = [(row["explain"], row["file"], row["line"]) for row in json.loads(done.stdout)]
+        self.assertEqual((rows, done.stderr, done.returncode), ([("Misdefined", url, 2)] * 2, "", 3))
+        self.assertRefused(run_envlock("validate", "-b", url, env=env), f"{url}: cannot be read (Connection refused)")
+
+    def test_ignored_names_may_be_joined_by_commas(self) -> None:
+        self.environment.add("idna", "3.7")
+        done = self.environment.validate("--bound", self.drifted, "--ignore", "SIX, idna")
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+
+    def test_the_output_decides_the_form(self) -> None:
+        done = self.environment.validate("--bound", self.drifted, "exit", "--code", "42")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (42, "", ""))
+        done = self.environment.validate("--bound", self.lock, "exit", "--code", "42")
+        self.assertEqual(done.returncode, 0)
+        done = self.environment.validate("--bound", self.drifted, "display", "--code", "4")
+        self.assertEqual(done.returncode, 4)
+        self.assertEqual(self.environment.validate("--bound", self.lock, "json").stdout, "[]\n")
+        report = self.folder / "report.csv"
+        done = self.environment.validate("--bound", self.drifted, "write", "-o", report, "-d", "|")
+        self.assertEqual((done.returncode, done.stdout), (3, ""))
+        expected = f"Package|Dependency|Explain|Sites\nsix-1.16.0|six==1.17.0|Misdefined|{self.environment.site}\n"
+        self.assertEqual(report.read_text(encoding="utf-8"), expected)
+
+    def test_annotations_name_the_line_of_a_lock(self) -> None:
+        text = "-c c.txt\nidna==3.7\n-r drifted.lock\n"
+        self.write("all.txt", text)
+        self.write("c.txt", "")
+        arguments = ("--bound", "all.txt", "github", "--code", "4")
+        done = self.environment.validate(*arguments, cwd=self.folder, env={"GITHUB_WORKSPACE": str(self.folder)})
+        python = self.environment.python
+        expected = (
+            "::error file=drifted.lock,line=1,title=envlock%3A Misdefined"
+            f"::six==1.17.0: version 1.16.0 is installed ({python})\n"
+            f"::error file=all.txt,line=2,title=envlock%3A Missing::idna==3.7: not installed ({python})\n"
+        )
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (4, expected, ""))
+        done = self.environment.validate("--bound", self.lock, "github")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_json_names_the_line_of_a_lock(self) -> None:
+        self.write("Pipfile.lock", '{"_meta": {"pipfile-spec": 6},\n"default":\n{"idna": {"version": "==3.7"}}}\n')
+        done = self.environment.validate("--bound", "Pipfile.lock", "--superset", "json", cwd=self.folder)
+        self.assertEqual([(row["file"], row["line"]) for row in json.loads(done.stdout)], [("Pipfile.lock", 3)])
+        done = self.environment.validate("--bound", "-", "--superset", "json", input="\nidna==3.7\n")
+        self.assertEqual([(row["file"], row["line"]) for row in json.loads(done.stdout)], [("<stdin>", 2)])
+
+    def test_colour_is_asked_for_in_the_usual_ways(self) -> None:
+        def colored(*options: str, **env: str) -> bool:
+            done = run_envlock(*options, "-e", self.environment.path, "validate", "--bound", self.drifted, env=env)
+            return "\033[33mMisdefined\033[0m" in done.stdout
+
+        self.assertTrue(colored("--color", "always", NO_COLOR="1"))
+        self.assertTrue(colored(FORCE_COLOR="1"))
+        self.assertFalse(colored(FORCE_COLOR="1", NO_COLOR="1"))
+        self.assertFalse(colored("--color", "never", FORCE_COLOR="1"))
+
+    def test_the_user_site_counts_on_request(self) -> None:
+        environment = Environment(self.folder / "venv", "--system-site-packages")
+        home = {"PYTHONUSERBASE": str(self.folder / "home"), "PYTHONNOUSERSITE": "1"}
+        code = "import site; print(site.getusersitepackages())"
+        user = run([environment.python, "-c", code], env=home).stdout.strip()
+        os.makedirs(os.path.join(user, "userpkg-1.0.dist-info"))
+        for options, expected in (((), False), (("--user-site",), True)):
+            words = (*options, "validate", "-b", self.lock)
+            for command in ([sys.executable, ENVLOCK, "-e", environment.python], [environment.python, ENVLOCK]):
+                done = run([*command, *words], env=home)
+                self.assertEqual("userpkg-1.0" in done.stdout, expected, done.stdout + done.stderr)
+
+
+class StartUpFilesTest(TestCase):
+    def test_noise_and_failures_at_start_do_not_disturb(self) -> None:
+        self.environment.add("six", "1.16.0")
+        lock = self.write("requirements.lock", "six==1.16.0\n")
+        for line in ("print('noise')", "raise SystemExit(5)", "1/0", "os._exit(9)"):
+            with self.subTest(line=line):
+                (self.environment.site / "noise.pth").write_text(f"import os; {line}\n", encoding="utf-8")
+                done = self.environment.validate("--bound", lock)
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+
+class UsageTest(TestCase):
+    def test_wrong_usage_is_one_line(self) -> None:
+        for arguments, message in (
+            ((), "the following arguments are required: COMMAND (see: envlock --help)"),
+            (("validate",), "the following arguments are required: -b/--bound (see: envlock validate --help)"),
+            (
+                ("validate", "-b", "x", "exit", "--code", "0"),
+                "argument --code: invalid exit status from 1 to 255 value: '0' (see: envlock validate exit --help)",
+            ),
+            (
+                ("validate", "-b", "x", "write", "-o", "y", "-d", ""),
+                "argument -d/--delimiter: invalid single character value: '' (see: envlock validate write --help)",
+            ),
+            (("validate", "-b", "x", "--code", "4"), "unrecognized arguments: --code 4 (see: envlock --help)"),
+            (
+                ("validate", "-b", "x", "-q", "display", "jsn"),
+                "unrecognized arguments: jsn (see: envlock --help)",
+            ),
+            (("validate", "-b", "x", "--colour"), "unrecognized arguments: --colour (see: envlock --help)"),
+            (
+                ("-e", "no-such-python", "validate", "-b", "x"),
+                "no-such-python: no such folder, and no such interpreter on PATH",
+            ),
+        ):
+            with self.subTest(arguments=arguments):
+                self.assertRefused(run_envlock(*arguments), message)
+
+    def test_all_choices_are_named(self) -> None:
+        commands, outputs = "validate.*site-install.*site-uninstall.*site-status", "display.*json.*github.*write.*exit"
+        for arguments, choices in (
+            (("site-statu",), commands),
+            (("-e", "validate", "site-statu"), commands),
+            (("validate", "--ignore", "json", "-b", "x", "-q", "displya"), outputs),
+        ):
+            message = (
+                rf"\Aenvlock: error: argument [A-Z]+: invalid choice: '{arguments[-1]}'.* \(choose from .*{choices}"
+            )
+            self.assertRegex(run_envlock(*arguments).stderr, message)
+
+    def test_a_report_that_cannot_be_written_is_said(self) -> None:
+        lock = self.write("requirements.lock", "six==1.16.0\n")
+        path = self.folder / "absent" / "report.csv"
+        self.assertRefused(
+            self.environment.validate("-b", lock, "write", "-o", path), f"{path}: No such file or directory"
+        )
+
+    @unittest.skipIf(os.name == "nt", "no symbolic links")
+    def test_a_report_is_written_through_a_link(self) -> None:
+        lock = self.write("requirements.lock", "six==1.16.0\n")
+        path, link = self.write("report.csv", ""), self.folder / "link.csv"
+        link.symlink_to(path)
+        self.assertEqual(self.environment.validate("-b", lock, "write", "-o", link).returncode, 3)
+        self.assertTrue(link.is_symlink())
+        self.assertIn("six==1.16.0", path.read_text(encoding="utf-8"))
+        path.unlink()
+        self.assertEqual(self.environment.validate("-b", lock, "write", "-o", link).returncode, 3)
+        self.assertTrue(link.is_symlink())
+        self.assertIn("six==1.16.0", path.read_text(encoding="utf-8"))
+        self.assertEqual(sorted(path.name for path in self.folder.glob("*.csv*")), ["link.csv", "report.csv"])
+
+    def test_version_and_help(self) -> None:
+        self.assertEqual(run_envlock("--version").stdout, f"envlock {envlock.__version__}\n")
+        for arguments in (("--help",), ("validate", "--help")):
+            done = run_envlock(*arguments)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            for part in ("usage: envlock", "examples:", "exit status:"):
+                self.assertIn(part, done.stdout)
+
+    def test_no_traceback_is_ever_seen_for_a_bad_bound(self) -> None:
+        files = [path for path in DATA.glob("**/invalid/*") if path.suffix != ".err" and path.is_file()]
+        self.assertGreater(len(files), 20)
+        for path in files:
+            with self.subTest(path=path.name):
+                arguments = ("validate", "--bound", path.name, "--all-extras", "--all-groups")
+                done = run_envlock(*arguments, cwd=path.parent)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertRegex(done.stderr, r"\Aenvlock: error: \S.*\n\Z")
+
+
+class LibraryTest(TestCase):
+    def test_validate_returns_the_findings(self) -> None:
+        self.environment.add("six", "1.16.0")
+        lock = self.write("requirements.lock", "six==1.16.0\n")
+        drifted = self.write("drifted.lock", "six==1.17.0\n")
+        self.assertEqual(envlock.validate(str(lock), exe=str(self.environment.path)), [])
+        self.assertEqual(envlock.validate(lock, exe=self.environment.path), [])
+        (finding,) = envlock.validate([str(lock), drifted], exe=str(self.environment.path))
+        self.assertEqual((finding.explain, finding.dependency), ("Misdefined", "six==1.17.0"))
+        self.assertEqual(finding.executable, str(self.environment.python))
+
+    def test_main_returns_the_exit_status(self) -> None:
+        lock = self.write("requirements.lock", "absent==1\n")
+        self.assertEqual(envlock.main(["-e", str(self.environment.path), "validate", "-b", str(lock), "exit"]), 3)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,98 @@
+"""The room Guard: files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import unittest
+
+import envlock
+from tests import support
+from tests.support import GuardTestCase
+from tests.test_integrity import IntegrityTest
+
+REFUSAL = "a guard reads its bound at every start: it takes a file, no stream and nothing from the network"
+
+
+class GuardFilesTest(GuardTestCase):
+    def test_refuses_a_bound_that_cannot_be_read_again(self) -> None:
+        for bound in ("-", "https://index.example/r.txt", "/dev/null"):
+            done = support.envlock("-e", self.environment.python, "site-install", "--bound", bound)
+            self.assertRefused(done, f"--bound {bound.replace('-', '<stdin>')}: {REFUSAL}")
+        done = support.envlock("-e", self.environment.python, "site-install", "-b", "https://me:pass@h.example/r?key=1")
+        self.assertRefused(done, f"--bound https://h.example/r: {REFUSAL}")
+
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "needs named pipes")
+    def test_a_named_pipe_is_no_bound(self) -> None:
+        self.install("exit")
+        self.assertRuns()
+        self.bound.unlink()
+        os.mkfifo(str(self.bound))
+        said = f"envlock: error: --bound {self.bound}: {REFUSAL}\n"
+        self.assertStopped(said)
+        done = support.envlock("-e", self.environment.python, "site-install", "--bound", self.bound)
+        self.assertEqual((done.stderr, done.returncode), (said, 2))
+
+    @unittest.skipIf(os.name == "nt", "has no umask")
+    def test_every_user_can_read_it_whatever_the_umask(self) -> None:
+        words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound, "exit"]
+        done = support.envlock(*words, preexec_fn=lambda: os.umask(0o077))
+        self.assertEqual((done.stderr, done.returncode), ("", 0))
+        folder = self.environment.site / "_envlock"
+        for path in (self.environment.site / "0-envlock.pth", *folder.iterdir()):
+            self.assertEqual(oct(path.stat().st_mode & 0o777), "0o644", path)
+        self.assertEqual(oct(folder.stat().st_mode & 0o777), "0o755")
+
+    @unittest.skipIf(os.name == "nt", "has none either way")
+    def test_installs_where_there_is_no_fcntl(self) -> None:
+        code = "import sys; sys.modules['fcntl'] = None; import envlock; sys.exit(envlock.main(sys.argv[1:]))"
+        words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound, "exit"]
+        done = support.run([sys.executable, "-c", code, *words], cwd=support.ROOT)
+        self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "", 0))
+        self.environment.add("ham", "2.0")
+        self.assertStopped(self.failure)
+
+    def test_several_installs_at_once(self) -> None:
+        words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound]
+        command = [sys.executable, support.ENVLOCK, *words]
+        installs = [subprocess.Popen([*map(str, command), "exit"], env=support.CLEAN) for _ in range(3)]
+        self.assertEqual([install.wait() for install in installs], [0, 0, 0])
+        self.assertRuns()
+        names = {path.suffix for path in (self.environment.site / "_envlock").iterdir()}
+        self.assertNotIn(".tmp", names)
+
+
+class KnownFilesTest(IntegrityTest):
+    def unrecorded(self) -> list[str]:
+        rows = self.check()
+        self.assertEqual({(package, verdict) for package, verdict, _ in rows} - {("", "Unrecorded")}, set())
+        return [path for _, _, path in rows]
+
+    def test_the_start_up_file_of_a_guard_is_known_by_its_bytes(self) -> None:
+        for version in ((3, 8, 0), (3, 18, 0)):
+            self.version = version
+            for code in (0, 3, 255):
+                for name, data in envlock.start_up_texts(code, self.interpreter()).items():
+                    self.put(name, data)
+                self.assertEqual(self.unrecorded(), [])
+            self.put(name, data + b"#")
+            self.assertEqual(self.unrecorded(), [f"{name} (not as this envlock writes it)"])
+            (self.site / name).unlink()
+
+    def test_what_only_has_the_names_of_a_guard_is_reported(self) -> None:
+        names = ("0-envlock.pth", "0-envlock.start", "_envlock/__init__.py", "_envlock/envlock.py", "_envlock/evil.so")
+        for name in (*names, "_envlock/more/deep.py"):
+            self.put(name, b"import evil")
+        for name in ("guard.json", "30d00f0", "30d00f0.state0", "envlock.py.17.tmp", "__pycache__/x.pyc"):
+            self.put(f"_envlock/{name}")
+        expected = [f"{name} (not as this envlock writes it)" for name in (*names, "_envlock/more")]
+        self.assertEqual(self.unrecorded(), expected)
+
+    def test_a_package_may_record_what_has_the_name_of_a_guard(self) -> None:
+        self.install_files("pkg", "1.0", {"0-envlock.pth": b"import pkg", "_envlock/pkg.py": b""})
+        self.assertEqual(self.unrecorded(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
