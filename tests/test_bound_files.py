@@ -28,6 +28,7 @@ from tests.support import (
     NO_TOML,
     InFolder,
     Scratch,
+    chosen,
     lock_in,
     marker_variables,
     members,
@@ -52,6 +53,18 @@ class TestRecognition(InFolder):
         self.assertEqual(
             ({"x"}, {"a.txt", "pyproject.toml"}), (bound.permitted, {each.file for each in bound.requirements})
         )
+
+    def test_a_name_that_no_file_has_is_an_error(self) -> None:
+        project = "[project]\n[project.optional-dependencies]\nb = []\na = []\n[dependency-groups]\ng = []\n"
+        self.refuses(
+            "pyproject.toml: there is no extra 'x' (it has a, b)", project, "pyproject.toml", chosen(extras="x")
+        )
+        self.refuses(
+            "pyproject.toml: there is no group 'a' (it has g)", project, "pyproject.toml", chosen(no_groups="a")
+        )
+        message = "pyproject.toml: there is no extra or group 'x' (it has a, b, g)"
+        self.refuses(message, project, "pyproject.toml", chosen(options="x"))
+        self.refuses("requirements.txt: there is no extra 'x' (it has none)", "six\n", selection=chosen(extras="x"))
 
     def test_standard_input_is_read_only_where_it_may_be(self) -> None:
         with self.assertRaises(BoundError) as caught:

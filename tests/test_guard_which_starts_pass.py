@@ -19,13 +19,15 @@ class PassTest(GuardTestCase):
         self.install("exit")
         self.environment.add("ham", "2.0")
         answers = '[ "$4" = "$ASKER" ] && echo /h/bin/poetry install || echo python -c pass'
-        self.write("bin/ps", f"#!/bin/sh\n{answers}\n").chmod(0o755)
-        hidden = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs none /proc && PATH=$HERE ASKER=$$ "$@"; exit $?', "sh"]
-        if shutil.which("unshare") is None or support.run([*hidden, shutil.which("true")]).returncode:
+        self.write("ps", f"#!/bin/sh\n{answers}\n").chmod(0o755)
+        mounts = 'mount --bind "$PS" /bin/ps && mount -t tmpfs none /proc'
+        hidden = ["unshare", "-rm", "sh", "-c", f'{mounts} && ASKER=$$ "$@"; exit $?', "sh"]
+        words = {"PS": str(self.folder / "ps")}
+        if shutil.which("unshare") is None or support.run([*hidden, shutil.which("true")], env=words).returncode:
             self.skipTest("needs Linux, and the right to hide /proc")
-        for here, expected in (("bin", ("", "ran\n", 0)), ("nowhere", (self.failure + PASS, "", 3))):
+        for there, expected in ((words["PS"], ("", "ran\n", 0)), ("/dev/null", (self.failure + PASS, "", 3))):
             command = [*hidden, self.environment.python, "-c", "print('ran')"]
-            done = support.run(command, env={"HERE": str(self.folder / here)})
+            done = support.run(command, env={"PS": there})
             self.assertEqual((done.stderr, done.stdout, done.returncode), expected)
 
     def test_children_of_multiprocessing_pass(self) -> None:

@@ -12,7 +12,7 @@ from types import CodeType
 from typing import Iterator
 
 import envlock
-from tests.support import ENVLOCK
+from tests.support import ENVLOCK, ROOT
 
 SOURCE = ENVLOCK.read_text(encoding="utf-8")
 BANNER = re.compile(r"^# =+\n# (.+)\n# =+$", re.MULTILINE)
@@ -31,6 +31,11 @@ def rooms() -> dict[str, tuple[int, int]]:
     banners = [(match[1], SOURCE.count("\n", 0, match.start()) + 1) for match in BANNER.finditer(SOURCE)]
     ends = [line - 1 for _, line in banners[1:]] + [SOURCE.count("\n")]
     return {title: (line, end) for (title, line), end in zip(banners, ends)}
+
+
+def module_of(title: str) -> str:
+    """The name of a room's tests: `text` for "Text, TOML and JSON", `uv_lock` for "uv.lock"."""
+    return re.sub("[^a-z]+", "_", re.split(",| and ", title)[0].lower())
 
 
 def defined(statement: ast.stmt) -> list[str]:
@@ -111,6 +116,15 @@ class RoomsTests(unittest.TestCase):
             start, end = self.rooms[title]
             with self.subTest(title):
                 self.assertEqual(bool(WORLD.search("\n".join(lines[start:end]))), star)
+
+    def test_each_room_has_its_tests_and_all_tests_have_a_room(self) -> None:
+        """A room's tests may stand in further modules, whose names begin with the room's."""
+        tests = {path.stem[len("test_") :] for path in (ROOT / "tests").glob("test_*.py")}
+        modules = [module_of(title) for title in self.rooms]
+        self.assertEqual(len(set(modules)), len(self.rooms))
+        self.assertEqual([module for module in modules if module not in tests], [])
+        roomless = {test for test in tests if not any(f"{test}_".startswith(f"{module}_") for module in modules)}
+        self.assertEqual(roomless, {"readme", "rooms"})
 
     def test_no_room_is_too_long(self) -> None:
         lengths = {title: end - start + 1 for title, (start, end) in self.rooms.items()}

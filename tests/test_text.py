@@ -76,12 +76,6 @@ z = [
         for place, line in (("default", 3), ('default."a.b".c', 5), ("default.markers", 6), ("x.default", 2)):
             self.assertEqual(line, lines.get(place), place)
 
-    def test_what_is_not_there_is_told_by_what_would_hold_it(self) -> None:
-        file = envlock.BoundFile("x")
-        file.text = "[a]\n[[a.b]]\nc = 1\n"
-        for place, line in (("a.b[0].d", 2), ("a.b[7].c", 1), ("a.z", 1), ("z", 1)):
-            self.assertEqual(line, file.line_of(place), place)
-
 
 class TestErrors(InFolder):
     def test_toml_that_only_a_parser_reads_needs_one(self) -> None:
