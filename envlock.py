@@ -1595,15 +1595,22 @@ def say(text: str, stream: TextIO | None) -> None:
     except OSError as error:
         # Python flushes once more at its end: give it a place to flush to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno() if stream else 1)
-        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+        if stream is sys.stdout and not _is_closed_pipe(error):
             raise EnvlockError(f"standard output: {error.strerror}") from None
+
+
+def _is_closed_pipe(error: OSError) -> bool:
+    """Whether nobody reads any more, which Windows calls an invalid argument."""
+    from errno import EINVAL
+
+    return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == EINVAL)
 
 
 def report(text: str, passing: bool) -> None:
     """Note something on standard error; what is only passing is overwritten, and for a terminal alone."""
     if not passing:
         say(f"envlock: {printable(text)}\n", sys.stderr)
-    elif sys.stderr is not None and sys.stderr.isatty():
+    elif sys.stderr is not None and sys.stderr.isatty() and shows_escapes(-12):
         say(f"\r\033[K{text}", sys.stderr)
 
 
@@ -1622,7 +1629,30 @@ def terminal_style(when: str) -> tuple[int, bool]:
         return width, when == "always"
     if os.environ.get("NO_COLOR"):
         return width, False
-    return width, bool(os.environ.get("FORCE_COLOR")) or (width > 0 and os.environ.get("TERM") != "dumb")
+    if os.environ.get("FORCE_COLOR"):
+        return width, True
+    return width, width > 0 and os.environ.get("TERM") != "dumb" and shows_escapes(-11)
+
+
+def windows_library(name: str) -> Any:
+    """One of Windows's own libraries, by ctypes."""
+    import ctypes
+
+    return vars(ctypes)["WinDLL"](name)  # which other systems don't have
+
+
+def shows_escapes(handle: int) -> bool:
+    """Have a console of Windows interpret escape sequences (-11: standard output, -12: error); others do so anyway."""
+    if os.name != "nt":
+        return True
+    import ctypes
+
+    kernel = windows_library("kernel32")
+    kernel.GetStdHandle.restype = ctypes.c_void_p
+    console, mode = ctypes.c_void_p(kernel.GetStdHandle(handle)), ctypes.c_uint32()
+    if not kernel.GetConsoleMode(console, ctypes.byref(mode)):
+        return False
+    return bool(kernel.SetConsoleMode(console, mode.value | 4))  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
 
 
 # ==================================================================================================
@@ -3857,15 +3887,26 @@ def find_executable(exe: str) -> str:
     if os.path.dirname(path):
         if os.path.isdir(path):
             raise InterpreterError(f"{exe}: this folder holds no Python (expected {path}/bin/python)")
+        if os.name == "nt" and os.path.isfile(path + ".exe"):
+            path += ".exe"
         if not os.path.exists(path):
             raise InterpreterError(f"{exe}: no such interpreter")
         return os.path.abspath(path)
-    import shutil
-
-    found = shutil.which(path)
+    found = find_on_path(path)
     if not found:
         raise InterpreterError(f"{exe}: no such folder, and no such interpreter on PATH")
     return os.path.abspath(found)
+
+
+def find_on_path(name: str) -> str | None:
+    """The program that a shell would run by this name; on Windows never the working directory's, as `which` has it."""
+    import shutil
+
+    if os.name != "nt":
+        return shutil.which(name)
+    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(folder)]
+    paths = (os.path.join(folder, name + suffix) for folder in folders for suffix in ("", ".exe"))
+    return next(filter(os.path.isfile, paths), None)
 
 
 def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list[Interpreter]:
@@ -3906,8 +3947,12 @@ def _spawn(exe: str, command: list[str]) -> subprocess.Popen[bytes]:
     import subprocess
 
     pipe, apart = subprocess.PIPE, os.name == "posix"
+    # A ._pth file (Windows) makes start-up files run whatever the options are.
+    environment = {**os.environ, "ENVLOCK_DISABLE": "1"}
     try:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=apart)
+        return subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=apart
+        )
     except OSError as error:
         raise InterpreterError(f"{exe}: cannot be run: {error.strerror}") from None
 
@@ -3987,9 +4032,20 @@ def start_up_files(site: str, entries: list[str], interpreter: Interpreter) -> l
     """The .pth files that `site` reads in a directory, in its order."""
     major, minor, micro = interpreter.version
     hidden = (major, minor) >= (3, 13) or micro >= HIDDEN_PTH_SINCE.get(minor, 99)
-    return [
-        os.path.join(site, entry) for entry in entries if entry.endswith(".pth") and not (hidden and entry[0] == ".")
-    ]
+    names = [entry for entry in entries if entry.endswith(".pth") and not (hidden and entry[0] == ".")]
+    paths = [os.path.join(site, name) for name in names]
+    if hidden and sys.platform in ("win32", "darwin"):
+        return [path for path in paths if not _has_hidden_flag(path)]
+    return paths
+
+
+def _has_hidden_flag(path: str) -> bool:
+    """Whether a file is hidden by its attribute (Windows) or its flag UF_HIDDEN (macOS)."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    return bool(getattr(status, "st_file_attributes", 0) & 2 or getattr(status, "st_flags", 0) & 0x8000)
 
 
 def path_lines(files: list[str], interpreter: Interpreter) -> Iterator[str]:
@@ -4004,12 +4060,27 @@ def start_up_lines(path: str, interpreter: Interpreter) -> list[str] | None:
     """The lines of a .pth file as that interpreter's `site` takes them; None if it can't be read."""
     newer = interpreter.version >= (3, 13)
     try:
-        with open(path, encoding="utf-8-sig" if newer else "utf-8", errors="surrogateescape") as file:
-            text = file.read()
+        with open(path, "rb") as file:
+            text = _decode_start_up_file(file.read(), newer)
     except OSError:
         return None
     lines = text.splitlines() if newer else text.split("\n")
     return [line.strip() for line in lines] if interpreter.version >= (3, 15) else lines
+
+
+def _decode_start_up_file(data: bytes, newer: bool) -> str:
+    """On Windows they are in the ANSI code page, from 3.13 (`newer`) only if they aren't UTF-8."""
+    encoding = "utf-8-sig" if newer else "utf-8"
+    if os.name == "nt":
+        import locale
+
+        try:
+            text = data.decode(encoding if newer else "ascii")
+        except UnicodeDecodeError:
+            text = data.decode(locale.getpreferredencoding(False), "surrogateescape")
+    else:
+        text = data.decode(encoding, "surrogateescape")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def scan(interpreter: Interpreter) -> list[Distribution]:
@@ -4638,9 +4709,9 @@ def _run_target(executable: str, arguments: list[str], disable: str = "1") -> st
     except (OSError, subprocess.TimeoutExpired) as error:
         raise GuardError(f"{executable}: cannot be started to try the guard ({error})") from None
     if done.returncode:
-        last = os.fsdecode(done.stderr).strip().rpartition("\n")[2]
+        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise GuardError(f"{executable}: the guard cannot be tried: {last or done.returncode}")
-    return os.fsdecode(done.stdout).replace(os.linesep, "\n")
+    return done.stdout.decode(errors="replace").replace(os.linesep, "\n")
 
 
 # ==================================================================================================
@@ -5545,16 +5616,10 @@ def _split_process_arguments(data: bytes) -> list[str]:
     return [os.fsdecode(word) for word in words[:count]]
 
 
-def _windows_library(name: str) -> Any:
-    import ctypes
-
-    return vars(ctypes)["WinDLL"](name)  # which is there on Windows alone
-
-
 def _windows_own_words() -> list[str]:
     import ctypes
 
-    command_line = _windows_library("kernel32").GetCommandLineW
+    command_line = windows_library("kernel32").GetCommandLineW
     command_line.restype = ctypes.c_wchar_p
     return _split_command_line(command_line())
 
@@ -5563,7 +5628,7 @@ def _split_command_line(text: str) -> list[str]:
     """The words of a Windows command line, as the system itself tells them apart."""
     import ctypes
 
-    split = _windows_library("shell32").CommandLineToArgvW
+    split = windows_library("shell32").CommandLineToArgvW
     split.restype = ctypes.POINTER(ctypes.c_wchar_p)
     count = ctypes.c_int()
     words = split(ctypes.c_wchar_p(text), ctypes.byref(count))  # never freed: a start asks once or twice
@@ -5583,7 +5648,7 @@ def _windows_parent_words() -> list[str]:
 
 def _windows_parent(number: int) -> tuple[int, list[str]]:
     """The number and the words of the process that started another; (0, []) if it is gone."""
-    kernel = _windows_library("kernel32")
+    kernel = windows_library("kernel32")
     child = _WindowsProcess(kernel, number)
     parent = _WindowsProcess(kernel, child.parent)
     try:
@@ -5610,7 +5675,7 @@ class _WindowsProcess:
         places = [ctypes.byref(times, 8 * index) for index in range(4)]
         kernel.GetProcessTimes(ctypes.c_void_p(self.handle), *places)
         self.basic = (ctypes.c_size_t * 6)()  # PROCESS_BASIC_INFORMATION
-        query = _windows_library("ntdll").NtQueryInformationProcess
+        query = windows_library("ntdll").NtQueryInformationProcess
         query(ctypes.c_void_p(self.handle), 0, self.basic, ctypes.sizeof(self.basic), None)
         self.parent, self.began = self.basic[5], times[0]
 
