@@ -1309,37 +1309,68 @@ def key_path_of(place: str, key: str | int) -> str:
     return f"{place}.{key}" if needs_dot else place + key
 
 
-def get_as(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> T | None:
-    """A member of the table at `place`; None where it is absent."""
-    value = table.get(key)
-    if value is None or type(value) is kind:  # the member's path costs more than the answer
-        return value
-    return expect_type(value, kind, key_path_of(place, key))
+class ParsedTable:
+    """A table of TOML or an object of JSON, and where it stands.
 
+    Its members are told with their types; what has another type is a BoundError with its key path.
+    """
 
-def get_required(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> T:
-    """A member of a table that must be there."""
-    if key not in table:
-        at, what = key_path_of(place, key), _TYPE_NAMES[kind]
-        raise BoundError(f"{at}: missing, expected {what}", place=place)
-    value = table[key]
-    return value if type(value) is kind else expect_type(value, kind, key_path_of(place, key))
+    __slots__ = ("data", "place")
 
+    def __init__(self, data: dict[str, Any], place: str = "") -> None:
+        self.data = data
+        self.place = place
 
-def get_list(table: Mapping[str, Any], key: str, kind: type[T], place: str = "") -> list[T]:
-    """A member that is an array of one type; empty where it is absent."""
-    if key not in table:
-        return []
-    values: list[T] = get_required(table, key, list, place)
-    for index, value in enumerate(values):
-        if type(value) is not kind:
-            expect_type(value, kind, key_path_of(key_path_of(place, key), index))
-    return values
+    def get(self, key: str, kind: type[T]) -> T | None:
+        """A member; None where it is absent."""
+        value = self.data.get(key)
+        if value is None or type(value) is kind:  # the member's path costs more than the answer
+            return value
+        return expect_type(value, kind, key_path_of(self.place, key))
 
+    def require(self, key: str, kind: type[T]) -> T:
+        """A member that must be there."""
+        if key not in self.data:
+            at, what = key_path_of(self.place, key), _TYPE_NAMES[kind]
+            raise BoundError(f"{at}: missing, expected {what}", place=self.place)
+        value = self.data[key]
+        return value if type(value) is kind else expect_type(value, kind, key_path_of(self.place, key))
 
-def get_table(table: Mapping[str, Any], key: str, place: str = "") -> dict[str, Any]:
-    """A member that is a table; empty where it is absent."""
-    return get_required(table, key, dict, place) if key in table else {}
+    def members(self, key: str, kind: type[T]) -> list[T]:
+        """An array of one type; empty where it is absent."""
+        if key not in self.data:
+            return []
+        values: list[T] = self.require(key, list)
+        for index, value in enumerate(values):
+            if type(value) is not kind:
+                expect_type(value, kind, key_path_of(key_path_of(self.place, key), index))
+        return values
+
+    def text(self, key: str) -> str:
+        """A string; empty where it is absent."""
+        return self.get(key, str) or ""
+
+    def texts(self, key: str) -> list[str]:
+        """An array of strings; empty where it is absent."""
+        return self.members(key, str)
+
+    def flag(self, key: str) -> bool:
+        """A boolean; false where it is absent."""
+        return self.get(key, bool) or False
+
+    def table(self, *keys: str) -> ParsedTable:
+        """A table within, by its path; empty where it is absent."""
+        found = self
+        for key in keys:
+            data = found.require(key, dict) if key in found.data else {}
+            found = ParsedTable(data, key_path_of(found.place, key))
+        return found
+
+    def tables(self, key: str) -> list[ParsedTable]:
+        """An array of tables; empty where it is absent."""
+        place = key_path_of(self.place, key)
+        members = self.members(key, dict)
+        return [ParsedTable(data, f"{place}[{n}]") for n, data in enumerate(members)]
 
 
 _URL_SCHEMES = (
@@ -1833,43 +1864,43 @@ def selected_groups(
     return (chosen if selection.no_default_groups else chosen | default) - selection.no_groups
 
 
-def entries_of(table: Mapping[str, Any], key: str, place: str) -> list[Entry]:
+def entries_of(table: ParsedTable, key: str) -> list[Entry]:
     """The texts of an array of requirements, with their places."""
-    return [(f"{key_path_of(place, key)}[{n}]", text) for n, text in enumerate(get_list(table, key, str, place))]
+    place = key_path_of(table.place, key)
+    return [(f"{place}[{n}]", text) for n, text in enumerate(table.texts(key))]
 
 
-def by_normal_name(table: dict[str, Any], place: str) -> dict[str, str]:
-    """The members of a table of extras or groups by their normalised names."""
+def by_normal_name(table: ParsedTable) -> dict[str, str]:
+    """The keys of a table of extras or groups by their normalised names."""
     found: dict[str, str] = {}
-    for name in table:
+    for name in table.data:
         other = found.setdefault(canonicalize_name(name), name)
         if other != name:
-            raise BoundError(f"{place}: {name!r} and {other!r} are the same name", place=key_path_of(place, name))
+            message = f"{table.place}: {name!r} and {other!r} are the same name"
+            raise BoundError(message, place=key_path_of(table.place, name))
     return found
 
 
-def extra_entries(project: dict[str, Any]) -> dict[str, list[Entry]]:
+def extra_entries(project: ParsedTable) -> dict[str, list[Entry]]:
     """The requirements of each extra (PEP 621)."""
-    place = "project.optional-dependencies"
-    table = get_table(project, "optional-dependencies", "project")
-    return {name: entries_of(table, key, place) for name, key in by_normal_name(table, place).items()}
+    table = project.table("optional-dependencies")
+    return {name: entries_of(table, key) for name, key in by_normal_name(table).items()}
 
 
 def included_group(member: object, place: str) -> str:
     """`{include-group = "NAME"}`"""
     if not isinstance(member, dict) or list(member) != ["include-group"]:
-        raise BoundError(
-            f"{place}: expected a string or {{include-group = …}}, found {describe_value(member)}", place=place
-        )
-    return canonicalize_name(get_required(member, "include-group", str, place))
+        expected, found = "a string or {include-group = …}", describe_value(member)
+        raise BoundError(f"{place}: expected {expected}, found {found}", place=place)
+    return canonicalize_name(ParsedTable(member, place).require("include-group", str))
 
 
-def python_requirement(table: Mapping[str, Any], place: str = "") -> list[BoundRequirement]:
+def python_requirement(table: ParsedTable) -> list[BoundRequirement]:
     """What `requires-python` demands of the interpreter; nothing where it is absent."""
-    text = get_as(table, "requires-python", str, place)
+    text = table.get("requires-python", str)
     if text is None:
         return []
-    place = key_path_of(place, "requires-python")
+    place = key_path_of(table.place, "requires-python")
     specifier = parse_specifier(text, place)
     return [BoundRequirement("python", f"python{specifier}", specifier, place=place)]
 
@@ -2028,11 +2059,12 @@ def project_name(directory: str, target: ReadContext) -> str:
 
 def _toml_name(text: str) -> str:
     """The project's name in a pyproject.toml."""
-    data = load_toml(text)
-    poetry = get_table(get_table(data, "tool"), "poetry", "tool")
-    return (
-        get_as(get_table(data, "project"), "name", str, "project") or get_as(poetry, "name", str, "tool.poetry") or ""
-    )
+    return declared_name(ParsedTable(load_toml(text)))
+
+
+def declared_name(pyproject: ParsedTable) -> str:
+    """The name in `[project]` or `[tool.poetry]`; empty where neither tells one."""
+    return pyproject.table("project").text("name") or pyproject.table("tool", "poetry").text("name")
 
 
 def _cfg_name(text: str) -> str:
@@ -2443,62 +2475,24 @@ def _cut_out(match: re.Match[str]) -> str:
     return f'\n{match[1]} = "{match.start(2)}:{match.end(2)}"'
 
 
-class LockTable:
-    """A table of a lock, and where it stands; two are the same only if they stand at one place."""
-
-    __slots__ = ("data", "place")
-
-    def __init__(self, data: dict[str, Any], place: str = "") -> None:
-        self.data = data
-        self.place = place
-
-    def text(self, key: str) -> str:
-        """A string; empty where it is absent."""
-        return get_as(self.data, key, str, self.place) or ""
-
-    def required(self, key: str) -> str:
-        """A string that must be there."""
-        return get_required(self.data, key, str, self.place)
-
-    def flag(self, key: str) -> bool:
-        """A boolean; false where it is absent."""
-        return get_as(self.data, key, bool, self.place) or False
-
-    def texts(self, key: str) -> list[str]:
-        """An array of strings; empty where it is absent."""
-        return get_list(self.data, key, str, self.place)
-
-    def table(self, *keys: str) -> LockTable:
-        """A table within, by its path; empty where it is absent."""
-        found = self
-        for key in keys:
-            found = LockTable(get_table(found.data, key, found.place), key_path_of(found.place, key))
-        return found
-
-    def tables(self, key: str) -> list[LockTable]:
-        """An array of tables; empty where it is absent."""
-        place = key_path_of(self.place, key)
-        return [LockTable(data, f"{place}[{n}]") for n, data in enumerate(get_list(self.data, key, dict, self.place))]
+def name_of(package: ParsedTable) -> str:
+    return canonicalize_name(package.require("name", str))
 
 
-def name_of(package: LockTable) -> str:
-    return canonicalize_name(package.required("name"))
-
-
-def grouped(packages: list[LockTable], key_of: Callable[[LockTable], str]) -> dict[str, list[LockTable]]:
+def grouped(packages: list[ParsedTable], key_of: Callable[[ParsedTable], str]) -> dict[str, list[ParsedTable]]:
     """A lock's packages by their names, as a dependency tells them."""
-    found: dict[str, list[LockTable]] = {}
+    found: dict[str, list[ParsedTable]] = {}
     for package in packages:
         found.setdefault(key_of(package), []).append(package)
     return found
 
 
-def pinned_requirement(package: LockTable, reference: DirectReference | None, archives: str) -> BoundRequirement:
+def pinned_requirement(package: ParsedTable, reference: DirectReference | None, archives: str) -> BoundRequirement:
     """What a package that counts demands: this version from an index, or where it comes from."""
     name, version = name_of(package), package.text("version")
     if reference:
         return source_requirement(name, reference, package.place, version, archives)
-    if not is_version(package.required("version")):
+    if not is_version(package.require("version", str)):
         at = key_path_of(package.place, "version")
         raise BoundError(f"{at}: expected a version, found {describe_value(version)}", place=at)
     return BoundRequirement(name, f"{name}=={version}", version=version, archives=archives, place=package.place)
@@ -2529,10 +2523,9 @@ def locked_hashes(requirement: BoundRequirement) -> Names:
     return requirement.hashes | _archive_hashes(requirement.archives)
 
 
-def project_names(pyproject: LockTable) -> Names:
+def project_names(pyproject: ParsedTable) -> Names:
     """The name of the project that a lock belongs to."""
-    names = (pyproject.table("project").text("name"), pyproject.table("tool", "poetry").text("name"))
-    return normalised(filter(None, names))
+    return normalised(filter(None, [declared_name(pyproject)]))
 
 
 def check_version(found: str, known: str, place: str) -> None:
@@ -2559,19 +2552,19 @@ class LockReader:
 
     def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
         self.text = lock.text
-        self.data = LockTable(lock.data)
+        self.data = ParsedTable(lock.data)
         # what is no file names what is in the working directory
         self.folder = target.absolute("" if is_stream(path) else os.path.dirname(path))
         self.remote = is_remote(path)
         self.target = target
         self.answers: dict[tuple[str, Names, Names], bool] = {}
 
-    def holds(self, table: LockTable, key: str, extras: Names = NO_NAMES, groups: Names = NO_NAMES) -> bool:
+    def holds(self, table: ParsedTable, key: str, extras: Names = NO_NAMES, groups: Names = NO_NAMES) -> bool:
         """Whether a table's marker holds while these extras and groups are selected."""
         text = table.text(key)
         return not text or self.judge(text, key_path_of(table.place, key), extras, groups)
 
-    def any_holds(self, table: LockTable, key: str, extras: Names = NO_NAMES) -> bool:
+    def any_holds(self, table: ParsedTable, key: str, extras: Names = NO_NAMES) -> bool:
         """Whether one of a table's markers holds, if it has any."""
         texts = table.texts(key)
         return not texts or any(self.judge(text, key_path_of(table.place, key), extras, frozenset()) for text in texts)
@@ -2591,7 +2584,7 @@ class LockReader:
         text = "python; " + " or ".join(self.data.texts(key))
         return [BoundRequirement("python", text, SpecifierSet("<0"), place=key)]
 
-    def archives(self, table: LockTable, *keys: str) -> str:
+    def archives(self, table: ParsedTable, *keys: str) -> str:
         """A package's tables of archives as text."""
         texts = []
         for key in keys:
@@ -2600,20 +2593,20 @@ class LockReader:
             if cut:
                 texts.append(self.text[int(cut[1]) : int(cut[2])])
             else:
-                texts.append(str(value if isinstance(value, dict) else get_list(table.data, key, dict, table.place)))
+                texts.append(str(value if isinstance(value, dict) else table.members(key, dict)))
         return "".join(texts)
 
     def path(self, path: str) -> str:
         """A path in the lock as an absolute one."""
         return os.path.normpath(os.path.join(self.folder, path))
 
-    def beside(self, folder: str = ".") -> LockTable:
+    def beside(self, folder: str = ".") -> ParsedTable:
         """The pyproject.toml in a folder of the lock's; empty where there is none, or the lock was fetched alone."""
         path = os.path.join(self.path(folder), "pyproject.toml")
         if self.remote or not self.target.is_file(path):
-            return LockTable({})
+            return ParsedTable({})
         try:
-            return LockTable(load_toml(self.target.read_text(path)), "pyproject.toml: ")
+            return ParsedTable(load_toml(self.target.read_text(path)), "pyproject.toml: ")
         except BoundError as error:
             raise error.at(path) from None
 
@@ -2632,13 +2625,13 @@ class LockReader:
 class Dependency(NamedTuple):
     """A dependency on one of these packages, with these of its extras."""
 
-    candidates: list[LockTable]
+    candidates: list[ParsedTable]
     extras: Names
     specifier: SpecifierSet = SpecifierSet()
     holds: bool = True  # its marker
 
 
-def _filter_candidates(packages: list[LockTable], specifier: SpecifierSet) -> list[LockTable]:
+def _filter_candidates(packages: list[ParsedTable], specifier: SpecifierSet) -> list[ParsedTable]:
     """The packages whose versions satisfy a specifier; all if none does."""
     return [each for each in packages if specifier.contains(each.text("version"), prereleases=True)] or packages
 
@@ -2660,11 +2653,11 @@ class LockGraph(LockReader):
         self.specifiers: dict[str, dict[str, SpecifierSet]] = {}  # of packages with several versions, by name and text
         self.previous_specifiers = self.specifiers  # in the last walk
 
-    def key_of(self, package: LockTable) -> str:
+    def key_of(self, package: ParsedTable) -> str:
         """By which name dependencies find a package."""
         return name_of(package)
 
-    def fits(self, package: LockTable) -> bool:  # noqa: ARG002
+    def fits(self, package: ParsedTable) -> bool:  # noqa: ARG002
         """Whether the target's Python can have a package."""
         return True
 
@@ -2672,13 +2665,13 @@ class LockGraph(LockReader):
         """The project's own dependencies that were chosen."""
         raise NotImplementedError
 
-    def edges_of(self, package: LockTable, extras: Names) -> Iterator[Dependency]:
+    def edges_of(self, package: ParsedTable, extras: Names) -> Iterator[Dependency]:
         """A package's dependencies, and those of these of its extras."""
         raise NotImplementedError
 
-    def resolve(self) -> list[LockTable]:
+    def resolve(self) -> list[ParsedTable]:
         """The packages that count. What a walk asks for or turns on may change its own answers: then walk again."""
-        found: set[LockTable] = set()
+        found: set[ParsedTable] = set()
         for _ in range(_MAX_WALKS):
             active, self.previous_specifiers, self.specifiers = self.active, self.specifiers, {}
             found = self.walk()
@@ -2686,10 +2679,10 @@ class LockGraph(LockReader):
                 break
         return [package for package in self.packages if package in found]
 
-    def walk(self) -> set[LockTable]:
+    def walk(self) -> set[ParsedTable]:
         """The packages that the starts lead to, and those that they lead to in turn."""
         queue = list(self.starts())
-        seen: set[tuple[LockTable, Names]] = set()
+        seen: set[tuple[ParsedTable, Names]] = set()
         for edge in queue:
             package = self.select_candidate(edge) if edge.holds else None
             if package and (package, edge.extras) not in seen:
@@ -2697,7 +2690,7 @@ class LockGraph(LockReader):
                 queue.extend(self.edges_of(package, edge.extras))
         return {package for package, _ in seen}
 
-    def select_candidate(self, edge: Dependency) -> LockTable | None:
+    def select_candidate(self, edge: Dependency) -> ParsedTable | None:
         """Among the packages of one name the newest that all who ask for it admit."""
         if len(edge.candidates) < 2:
             return edge.candidates[0] if edge.candidates else None
@@ -2709,13 +2702,13 @@ class LockGraph(LockReader):
             best = _filter_candidates(best, specifier)
         return max(best, key=lambda package: parse_value(Version, package.text("version") or "0", package.place))
 
-    def packages_without_project(self, doubtful: set[LockTable]) -> list[LockTable]:
+    def packages_without_project(self, doubtful: set[ParsedTable]) -> list[ParsedTable]:
         """Without the project: what nothing leads to counts, and what that leads to.
 
         What only false markers or doubtful packages lead to is doubtful too, and so are two packages of one name.
         """
-        leading: dict[LockTable, set[LockTable]] = {}  # to a package, those that lead there
-        following: dict[LockTable, set[LockTable]] = {}
+        leading: dict[ParsedTable, set[ParsedTable]] = {}  # to a package, those that lead there
+        following: dict[ParsedTable, set[ParsedTable]] = {}
         for source in self.packages:
             for edge in self.edges_of(source, NO_NAMES):
                 for package in _filter_candidates(edge.candidates, edge.specifier):
@@ -2800,7 +2793,7 @@ class _PoetryDependency(NamedTuple):
     """A dependency as Poetry writes it, in a pyproject.toml or in a lock."""
 
     name: str
-    table: LockTable  # { version, extras, optional, markers, python, platform, and a source's keys }
+    table: ParsedTable  # { version, extras, optional, markers, python, platform, and a source's keys }
     group: str
     listed: Names  # the extras that list it
 
@@ -2826,7 +2819,7 @@ def _admits_platform(constraint: str, platform: str) -> bool:
     return any(all(map(admits, re.split(r"\s*,\s*", each))) for each in re.split(r"\s*\|\|?\s*", constraint.strip()))
 
 
-def _admits_python(table: LockTable, key: str, target: ReadContext) -> bool:
+def _admits_python(table: ParsedTable, key: str, target: ReadContext) -> bool:
     """Whether the target's Python satisfies a constraint."""
     constraint = table.text(key)
     if not constraint:
@@ -2836,17 +2829,17 @@ def _admits_python(table: LockTable, key: str, target: ReadContext) -> bool:
 
 
 def _poetry_dependencies(
-    table: LockTable, listing: Mapping[str, set[str]], group: str = "main"
+    table: ParsedTable, listing: Mapping[str, set[str]], group: str = "main"
 ) -> Iterator[_PoetryDependency]:
     """`NAME = "CONSTRAINT"`, `NAME = { … }` or an array of these."""
     for key, value in table.data.items():
         name, at = canonicalize_name(key), key_path_of(table.place, key)
         for entry in value if isinstance(value, list) else [value]:
             data = {"version": entry} if isinstance(entry, str) else expect_type(entry, dict, at)
-            yield _PoetryDependency(name, LockTable(data, at), group, frozenset(listing.get(name, ())))
+            yield _PoetryDependency(name, ParsedTable(data, at), group, frozenset(listing.get(name, ())))
 
 
-def _poetry_listing(extras: LockTable) -> dict[str, set[str]]:
+def _poetry_listing(extras: ParsedTable) -> dict[str, set[str]]:
     """By the names of dependencies the extras that list them: `socks = ["PySocks (>=1.5)"]`"""
     found: dict[str, set[str]] = {}
     for extra in extras.data:
@@ -2873,12 +2866,14 @@ class _PoetryProject(NamedTuple):
         return frozenset(found)
 
 
-def _poetry_project(pyproject: LockTable, standard_groups: bool = True) -> _PoetryProject:
+def _poetry_project(pyproject: ParsedTable, standard_groups: bool = True) -> _PoetryProject:
     """Poetry's own tables and the standard ones."""
     poetry, project = pyproject.table("tool", "poetry"), pyproject.table("project")
-    groups, standard = poetry.table("group"), pyproject.table("dependency-groups") if standard_groups else LockTable({})
+    groups, standard = poetry.table("group"), ParsedTable({})
+    if standard_groups:
+        standard = pyproject.table("dependency-groups")
     optional = project.table("optional-dependencies")
-    extras = LockTable({}) if optional.data or project.data.get("dependencies") else poetry.table("extras")
+    extras = ParsedTable({}) if optional.data or project.data.get("dependencies") else poetry.table("extras")
     tables = [("main", poetry.table("dependencies"))]
     if "dev-dependencies" in poetry.data:
         tables.append(("dev", poetry.table("dev-dependencies")))
@@ -2927,20 +2922,20 @@ def _merge_dependencies(
             markers = filter(None, (each.table.text("markers") for each in (dependency, one)))
             conditions["markers"] = " and ".join(f"({marker})" for marker in markers)
             for each in (dependency, one):
-                yield each._replace(table=LockTable({**each.table.data, **conditions}, each.table.place))
+                yield each._replace(table=ParsedTable({**each.table.data, **conditions}, each.table.place))
     rest = dynamic and all(dependency.table.flag("optional") for dependency in standard)
     for dependency in own:
         if not standard or (rest and not dependency.table.flag("optional")):
             yield dependency
 
 
-def _members_of(groups: LockTable, group: str) -> list[tuple[str, object]]:
+def _members_of(groups: ParsedTable, group: str) -> list[tuple[str, object]]:
     """What stands in one of the standard groups, with the places."""
     place = key_path_of(groups.place, group)
     return [(key_path_of(place, n), member) for n, member in enumerate(expect_type(groups.data[group], list, place))]
 
 
-def _poetry_includes(groups: LockTable, standard: LockTable) -> dict[str, Names]:
+def _poetry_includes(groups: ParsedTable, standard: ParsedTable) -> dict[str, Names]:
     """By group those that it includes, in Poetry's way or the standard one."""
     told = [
         (group, key_path_of(groups.place, group), groups.table(group).texts("include-groups")) for group in groups.data
@@ -2957,11 +2952,11 @@ def _poetry_includes(groups: LockTable, standard: LockTable) -> dict[str, Names]
     return found
 
 
-def _project_dependencies(project: LockTable) -> Iterator[_PoetryDependency]:
+def _project_dependencies(project: ParsedTable) -> Iterator[_PoetryDependency]:
     """PEP 621's dependencies, as Poetry writes them."""
-    for entry in entries_of(project.data, "dependencies", project.place):
+    for entry in entries_of(project, "dependencies"):
         yield _standard_dependency(entry)
-    for extra, members in extra_entries(project.data).items():
+    for extra, members in extra_entries(project).items():
         for entry in members:
             yield _standard_dependency(entry, extra=extra)
 
@@ -2977,7 +2972,7 @@ def _standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> 
         "optional": bool(extra),
         "requirement": text if requirement.url else "",
     }
-    return _PoetryDependency(canonicalize_name(requirement.name), LockTable(table, place), group, frozenset({extra}))
+    return _PoetryDependency(canonicalize_name(requirement.name), ParsedTable(table, place), group, frozenset({extra}))
 
 
 class _PoetryLock(LockGraph):
@@ -2991,7 +2986,7 @@ class _PoetryLock(LockGraph):
         # who wrote older locks knew no standard groups
         self.project = _poetry_project(self.pyproject, self.solved)
 
-    def fits(self, package: LockTable) -> bool:
+    def fits(self, package: ParsedTable) -> bool:
         """Whether a package's `python-versions` admit the target."""
         return _admits_python(package, "python-versions", self.target)
 
@@ -3002,7 +2997,7 @@ class _PoetryLock(LockGraph):
             if dependency.group in groups:
                 yield self.edge(dependency, self.extras)
 
-    def edges_of(self, package: LockTable, extras: Names) -> Iterator[Dependency]:
+    def edges_of(self, package: ParsedTable, extras: Names) -> Iterator[Dependency]:
         """The dependencies of a package."""
         listing = _poetry_listing(package.table("extras"))
         for dependency in _poetry_dependencies(package.table("dependencies"), listing):
@@ -3014,7 +3009,7 @@ class _PoetryLock(LockGraph):
         wanted = normalised(dependency.table.texts("extras"))
         return Dependency(candidates, wanted, dependency.specifier(), dependency.counts(self, extras))
 
-    def doubtful(self) -> set[LockTable]:
+    def doubtful(self) -> set[ParsedTable]:
         """Without the project: the packages that don't count as far as they themselves tell."""
         listing = _poetry_listing(self.data.table("extras"))
         found = set()
@@ -3025,7 +3020,7 @@ class _PoetryLock(LockGraph):
                 found.add(package)
         return found
 
-    def counts(self, package: LockTable) -> bool:
+    def counts(self, package: ParsedTable) -> bool:
         """Whether a package of a lock 2.1 counts: one of its groups does, and its marker for that holds."""
         groups = self.groups & normalised(package.texts("groups"))
         if not isinstance(package.data.get("markers"), dict):
@@ -3045,7 +3040,7 @@ def read_poetry(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     groups = project.groups.union(*map(_poetry_groups, poetry.packages))
     poetry.extras = selected_extras(selection, extras)
     poetry.groups = chosen_groups_with_main(selection, groups, groups - project.optional_groups, "main")
-    doubtful: set[LockTable] = set()
+    doubtful: set[ParsedTable] = set()
     if poetry.solved:
         counting = list(filter(poetry.counts, poetry.packages))
     elif poetry.pyproject.data:
@@ -3058,13 +3053,13 @@ def read_poetry(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     return Bound(tuple(found), project_names(poetry.pyproject) | frozenset(map(name_of, doubtful)), extras, groups)
 
 
-def _poetry_python(table: LockTable, key: str) -> list[BoundRequirement]:
+def _poetry_python(table: ParsedTable, key: str) -> list[BoundRequirement]:
     """What a constraint demands of the interpreter; nothing where it is absent."""
     text, place = table.text(key), key_path_of(table.place, key)
     return [BoundRequirement("python", f"python {text}", parse_constraint(text, place), place=place)] if text else []
 
 
-def _poetry_groups(package: LockTable) -> Names:
+def _poetry_groups(package: ParsedTable) -> Names:
     """The groups that a package names: since 2.1 as groups, in 1.x as categories."""
     return normalised([*package.texts("groups"), package.text("category") or "main"])
 
@@ -3072,10 +3067,10 @@ def _poetry_groups(package: LockTable) -> Names:
 _POETRY_SOURCES = {"git": "git", "url": "url", "file": "path", "directory": "path"}
 
 
-def _poetry_requirement(poetry: _PoetryLock, package: LockTable) -> BoundRequirement:
+def _poetry_requirement(poetry: _PoetryLock, package: ParsedTable) -> BoundRequirement:
     """What a package that counts demands."""
     files = poetry.data.table("metadata", "files")  # of a lock 1.x
-    archives = poetry.archives(package, "files") + poetry.archives(files, package.required("name"))
+    archives = poetry.archives(package, "files") + poetry.archives(files, package.require("name", str))
     source = package.table("source")
     kind = source.text("type") or "legacy"
     if kind == "legacy":
@@ -3085,9 +3080,9 @@ def _poetry_requirement(poetry: _PoetryLock, package: LockTable) -> BoundRequire
         raise BoundError(f"{source.place}.type: {expected}", place=source.place)
     commit = ""
     if kind == "git":
-        commit = source.text("resolved_reference") or source.required("reference")
+        commit = source.text("resolved_reference") or source.require("reference", str)
     subdirectory, editable = source.text("subdirectory"), package.flag("develop")
-    reference = poetry.reference(_POETRY_SOURCES[kind], source.required("url"), subdirectory, commit, editable)
+    reference = poetry.reference(_POETRY_SOURCES[kind], source.require("url", str), subdirectory, commit, editable)
     return pinned_requirement(package, reference, archives)
 
 
@@ -3098,7 +3093,7 @@ def read_poetry_project(data: dict[str, Any], path: str, target: ReadContext) ->
     extras = selected_extras(target.selection, project.extras)
     groups = chosen_groups_with_main(target.selection, project.groups, project.groups - project.optional_groups, "main")
     groups = project.with_included(groups)
-    found = [*python_requirement(reader.data.table("project").data, "project")]
+    found = [*python_requirement(reader.data.table("project"))]
     found += _poetry_python(reader.data.table("tool", "poetry", "dependencies"), "python")
     found += [
         _poetry_demand(reader, dependency)
@@ -3108,7 +3103,7 @@ def read_poetry_project(data: dict[str, Any], path: str, target: ReadContext) ->
     return Bound(tuple(found), project_names(reader.data), project.extras, project.groups)
 
 
-def source_of(table: LockTable, *keys: str) -> str:
+def source_of(table: ParsedTable, *keys: str) -> str:
     """The first of these keys that a table has; empty where it has none."""
     return next((key for key in keys if table.text(key)), "")
 
@@ -3141,36 +3136,36 @@ def _poetry_demand(reader: LockReader, dependency: _PoetryDependency) -> BoundRe
 
 def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
     """PEP 621 and PEP 735; Poetry's own tables where `[project]` doesn't tell the dependencies."""
-    project = get_table(data, "project")
-    dynamic = get_list(project, "dynamic", str, "project")
-    if "poetry" in get_table(data, "tool") and "dependencies" not in project:
+    pyproject = ParsedTable(data)
+    project, table = pyproject.table("project"), pyproject.table("dependency-groups")
+    dynamic = project.texts("dynamic")
+    if "poetry" in pyproject.table("tool").data and "dependencies" not in project.data:
         return read_poetry_project(data, path, target)
     if "project" not in data and "dependency-groups" not in data:
-        raise BoundError("expected [project], [dependency-groups] or [tool.poetry], found none of them", 1)
+        expected = "[project], [dependency-groups] or [tool.poetry]"
+        raise BoundError(f"expected {expected}, found none of them", 1)
     if "dependencies" in dynamic:
-        raise BoundError(
-            "project.dynamic: the build alone tells the dependencies (give a lock)", place="project.dynamic"
-        )
-    extras, table = extra_entries(project), get_table(data, "dependency-groups")
-    groups = frozenset(by_normal_name(table, "dependency-groups"))
-    entries = entries_of(project, "dependencies", "project")
+        message = "project.dynamic: the build alone tells the dependencies (give a lock)"
+        raise BoundError(message, place="project.dynamic")
+    extras, groups = extra_entries(project), frozenset(by_normal_name(table))
+    entries = entries_of(project, "dependencies")
     for extra in sorted(selected_extras(target.selection, frozenset(extras))):
         entries += extras[extra]
     done: set[str] = set()
     for group in sorted(selected_groups(target.selection, groups)):
         entries += group_entries(table, group, done)
-    name = canonicalize_name(get_as(project, "name", str, "project") or "")
-    requirements = (*python_requirement(project, "project"), *_entry_requirements(entries, name, extras, target))
-    return Bound(requirements, frozenset({name} - {""}), frozenset(extras), groups)
+    name = canonicalize_name(project.text("name"))
+    found = [*python_requirement(project), *_entry_requirements(entries, name, extras, target)]
+    return Bound(tuple(found), frozenset({name} - {""}), frozenset(extras), groups)
 
 
-def group_entries(table: dict[str, Any], name: str, done: set[str], including: tuple[str, ...] = ()) -> Iterator[Entry]:
+def group_entries(table: ParsedTable, name: str, done: set[str], including: tuple[str, ...] = ()) -> Iterator[Entry]:
     """A group's requirements and those of the groups that it includes, each once (PEP 735)."""
-    keys = by_normal_name(table, "dependency-groups")
+    keys = by_normal_name(table)
     if name in done:
         return
-    place = key_path_of("dependency-groups", keys[name])
-    for number, member in enumerate(expect_type(table[keys[name]], list, place)):
+    place = key_path_of(table.place, keys[name])
+    for number, member in enumerate(table.require(keys[name], list)):
         at = key_path_of(place, number)
         if isinstance(member, str):
             yield at, member
@@ -3204,8 +3199,9 @@ def _entry_requirements(
 def read_script(data: dict[str, Any], path: BoundFile, target: ReadContext) -> Bound:
     """PEP 723."""
     path.text = _toml_of_script(path.text)  # what places mean
-    entries = entries_of(data, "dependencies", "")
-    return Bound((*python_requirement(data), *_entry_requirements(entries, "", {}, target)))
+    script = ParsedTable(data)
+    entries = entries_of(script, "dependencies")
+    return Bound((*python_requirement(script), *_entry_requirements(entries, "", {}, target)))
 
 
 def load_script(text: str) -> dict[str, Any]:
@@ -3253,6 +3249,7 @@ class _UvLock(LockGraph):
     """The graph in a uv.lock."""
 
     def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
+        check_version(str(ParsedTable(lock.data).require("version", int)), "1", "version")
         super().__init__(lock, path, target)
         self.manifest = self.data.table("manifest")
         self.conflicting = "conflicts" in lock.data
@@ -3276,17 +3273,17 @@ class _UvLock(LockGraph):
         yield from self.edges_in(self.shared, self.shared_groups)
         yield from self.edges(self.manifest, "requirements")
 
-    def edges_of(self, package: LockTable, extras: Names) -> Iterator[Dependency]:
+    def edges_of(self, package: ParsedTable, extras: Names) -> Iterator[Dependency]:
         """A package's dependencies, and those of the extras."""
         yield from self.edges(package, "dependencies")
         yield from self.edges_in(package.table("optional-dependencies"), extras)
 
-    def edges_in(self, table: LockTable, keys: Names) -> Iterator[Dependency]:
+    def edges_in(self, table: ParsedTable, keys: Names) -> Iterator[Dependency]:
         """The dependencies in these of a table's arrays."""
         for key in sorted(keys & set(table.data)):
             yield from self.edges(table, key)
 
-    def edges(self, table: LockTable, key: str) -> Iterator[Dependency]:
+    def edges(self, table: ParsedTable, key: str) -> Iterator[Dependency]:
         """The dependencies in an array whose markers hold; what they turn on may be what a marker asks for."""
         for dependency in table.tables(key):
             extras = frozenset(dependency.texts("extra") or dependency.texts("extras"))
@@ -3295,7 +3292,7 @@ class _UvLock(LockGraph):
                 self.active = active
                 yield Dependency(self.candidates(dependency), extras)
 
-    def candidates(self, dependency: LockTable) -> list[LockTable]:
+    def candidates(self, dependency: ParsedTable) -> list[ParsedTable]:
         """The package that a dependency means: the version and the source stand there if the name is ambiguous."""
         found = self.by_name.get(name_of(dependency), [])
         for key in ("version", "source"):
@@ -3321,43 +3318,42 @@ class _UvLock(LockGraph):
         return normalised(table.texts("default-groups") if "default-groups" in table.data else ["dev"])
 
 
-def _uv_source(package: LockTable) -> tuple[str, str]:
+def _uv_source(package: ParsedTable) -> tuple[str, str]:
     """`{ KIND = "WHERE" }`"""
     source = package.table("source")
     kinds = [kind for kind in source.data if kind in _UV_SOURCES]
     if len(kinds) != 1:
         expected = f"expected one of {', '.join(_UV_SOURCES)}, found {describe_value(source.data)}"
         raise BoundError(f"{source.place}: {expected}", place=source.place)
-    return kinds[0], source.required(kinds[0])
+    return kinds[0], source.require(kinds[0], str)
 
 
-def _uv_names(kind: str, package: LockTable, names: Iterable[str]) -> Names:
+def _uv_names(kind: str, package: ParsedTable, names: Iterable[str]) -> Names:
     """Extras or groups of a package as the markers of conflicts name them."""
-    name = package.required("name")
+    name = package.require("name", str)
     return frozenset(f"{kind}-{len(name)}-{name}-{each}" for each in names)
 
 
-def _uv_extras(package: LockTable) -> Names:
+def _uv_extras(package: ParsedTable) -> Names:
     """A package's extras; one without dependencies stands in the metadata alone."""
     listed = package.table("metadata").texts("provides-extras")
     return frozenset([*package.table("optional-dependencies").data, *listed])
 
 
-def _uv_groups(package: LockTable) -> Names:
+def _uv_groups(package: ParsedTable) -> Names:
     """A package's groups; one without dependencies stands in the metadata alone."""
     return frozenset([*package.table("dev-dependencies").data, *package.table("metadata", "requires-dev").data])
 
 
-def _conflict_names(root: LockTable, extras: Names, groups: Names) -> Names:
+def _conflict_names(root: ParsedTable, extras: Names, groups: Names) -> Names:
     """What is selected on a root, as the markers of conflicts name it."""
-    name = root.required("name")
+    name = root.require("name", str)
     selected = _uv_names("extra", root, extras & _uv_extras(root)) | _uv_names("group", root, groups & _uv_groups(root))
     return selected | {f"project-{len(name)}-{name}"}
 
 
 def read_uv(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     """uv.lock: what its roots reach."""
-    check_version(str(get_required(lock.data, "version", int)), "1", "version")
     uv, selection = _UvLock(lock, path, target), target.selection
     extras = frozenset().union(*map(_uv_extras, uv.roots))
     own = frozenset().union(*map(_uv_groups, uv.roots))
@@ -3370,12 +3366,12 @@ def read_uv(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     uv.active = frozenset().union(*(_conflict_names(root, uv.extras, uv.groups) for root in uv.roots))
     # a virtual package isn't installed
     counting = [package for package in uv.resolve() if _uv_source(package)[0] != "virtual"]
-    python = [*python_requirement(lock.data), *uv.environments("supported-markers")]
+    python = [*python_requirement(uv.data), *uv.environments("supported-markers")]
     requirements = (*python, *(_uv_requirement(uv, package) for package in counting))
     return Bound(requirements, project_names(uv.pyproject), extras, known, uv.members)
 
 
-def _uv_requirement(uv: _UvLock, package: LockTable) -> BoundRequirement:
+def _uv_requirement(uv: _UvLock, package: ParsedTable) -> BoundRequirement:
     """What a package that counts demands."""
     archives, (kind, where) = uv.archives(package, "sdist", "wheels"), _uv_source(package)
     if kind == "registry":
@@ -3397,7 +3393,7 @@ def _uv_requirement(uv: _UvLock, package: LockTable) -> BoundRequirement:
 def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     """PEP 751."""
     reader, selection = LockReader(lock, path, target), target.selection
-    check_version(reader.data.required("lock-version"), r"1(\.\d+)*", "lock-version")
+    check_version(reader.data.require("lock-version", str), r"1(\.\d+)*", "lock-version")
     extras = normalised(reader.data.texts("extras"))
     default = normalised(reader.data.texts("default-groups"))
     groups = normalised(reader.data.texts("dependency-groups")) | default
@@ -3405,19 +3401,19 @@ def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     named = selection.all_groups or (selection.groups | selection.options) & groups
     chosen = selected_groups(selection, groups, frozenset() if named else default)
     asked = selected_extras(selection, extras)
-    found = [*python_requirement(lock.data), *reader.environments("environments")]
+    found = [*python_requirement(reader.data), *reader.environments("environments")]
     for name, packages in grouped(reader.data.tables("packages"), name_of).items():
         counting = [package for package in packages if reader.holds(package, "marker", asked, chosen)]
         if len(counting) > 1:
             place = counting[1].place
             raise BoundError(f"{place}: {name!r} counts twice for this interpreter", place=place)
         for package in counting:
-            found += python_requirement(package.data, package.place)
+            found += python_requirement(package)
             found.append(_pylock_requirement(reader, package))
     return Bound(tuple(found), project_names(reader.beside()), extras, groups)
 
 
-def _pylock_requirement(reader: LockReader, package: LockTable) -> BoundRequirement:
+def _pylock_requirement(reader: LockReader, package: ParsedTable) -> BoundRequirement:
     """What a package that counts demands: one of the kinds of sources must be there."""
     kinds = [kind for kind in ("vcs", "directory", "archive") if kind in package.data]
     indexed = "sdist" in package.data or "wheels" in package.data
@@ -3433,15 +3429,17 @@ def _pylock_requirement(reader: LockReader, package: LockTable) -> BoundRequirem
     kind, source = kinds[0], package.table(kinds[0])
     subdirectory = source.text("subdirectory")
     if kind == "directory":
-        reference = reader.reference("path", source.required("path"), subdirectory, editable=source.flag("editable"))
+        folder, editable = source.require("path", str), source.flag("editable")
+        reference = reader.reference("path", folder, subdirectory, editable=editable)
         return pinned_requirement(package, reference, "")
-    url = source.text("url") or url_of_path(reader.path(source.required("path")))
+    url = source.text("url") or url_of_path(reader.path(source.require("path", str)))
     if kind == "vcs":
         vcs = source.text("type") or "git"
         if vcs not in VCS_KINDS:
             at = key_path_of(source.place, "type")
             raise BoundError(f"{at}: expected one of {', '.join(VCS_KINDS)}, found {describe_value(vcs)}", place=at)
-        return pinned_requirement(package, reader.reference(vcs, url, subdirectory, source.required("commit-id")), "")
+        commit = source.require("commit-id", str)
+        return pinned_requirement(package, reader.reference(vcs, url, subdirectory, commit), "")
     return pinned_requirement(package, reader.reference("url", url, subdirectory), reader.archives(package, "archive"))
 
 
@@ -3453,17 +3451,17 @@ def _pylock_requirement(reader: LockReader, package: LockTable) -> BoundRequirem
 class _PdmLock(LockGraph):
     """A pdm.lock: of a package with extras, what they ask for is an entry of its own."""
 
-    def key_of(self, package: LockTable) -> str:
+    def key_of(self, package: ParsedTable) -> str:
         """The name with the extras."""
-        return _pdm_key(package.required("name"), normalised(package.texts("extras")))
+        return _pdm_key(package.require("name", str), normalised(package.texts("extras")))
 
     def starts(self) -> Iterator[Dependency]:
         """Without inherited metadata the project tells what a lock's packages are there for."""
         return self.edges(_pdm_entries(self.pyproject, self.groups))
 
-    def edges_of(self, package: LockTable, extras: Names) -> Iterator[Dependency]:  # noqa: ARG002
+    def edges_of(self, package: ParsedTable, extras: Names) -> Iterator[Dependency]:  # noqa: ARG002
         """The dependencies of an entry."""
-        return self.edges(entries_of(package.data, "dependencies", package.place))
+        return self.edges(entries_of(package, "dependencies"))
 
     def edges(self, entries: Iterable[Entry]) -> Iterator[Dependency]:
         """Requirements as edges."""
@@ -3474,7 +3472,7 @@ class _PdmLock(LockGraph):
             found = self.by_name.get(_pdm_key(requirement.name, extras), [])
             yield Dependency(found, extras, requirement.specifier, self.target.holds(requirement.marker))
 
-    def counts(self, package: LockTable) -> bool:
+    def counts(self, package: ParsedTable) -> bool:
         """Whether one of a package's groups is chosen and its marker holds."""
         return bool(normalised(package.texts("groups")) & self.groups) and self.holds(package, "marker")
 
@@ -3483,30 +3481,30 @@ def _pdm_key(name: str, extras: Names) -> str:
     return f"{canonicalize_name(name)}{sorted(extras)}"
 
 
-def _pdm_entries(pyproject: LockTable, chosen: Names) -> Iterator[Entry]:
+def _pdm_entries(pyproject: ParsedTable, chosen: Names) -> Iterator[Entry]:
     """The requirements of a project's groups."""
-    project, groups = pyproject.table("project").data, pyproject.table("dependency-groups").data
+    project, groups = pyproject.table("project"), pyproject.table("dependency-groups")
     if "default" in chosen:
-        yield from entries_of(project, "dependencies", "project")
+        yield from entries_of(project, "dependencies")
     for extra, members in extra_entries(project).items():
         yield from members if extra in chosen else ()
     done: set[str] = set()
-    for group in sorted(chosen & normalised(groups)):
+    for group in sorted(chosen & normalised(groups.data)):
         yield from group_entries(groups, group, done)
     older = pyproject.table("tool", "pdm", "dev-dependencies")
     for group in older.data:
-        yield from entries_of(older.data, group, older.place) if canonicalize_name(group) in chosen else ()
+        yield from entries_of(older, group) if canonicalize_name(group) in chosen else ()
 
 
 def read_pdm(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     """pdm.lock."""
     pdm = _PdmLock(lock, path, target)
     metadata = pdm.data.table("metadata")
-    check_version(metadata.required("lock_version"), r"4(\.\d+)*", "metadata.lock_version")
+    check_version(metadata.require("lock_version", str), r"4(\.\d+)*", "metadata.lock_version")
     known = normalised(metadata.texts("groups")) | {"default"}
     extras, dev = _pdm_kinds(pdm.pyproject, known)
     pdm.groups = _pdm_chosen(target.selection, known, extras, dev)
-    doubtful: set[LockTable] = set()
+    doubtful: set[ParsedTable] = set()
     if "inherit_metadata" in metadata.texts("strategy"):
         counting = list(filter(pdm.counts, pdm.packages))
     elif pdm.pyproject.data:
@@ -3518,7 +3516,7 @@ def read_pdm(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     return Bound((*_pdm_python(metadata, target), *found.values()), permitted, extras, known)
 
 
-def _pdm_kinds(pyproject: LockTable, known: Names) -> tuple[Names, Names]:
+def _pdm_kinds(pyproject: ParsedTable, known: Names) -> tuple[Names, Names]:
     """Which of the groups in a lock are extras, and which are for development."""
     optional = normalised(pyproject.table("project", "optional-dependencies").data)
     older = pyproject.table("tool", "pdm", "dev-dependencies").data
@@ -3540,7 +3538,7 @@ _PDM_SYSTEMS = {"windows": "win32", "macos": "darwin"}  # the others are Linux
 _PDM_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "i386": "x86", "i686": "x86"}
 
 
-def _pdm_python(metadata: LockTable, target: ReadContext) -> list[BoundRequirement]:
+def _pdm_python(metadata: ParsedTable, target: ReadContext) -> list[BoundRequirement]:
     """`metadata.targets`: one of them must admit the interpreter."""
     tables = metadata.tables("targets")
     texts = [table.text("requires_python") or "*" for table in tables if _pdm_admits(table, target)]
@@ -3554,7 +3552,7 @@ def _pdm_python(metadata: LockTable, target: ReadContext) -> list[BoundRequireme
     return [BoundRequirement("python", text, SpecifierSet("<0"), place="metadata.targets[0]")]
 
 
-def _pdm_admits(table: LockTable, target: ReadContext) -> bool:
+def _pdm_admits(table: ParsedTable, target: ReadContext) -> bool:
     """Whether a target can be this implementation and platform; a C library's version makes pdm warn at most."""
     implementation, platform = table.text("implementation"), re.fullmatch(_PDM_PLATFORM, table.text("platform"))
     if implementation and implementation != target.environment()["implementation_name"]:
@@ -3567,14 +3565,14 @@ def _pdm_admits(table: LockTable, target: ReadContext) -> bool:
     return wanted == (target.environment()["sys_platform"], _PDM_MACHINES.get(found, found))
 
 
-def _pdm_requirement(pdm: _PdmLock, package: LockTable) -> BoundRequirement:
+def _pdm_requirement(pdm: _PdmLock, package: ParsedTable) -> BoundRequirement:
     """What a package that counts demands."""
     archives = pdm.archives(package, "files")
     kind = source_of(package, "git", "url", "path")
     if not kind:
         return pinned_requirement(package, None, archives)
     where = package.text(kind).replace("${PROJECT_ROOT}", pdm.folder)
-    commit = package.required("revision") if kind == "git" else ""
+    commit = package.require("revision", str) if kind == "git" else ""
     editable = kind == "path" and package.flag("editable")
     return pinned_requirement(
         package, pdm.reference(kind, where, package.text("subdirectory"), commit, editable), archives
@@ -3590,7 +3588,7 @@ def read_pipfile(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
     """Pipfile.lock: the categories that are chosen."""
     reader = LockReader(ParsedLock(data), path, target)
     meta = reader.data.table("_meta")
-    check_version(str(get_required(meta.data, "pipfile-spec", int, meta.place)), "6", "_meta.pipfile-spec")
+    check_version(str(meta.require("pipfile-spec", int)), "6", "_meta.pipfile-spec")
     categories = {canonicalize_name(key): key for key in data if key != "_meta"}
     groups = frozenset(categories) | {"default"}
     chosen = chosen_groups_with_main(target.selection, groups, frozenset({"default"}), "default")
@@ -3604,7 +3602,7 @@ def read_pipfile(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
     return Bound(tuple(found.values()), project_names(reader.beside()), frozenset(), groups)
 
 
-def _pipfile_requirement(reader: LockReader, key: str, entry: LockTable) -> BoundRequirement:
+def _pipfile_requirement(reader: LockReader, key: str, entry: ParsedTable) -> BoundRequirement:
     """What an entry demands."""
     name, kind = canonicalize_name(key), source_of(entry, *VCS_KINDS, "path", "file")
     if not kind:

@@ -88,11 +88,11 @@ class TestReadContext(InFolder):
 
 class TestValues(InFolder):
     def test_requires_python_is_a_requirement_of_python(self) -> None:
-        self.assertEqual(envlock.python_requirement({}), [])
-        (found,) = envlock.python_requirement({"requires-python": ">=3.9"}, "project")
+        self.assertEqual(envlock.python_requirement(envlock.ParsedTable({})), [])
+        (found,) = envlock.python_requirement(envlock.ParsedTable({"requires-python": ">=3.9"}, "project"))
         self.assertEqual((found.name, found.text, found.place), ("python", "python>=3.9", "project.requires-python"))
         with self.assertRaises(BoundError) as caught:
-            envlock.python_requirement({"requires-python": "3"}, "project")
+            envlock.python_requirement(envlock.ParsedTable({"requires-python": "3"}, "project"))
         self.assertEqual(caught.exception.place, "project.requires-python")
 
     def test_two_spellings_of_one_extra_are_an_error(self) -> None:

@@ -90,18 +90,18 @@ class TestErrors(InFolder):
         )
 
     def test_typed_getters_tell_the_place(self) -> None:
-        table = {"packages": [{"version": 7}, {"name": True}], "empty": None}
-        packages = envlock.get_list(table, "packages", dict)
+        table = envlock.ParsedTable({"packages": [{"version": 7}, {"name": True}], "empty": None})
+        first, second = table.tables("packages")
         with self.assertRaises(BoundError) as caught:
-            envlock.get_as(packages[0], "version", str, "packages[0]")
+            first.text("version")
         self.assertEqual("packages[0].version: expected a string, found 7", str(caught.exception))
         with self.assertRaises(BoundError) as caught:
-            envlock.get_required(packages[1], "version", str, "packages[1]")
+            second.require("version", str)
         self.assertEqual("packages[1].version: missing, expected a string", str(caught.exception))
         with self.assertRaises(BoundError) as caught:
-            envlock.get_as(packages[1], "name", int)
+            envlock.ParsedTable(second.data).get("name", int)
         self.assertEqual("name: expected an integer, found true", str(caught.exception))
-        self.assertIsNone(envlock.get_as(table, "empty", str))
+        self.assertIsNone(table.get("empty", str))
 
 
 @unittest.skipIf(NO_TOML, NO_TOML)
