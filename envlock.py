@@ -1602,11 +1602,23 @@ def write_file(path: str, data: bytes) -> None:
     try:
         with file:
             file.write(data)
-        os.replace(temporary, path)
+        patiently(os.replace, temporary, path)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def patiently(function: Callable[..., None], *paths: str) -> None:
+    """Replace or remove a file, which on Windows fails for the moments in which another process has it open."""
+    from time import sleep
+
+    for _ in range(40 if os.name == "nt" else 0):
+        try:
+            return function(*paths)
+        except PermissionError:
+            sleep(0.05)
+    return function(*paths)
 
 
 def printable(text: str) -> str:
@@ -4641,26 +4653,65 @@ def guard_site(interpreter: Interpreter) -> str:
 
 
 class exclusive_lock:  # noqa: N801
-    """One at a time changes a directory's guard; the lock is on the directory itself, so that no file is left over."""
+    """One at a time changes a directory's guard; the lock is on the directory itself, so that no file is left over.
+
+    Windows can't open a directory: there it is on a file, which the last that has it open removes.
+    """
 
     def __init__(self, site: str) -> None:
         self.site = site
+        self.path = os.path.join(site, f"{START_STEM}.lock")
 
     def __enter__(self) -> None:
-        self.descriptor = -1
-        try:
-            import fcntl
-        except ImportError:  # Windows, where a directory can't be opened either
+        if os.name == "nt":
+            self.descriptor = _lock_file(self.path)
             return
+        import fcntl
+
         self.descriptor = os.open(self.site, os.O_RDONLY)
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
         self.umask = os.umask(0o022)
         os.umask(self.umask & 0o222)  # `site` passes over a start-up file that a user can't read
 
     def __exit__(self, *_: object) -> None:
-        if self.descriptor >= 0:
+        if os.name != "nt":
             os.umask(self.umask)
+        if self.descriptor >= 0:
             os.close(self.descriptor)
+        if os.name == "nt":
+            from contextlib import suppress
+
+            with suppress(OSError):
+                os.unlink(self.path)
+
+
+def _lock_file(path: str) -> int:
+    """Wait for a lock on a file of Windows, and return its descriptor; -1 where no file can be written."""
+    from time import sleep
+
+    refused = 0
+    while refused < 10:  # a scanner may have it open for a moment
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+        except OSError:
+            refused += 1
+        else:
+            if _has_locked(descriptor):
+                return descriptor
+            os.close(descriptor)
+        sleep(0.05)
+    return -1
+
+
+def _has_locked(descriptor: int) -> bool:
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+    return True
 
 
 def start_up_texts(code: int, interpreter: Interpreter) -> dict[str, bytes]:
@@ -6265,7 +6316,7 @@ def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfig
     folder = os.path.join(site, GUARD_FOLDER)
     for name in os.listdir(folder):  # an older guard's states and code; starts meanwhile go by the source
         if os.path.isfile(os.path.join(folder, name)) and name not in ("envlock.py", CONFIGURATION):
-            os.unlink(os.path.join(folder, name))
+            patiently(os.unlink, os.path.join(folder, name))
     _write_files(site, {f"{GUARD_FOLDER}/{CONFIGURATION}": configuration.to_json().encode("ascii")})
     run_source(interpreter.executable, ["-I", "-S"], "m.write_guard_code(sys.argv[1])", site)
     _write_files(site, start_up_texts(configuration.code, interpreter))
@@ -6329,7 +6380,7 @@ def _restore_guard(site: str, before: Mapping[str, bytes]) -> None:
         return
     now = _guard_files(site)
     for name in now.keys() - before.keys():
-        os.unlink(os.path.join(site, name))
+        patiently(os.unlink, os.path.join(site, name))
     _write_files(site, {name: data for name, data in before.items() if now.get(name) != data})
     folder = os.path.join(site, GUARD_FOLDER)
     if os.path.isdir(folder) and not os.listdir(folder):
@@ -6352,14 +6403,14 @@ def _remove_guard(site: str) -> bool:
     for suffix in (".pth", ".start"):
         path = os.path.join(site, START_STEM + suffix)
         if os.path.isfile(path) and os.path.getsize(path):  # an empty .start is somebody else's
-            os.unlink(path)
+            patiently(os.unlink, path)
             found = True
     folder = os.path.join(site, GUARD_FOLDER)
     if os.path.isdir(folder):
         for _ in range(20):  # starts may keep a verdict there meanwhile
             shutil.rmtree(folder, ignore_errors=True)
         if os.path.isdir(folder):
-            shutil.rmtree(folder)
+            patiently(shutil.rmtree, folder)
         found = True
     return found
 
