@@ -35,7 +35,11 @@ files, streams or the environment, or start processes. The others compute.
     Guard: which starts pass *   tools that repair an environment, children of a start that was judged
     Guard: a start *             what every start of a guarded interpreter runs
     Guard: installing *          how the guard gets there, and away
-    Command line *               arguments, exit status
+    Options                      what the command line takes: tables, and the texts of its help
+    Guesses *                    answers to what users of other tools type
+    Arguments                    from words to options and a command; the help
+    Defaults *                   the environment, the bound and the options that nobody has named
+    Command line *               commands, exit status
 
 A name is defined above its use in another room; `main` is last. What not every run needs is imported where it is used.
 """
@@ -49,7 +53,6 @@ from collections import namedtuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     import subprocess
     from concurrent.futures import Future
     from threading import Event
@@ -57,11 +60,11 @@ if TYPE_CHECKING:
         Any,
         BinaryIO,
         Callable,
+        Container,
         Iterable,
         Iterator,
         Mapping,
         NamedTuple,
-        NoReturn,
         Sequence,
         TextIO,
         TypeVar,
@@ -77,6 +80,7 @@ if TYPE_CHECKING:
     Entry = tuple[str, str]  # where a requirement stands (`project.dependencies[0]`), and its text
 
 __version__ = "1.0.0"
+PROJECT_URL = "https://git.example/envlock"
 
 
 # ==================================================================================================
@@ -1655,6 +1659,14 @@ def report(text: str, passing: bool) -> None:
         say(f"envlock: {printable(text)}\n", sys.stderr)
     elif sys.stderr is not None and sys.stderr.isatty() and shows_escapes(-12):
         say(f"\r\033[K{text}", sys.stderr)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody reads along."""
+    try:
+        return stream is not None and stream.isatty()
+    except (ValueError, OSError):  # it is closed
+        return False
 
 
 def terminal_width() -> int:
@@ -5269,6 +5281,18 @@ def _mismatch(distribution: Distribution, requirement: BoundRequirement, tells_s
     return _OTHER_HASH
 
 
+def unpinned_names(bound: Bound) -> set[str]:
+    """The names that a bound requires without an exact version or a source."""
+    loose, pinned = set(), {"python"}
+    for requirement in bound.requirements:
+        exact = _is_pin(requirement) or requirement.reference is not None
+        if exact:
+            pinned.add(requirement.name)
+        elif not requirement.constraint:
+            loose.add(requirement.name)
+    return loose - pinned
+
+
 def _is_pin(requirement: BoundRequirement) -> bool:
     """Whether one version alone will do.
 
@@ -5364,30 +5388,74 @@ _COLORS = {
     Verdict.MODIFIED: "33",
     Verdict.DELETED: "31",
 }
+_MEANINGS = {
+    Verdict.UNREQUIRED: "installed, not in the bound",
+    Verdict.MISSING: "in the bound, not installed",
+    Verdict.MISDEFINED: "installed, but not as the bound says",
+    Verdict.DUPLICATE: "one site directory holds two records of one project",
+    Verdict.UNREADABLE: "a record whose name or version cannot be told",
+    Verdict.MODIFIED: "an installed file is not as recorded",
+    Verdict.DELETED: "a recorded file is gone",
+    Verdict.UNRECORDED: "a file that Python would run or import, and that no record lists",
+}
 
 
-def format_table(findings: Sequence[Finding], width: int = 0, color: bool = False) -> str:
-    """Findings as four aligned columns; lines are cut to `width` columns unless it is 0."""
-    rows = [_COLUMNS, *(tuple(map(printable, _row(finding))) for finding in findings)]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    start, lines = widths[0] + widths[1] + 4, []
-    for row in rows:
+def format_table(findings: Sequence[Finding], width: int = 0, color: bool = False, detail: bool = False) -> str:
+    """Findings as four aligned columns, or five with their details.
+
+    Lines are cut to `width` columns unless it is 0.
+    """
+    rows: list[tuple[str, ...]] = [(*_COLUMNS, "Detail")]
+    for finding in findings:
+        rows.append((*map(printable, _row(finding)), printable(finding.detail)))
+    if not detail:
+        rows = [row[:4] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    start = widths[0] + widths[1] + 4
+    lines = []
+    for number, row in enumerate(rows):
         cells = [cell.ljust(wide) for cell, wide in zip(row, widths)]
-        line = "  ".join((*cells, row[3])).rstrip()
-        line = line[:width].rstrip() if width else line
+        line = "  ".join(cells).rstrip()
+        if width and len(line) > width:
+            line = line[: width - 1].rstrip() + "…"
         if color:
             end = start + len(row[2])
-            code = _COLORS.get(row[2], "1" if row is _COLUMNS else "35")
+            code = _COLORS.get(row[2], "35") if number else "1"
             line = f"{line[:start]}\033[{code}m{line[start:end]}\033[0m{line[end:]}"
-        lines.append(line + "\n")
+        lines.append(f"{line}\n")
     return "".join(lines)
 
 
-def _row(finding: Finding) -> tuple[str, ...]:
+def count(number: int, noun: str) -> str:
+    """A number of things: `1 package`, `2 packages`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def count_verdicts(findings: Iterable[Finding]) -> str:
+    """`2 Unrequired, 1 Missing`."""
+    verdicts = [finding.explain for finding in findings]
+    return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in _MEANINGS if verdict in verdicts)
+
+
+def shorten_path(path: str) -> str:
+    """A path as people write it: relative to the working directory if it is in there, else with the home as `~`."""
+    try:
+        here = os.path.join(os.getcwd(), "")
+    except OSError:  # it is gone
+        here = path
+    if path.startswith(here):
+        return path[len(here) :] or path
+    return _with_tilde(path)
+
+
+def _with_tilde(path: str) -> str:
     home = os.path.expanduser("~").rstrip(os.sep) + os.sep
+    return f"~{os.sep}{path[len(home) :]}" if path.startswith(home) else path
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
     places = (finding.detail,) if finding.explain in Verdict.OF_FILES else finding.sites
-    sites = [f"~{os.sep}{place[len(home) :]}" if place.startswith(home) else place for place in places]
-    return finding.package, finding.dependency, finding.explain, ", ".join(sites)
+    return finding.package, finding.dependency, finding.explain, ", ".join(map(_with_tilde, places))
 
 
 def format_json(findings: Sequence[Finding]) -> str:
@@ -5404,18 +5472,113 @@ def format_json(findings: Sequence[Finding]) -> str:
     return json.dumps(rows, indent=2) + "\n"
 
 
-def format_github(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
-    """Findings as annotations of GitHub Actions; what no requirement is about points at the first bound file."""
+class _Place(NamedTuple):
+    """Where a finding shows in a repository."""
+
+    path: str  # as CI services name a file; empty: the bound is no file
+    line: int
+
+
+def _place_of(finding: Finding, bounds: Sequence[str]) -> _Place:
+    """A finding that no requirement is about stands at the first bound file."""
     first = next((bound for bound in bounds if not is_stream(bound)), "")
+    file = finding.file or first
+    if not file or is_stream(file):
+        return _Place("", 0)
+    return _Place(repository_path(file), finding.line or 1)
+
+
+def _sentence(finding: Finding) -> str:
+    """A finding in one line."""
+    about = finding.dependency or finding.package
+    return f"{about}{about and ': '}{finding.detail} ({finding.executable})"
+
+
+def format_github(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
+    """Findings as annotations of GitHub Actions."""
     lines = []
     for finding in findings:
-        file, place = finding.file or first, ""
-        if file and not is_stream(file):
-            place = f"file={_escaped(_in_repository(file), ':,')},line={finding.line or 1},"
-        about = finding.dependency or finding.package
-        message = f"{about}{about and ': '}{finding.detail} ({finding.executable})"
-        lines.append(f"::error {place}title=envlock%3A {finding.explain}::{_escaped(message)}\n")
+        path, line = _place_of(finding, bounds)
+        place = f"file={_escaped(path, ':,')},line={line}," if path else ""
+        title = f"title=envlock%3A {finding.explain}"
+        lines.append(f"::error {place}{title}::{_escaped(_sentence(finding))}\n")
     return "".join(lines)
+
+
+def format_sarif(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
+    """Findings as a log of SARIF 2.1.0, whose rules are the verdicts; without findings one without results."""
+    import json
+
+    rules = [{"id": verdict, "shortDescription": {"text": text}} for verdict, text in _MEANINGS.items()]
+    driver = {
+        "name": "envlock",
+        "version": __version__,
+        "informationUri": PROJECT_URL,
+        "rules": rules,
+    }
+    seen: dict[str, int] = {}
+    results = [_sarif_result(finding, bounds, seen) for finding in findings]
+    log = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "results": results}],
+    }
+    return json.dumps(log, indent=2) + "\n"
+
+
+def _sarif_result(finding: Finding, bounds: Sequence[str], seen: dict[str, int]) -> dict[str, Any]:
+    """One result; `seen` counts equal fingerprints.
+
+    GitHub takes results of one rule on one line for the same alert, unless their fingerprints differ.
+    """
+    from hashlib import sha256
+    from urllib.parse import quote
+
+    identity = "\n".join((finding.explain, finding.package, finding.dependency, finding.detail))
+    digest = sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    seen[digest] = seen.get(digest, 0) + 1
+    result: dict[str, Any] = {
+        "ruleId": finding.explain,
+        "level": "error",
+        "message": {"text": printable(_sentence(finding))},
+        "partialFingerprints": {"primaryLocationLineHash": f"{digest}:{seen[digest]}"},
+    }
+    path, line = _place_of(finding, bounds)
+    if path:
+        address = url_of_path(path) if os.path.isabs(path) else quote(path.encode("utf-8", "surrogateescape"))
+        location = {"artifactLocation": {"uri": address}, "region": {"startLine": line}}
+        result["locations"] = [{"physicalLocation": location}]
+    return result
+
+
+def format_junit(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
+    """Findings as JUnit XML, a failed test case each; without findings a suite without cases.
+
+    GitLab keeps one of the cases that agree in class and name, and shows the text of a failure alone.
+    """
+    count = f'tests="{len(findings)}" failures="{len(findings)}"'
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<testsuites name="envlock" {count}>']
+    lines.append(f'  <testsuite name="envlock" {count} errors="0" skipped="0">')
+    for finding in findings:
+        path, line = _place_of(finding, bounds)
+        about = " ".join(filter(None, (finding.explain, finding.package or finding.dependency)))
+        place = f" file={_quoted(path)} line={_quoted(str(line))}" if path else ""
+        lines.append(f"    <testcase classname={_quoted(finding.executable)} name={_quoted(about)}{place}>")
+        text = _sentence(finding)
+        failure = f"<failure type={_quoted(finding.explain)} message={_quoted(text)}>"
+        where = f"{path}:{line}: {text}" if path else text
+        lines += [f"      {failure}{_xml(where)}</failure>", "    </testcase>"]
+    return "\n".join([*lines, "  </testsuite>", "</testsuites>", ""])
+
+
+def _xml(text: str) -> str:
+    """Text as XML has it; characters that XML knows none of are escaped as in the table."""
+    text = printable(text).replace("&", "&amp;").replace("<", "&lt;")
+    return text.replace(">", "&gt;").replace('"', "&quot;")
+
+
+def _quoted(text: str) -> str:
+    return f'"{_xml(text)}"'
 
 
 def _escaped(text: str, separators: str = "") -> str:
@@ -5425,18 +5588,28 @@ def _escaped(text: str, separators: str = "") -> str:
     return printable(text)
 
 
-def _in_repository(path: str) -> str:
-    """A file's path relative to GitHub's checkout or to the working directory, if it is in one of them."""
-    from contextlib import suppress
-
-    path, roots = os.path.realpath(path), [os.environ.get("GITHUB_WORKSPACE")]
-    with suppress(OSError):  # it is gone
-        roots.append(os.getcwd())
-    for root in filter(None, roots):
+def repository_path(path: str) -> str:
+    """A file's path relative to its repository or to the working directory, with `/`; absolute if it is in neither."""
+    path = os.path.realpath(path)
+    for root in _repository_roots(path):
         inside = os.path.join(os.path.realpath(root), "")
         if path.startswith(inside):
             return path[len(inside) :].replace(os.sep, "/")
     return path
+
+
+def _repository_roots(path: str) -> Iterator[str]:
+    """What a file's path may be relative to: GitHub's or GitLab's checkout, a repository, the working directory."""
+    yield from filter(None, map(os.environ.get, ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")))
+    above = os.path.dirname(path)
+    while above != os.path.dirname(above):
+        if os.path.exists(os.path.join(above, ".git")):
+            yield above
+        above = os.path.dirname(above)
+    try:
+        yield os.getcwd()
+    except OSError:  # it is gone
+        return
 
 
 def format_status(status: Mapping[str, Any]) -> str:
@@ -6416,46 +6589,222 @@ def _remove_guard(site: str) -> bool:
 
 
 # ==================================================================================================
-# Command line
+# Options
 # ==================================================================================================
 
+# Not argparse: its import takes as long as the comparison of a small environment, and it takes no
+# option behind an output word.
 
-_OUTPUTS = {
-    "display": "print a table (the default)",
-    "json": "print a JSON array",
-    "github": "print annotations for GitHub Actions",
-    "write": "write delimited text to a file",
-    "exit": "print nothing, answer by the exit status",
-}
-_MODES = {
-    "warn": "print what differs, go on (the default)",
-    "exit": "print what differs and end, before any other code",
-}
 
-_DESCRIPTION = """\
+class UsageError(EnvlockError):
+    """A command line that cannot be understood."""
+
+
+class Option(NamedTuple):
+    """An option: a row of the tables below."""
+
+    names: tuple[str, ...]  # its spellings; the last one is its key, also in [tool.envlock]
+    help: str
+    metavar: str = ""  # stands for the value in the help; empty: it takes none
+    parse: Callable[[str], Any] = str  # raises ValueError: what was expected
+    repeatable: bool = False
+    several: bool = False  # `--bound a b`: takes the words up to the next option or output word
+    configured: bool = False  # may stand in [tool.envlock]
+
+    @property
+    def key(self) -> str:
+        """The key of its value."""
+        return self.names[-1].lstrip("-")
+
+
+class Word(NamedTuple):
+    """A word behind a command: an output format, or the mode of a guard."""
+
+    word: str
+    help: str
+    options: tuple[Option, ...] = ()  # which this word alone has
+    print: Callable[[Arguments, list[Report]], None] | None = None  # of an output format
+    needs: Option | None = None  # one of the options that it can't do without
+
+
+class Command(NamedTuple):
+    """A command: a row of the table at the end."""
+
+    word: str
+    summary: str
+    run: Callable[[Arguments], int]
+    epilog: str
+    groups: tuple[tuple[str, tuple[Option, ...]], ...]  # titles and options
+    words: tuple[Word, ...] = ()
+    words_title: str = ""
+
+    def options(self) -> list[Option]:
+        """All options of the command and of its words."""
+        options = [option for _, group in self.groups for option in group]
+        for word in self.words:
+            options += [option for option in word.options if option not in options]
+        return options
+
+
+class Arguments(NamedTuple):
+    """A command line that has been understood."""
+
+    program: str  # as it was called
+    command: Command
+    word: str  # the output format or the mode; empty: none was given
+    values: Mapping[str, Any]  # by the options' keys; only of those that were given
+
+    def flag(self, key: str) -> bool:
+        """Whether an option without a value was given."""
+        return bool(self.values.get(key))
+
+    def all(self, key: str) -> list[str]:
+        """The values of a repeatable option."""
+        return list(self.values.get(key, ()))
+
+
+def _exit_status(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 255):
+        raise ValueError("an exit status from 1 to 255")
+    return int(text)
+
+
+def _delimiter(text: str) -> str:
+    text = "\t" if text in ("\\t", "tab") else text
+    if len(text) != 1 or text in '\r\n"':
+        raise ValueError("a single character")
+    return text
+
+
+def _color(text: str) -> str:
+    if text not in ("auto", "always", "never"):
+        raise ValueError("auto, always or never")
+    return text
+
+
+def _name(text: str) -> str:
+    if not text:
+        raise ValueError("a name")
+    return canonicalize_name(text)
+
+
+def _file(text: str) -> str:
+    if not text:
+        raise ValueError("a file")
+    return text
+
+
+_GENERAL_OPTIONS = (
+    Option(
+        ("-e", "--exe"),
+        "the environment: its folder, the path of a Python, or a name on PATH "
+        "(default: the virtual environment that is active, else the nearest .venv, "
+        "else the Python that runs envlock)",
+        "EXE",
+        repeatable=True,
+    ),
+    Option(("--user-site",), "look at the user site, too"),
+    Option(("-q", "--quiet"), "no notes on standard error"),
+    Option(("-v", "--verbose"), "say what was compared; show each finding's detail"),
+    Option(
+        ("--color",),
+        "colour the table: auto, always or never (default: auto, on a terminal; NO_COLOR and FORCE_COLOR are honoured)",
+        "WHEN",
+        _color,
+    ),
+    Option(("-h", "--help"), "print this help"),
+    Option(("-V", "--version"), "print the version"),
+)
+_BOUND_OPTIONS = (
+    Option(
+        ("-b", "--bound"),
+        "a lock or requirements file, or its URL; - is standard input; of several the union counts "
+        "(default: bound of [tool.envlock], else the one lock of the project)",
+        "FILE",
+        _file,
+        repeatable=True,
+        several=True,
+        configured=True,
+    ),
+    Option(("--no-config",), "pass over [tool.envlock] in pyproject.toml"),
+)
+
+
+def _names_option(name: str, text: str, configured: bool = True, several: bool = False) -> Option:
+    return Option((name,), text, "NAME", _name, True, several, configured)
+
+
+def _switch(name: str, text: str, configured: bool = True) -> Option:
+    return Option((name,), text, configured=configured)
+
+
+_SELECTION_OPTIONS = (
+    _names_option("--extra", "count this extra"),
+    _switch("--all-extras", "count every extra"),
+    _names_option("--group", "count this dependency group"),
+    _switch("--all-groups", "count every dependency group"),
+    _names_option("--no-group", "leave this group out"),
+    _switch("--no-default-groups", "count only the groups that are named"),
+    _names_option("--package", "count this member of the workspace, not its root"),
+    _switch("--all-packages", "count every member of the workspace", configured=False),
+    _names_option("--bound-options", "extras or groups, whichever the file has", False, several=True),
+)
+_POLICY_OPTIONS = (
+    _switch("--subset", "locked packages may be absent"),
+    _switch("--superset", "further packages may be present"),
+    Option(
+        ("--ignore",),
+        "leave these packages out of every comparison: one, or several joined by commas",
+        "NAME",
+        repeatable=True,
+        configured=True,
+    ),
+    _switch("--integrity", "compare installed files with their recorded hashes, too"),
+)
+CODE_OPTION = Option(("--code",), "exit status if not aligned, 1 to 255 (default: 3)", "N", _exit_status)
+WRITE_OPTIONS = (
+    Option(("-o", "--output"), "the file to write", "FILE", _file),
+    Option(("-d", "--delimiter"), "between columns (default: ,)", "CHAR", _delimiter),
+)
+GENERAL_GROUP = ("general options", _GENERAL_OPTIONS)
+COMPARISON_GROUPS = (
+    GENERAL_GROUP,
+    ("bound: what must be installed", _BOUND_OPTIONS),
+    ("selection: which optional parts of the bound count", _SELECTION_OPTIONS),
+    ("policy: which differences count", _POLICY_OPTIONS),
+)
+VALIDATE_GROUPS = (*COMPARISON_GROUPS, ("exit status", (CODE_OPTION,)))
+
+DESCRIPTION = """\
 Keep a Python environment equal to its lock file.
 
-validate compares the packages that an interpreter holds with a lock file and prints what differs."""
+validate compares the packages that are installed with a lock file; site-install makes every start
+of that Python compare them before any other code runs."""
 
-_EPILOG = """\
+EPILOG = """\
 examples:
-  envlock validate --bound requirements.lock           this interpreter against a lock file
-  envlock -e .venv validate --bound requirements.lock  another environment
-  envlock -e python3.12 -e .venv validate --bound requirements.txt --superset
-  envlock validate --help                              the options of one command
+  {call} validate                               the project's environment against its lock
+  {call} validate --bound requirements.lock     another file
+  {call} -e .venv validate --bound uv.lock json
+  {call} site-install --bound uv.lock exit      each start compares, and ends if it fails
+  {call} validate --help                        the options of one command
 
 exit status:
   0  aligned    3  not aligned (or --code N)    4  not guarded (site-status)
-  2  wrong usage or unusable input    130  interrupted"""
+  2  wrong usage or unusable input    130  interrupted
 
-_VALIDATE_EPILOG = """\
+Without --bound, uv.lock, poetry.lock, pdm.lock, Pipfile.lock, pylock.toml, requirements.lock or
+requirements.txt is taken. `python3 -m envlock` beside the file starts faster than
+`python3 envlock.py`, which compiles it each time."""
+
+VALIDATE_EPILOG = """\
 examples:
-  envlock validate --bound requirements.lock                    print a table of what differs
-  envlock validate --bound requirements.txt --superset          further packages may be present
-  envlock validate --bound pyproject.toml --extra web --group dev
-  envlock validate --bound requirements.lock --ignore ipython json
-  envlock validate --bound requirements.lock write -o report.csv
-  pip freeze | envlock -e .venv validate --bound - exit --code 1
+  {call}                                        the project's environment against its lock
+  {call} --bound requirements.txt --superset    further packages may be present
+  {call} --bound pyproject.toml --extra web --group dev
+  {call} --ignore ipython json
+  {call} write -o report.csv
+  pip freeze | {call} -e .venv --bound - exit --code 1
 
 verdicts:
   Unrequired  installed, not in the bound
@@ -6469,11 +6818,11 @@ verdicts:
 exit status:
   0  aligned    3  not aligned (or --code N)    2  wrong usage or unusable input    130  interrupted"""
 
-_INSTALL_EPILOG = """\
+INSTALL_EPILOG = """\
 examples:
-  envlock -e .venv site-install --bound requirements.lock       each start says what differs, and goes on
-  envlock -e .venv site-install --bound requirements.lock exit  a start that differs ends with status 3
-  envlock -e .venv site-uninstall
+  {call} --bound requirements.lock         each start says what differs, and goes on
+  {call} --bound requirements.lock exit    a start that differs ends with status 3
+  {call} -e .venv --bound uv.lock --integrity exit
 
 pip, uv, poetry, pdm, pipenv and pip-tools may start whatever differs, to repair it; ENVLOCK_DISABLE=1 lets any one
 command pass. Starts that have the user site count it, those that have not (-s, -I) don't.
@@ -6481,11 +6830,19 @@ command pass. Starts that have the user site count it, those that have not (-s, 
 exit status:
   0  installed, whatever was found    2  wrong usage or unusable input; nothing changed    130  interrupted"""
 
-_STATUS_EPILOG = """\
+UNINSTALL_EPILOG = """\
 examples:
-  envlock -e .venv site-status                  one environment
-  envlock -e .venv -e python3.12 site-status    several
-  envlock -e .venv site-status json             for a program
+  {call}             the project's environment
+  {call} -e .venv
+
+exit status:
+  0  there is no guard any more, or there was none    2  wrong usage or unusable input    130  interrupted"""
+
+STATUS_EPILOG = """\
+examples:
+  {call} -e .venv                  one environment
+  {call} -e .venv -e python3.12    several
+  {call} -e .venv json             for a program
 
 The interpreter is started once, unjudged, to see whether its guard runs; nothing is changed. A guard that can't run is
 not armed. Any start of the guarded interpreter says what differs.
@@ -6495,205 +6852,501 @@ exit status, the worst of several:
   2  wrong usage or unusable input    130  interrupted"""
 
 
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser for these words; what they can't need is left out, since building it is a third of a short run."""
-    import argparse
-
-    class Parser(argparse.ArgumentParser):
-        def error(self, message: str) -> NoReturn:
-            raise EnvlockError(f"{message} (see: {self.prog} --help)")
-
-        def _print_message(self, message: str, file: Any = None) -> None:
-            say(message, file)
-
-    def formatter(prog: str) -> argparse.HelpFormatter:
-        # Without a width it imports shutil, and with that every compression library, at each option that is added.
-        return argparse.RawDescriptionHelpFormatter(prog, width=min(terminal_width() or 80, 100))
-
-    style: dict[str, Any] = {"formatter_class": formatter, "allow_abbrev": False}
-    parser = Parser(prog="envlock", description=_DESCRIPTION, epilog=_EPILOG, **style)
-    parser.add_argument("--version", action="version", version=f"envlock {__version__}")
-    _add_general_options(parser, "before")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands", prog="envlock")
-    for name in _named(_COMMANDS, argv) or _COMMANDS:
-        summary, epilog, add_options = _COMMANDS[name]
-        command = commands.add_parser(
-            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=epilog, **style
-        )
-        add_options(command, argv)
-    return parser
+# ==================================================================================================
+# Guesses
+# ==================================================================================================
 
 
-def _named(words: Iterable[str], argv: Sequence[str]) -> list[str]:
-    return [word for word in words if word in argv]
+# What users of other tools type: the right spelling, and the wrong ones. In brackets is a sentence;
+# what is in capitals gives way to the value that was given.
+OPTION_GUESSES = (
+    ("--bound FILE", "-r -f -l --requirement --requirements --requirements-file --file --from"),
+    ("--bound FILE", "--lock --lockfile --lock-file --lock-path --constraint"),
+    ("--exe EXE", "-p --python --interpreter --executable --venv --env --environment --prefix --path"),
+    ("WORD", "--format --output-format --report-format"),
+    ("json", "--json"),
+    ("github", "--github"),
+    ("sarif", "--sarif"),
+    ("junit", "--junit --junitxml --xml"),
+    ("write -o FILE", "--csv --output-file --report --write"),
+    ("exit", "--exit"),
+    ("--ignore NAME", "-x --exclude --ignore-package --ignore-packages --skip --no-install-package"),
+    ("--extra NAME", "-E --extras"),
+    ("--group NAME", "-G --groups --with --categories --include-group"),
+    ("--group dev", "--dev"),
+    ("--no-group NAME", "--without --exclude-group"),
+    ("--no-group dev", "--no-dev"),
+    ("--all-groups", "--all"),
+    ("--superset", "--inexact --allow-extra --allow-unrequired"),
+    ("--subset", "--allow-missing"),
+    ("--integrity", "--hashes --verify --verify-hashes --check-hashes --require-hashes --files"),
+    ("--code N", "--exit-code"),
+    ("--color never", "--no-color --no-colour --plain"),
+    ("--color WHEN", "--colour --colors"),
+    ("--quiet", "-s --silent"),
+    ("--verbose", "--debug --details"),
+    ("--user-site", "--user"),
+    ("--no-config", "--isolated --no-project"),
+    ("(leave it out: every difference counts)", "--strict --exact --error --exit-non-zero"),
+    ("(leave it out: envlock changes no lock)", "--frozen --locked --no-sync --dry-run --check"),
+    ("(envlock changes no package: on a terminal it names the command that does)", "--fix --sync --upgrade -U"),
+)
+WORD_GUESSES = (
+    ("validate", "check verify compare diff test audit scan lint drift ci doctor"),
+    ("site-install", "install guard arm protect enable init hook activate"),
+    ("site-uninstall", "uninstall unguard disarm unprotect disable remove deactivate"),
+    ("site-status", "status info show"),
+    ("--help", "help"),
+    ("--version", "version"),
+    ("(envlock makes no lock: pip freeze and every packaging tool do)", "lock freeze compile export"),
+    ("(envlock changes no package: on a terminal it names the command that does)", "sync fix repair upgrade update"),
+    ("validate WORD", "json github sarif junit exit display write"),
+    ("display", "table text print"),
+    ("write -o FILE", "csv tsv file"),
+    ("github", "annotations gha actions"),
+    ("junit", "xml gitlab junitxml"),
+    ("exit", "quiet silent none block stop enforce fail error"),
+    ("warn", "warning notify report"),
+)
 
 
-def _add_validate_options(command: argparse.ArgumentParser, argv: Sequence[str]) -> None:
-    _add_general_options(command, "after")
-    _add_comparison_options(command)
-    command.set_defaults(output=None)
-    names = _named(_OUTPUTS, argv) or (_named(("-h", "--help"), argv) and [*_OUTPUTS])
-    if not names:
-        return
-    outputs = command.add_subparsers(
-        dest="output", metavar="OUTPUT", title="output (default: display)", prog=command.prog
-    )
-    for name in names:
-        output = outputs.add_parser(
-            name, help=_OUTPUTS[name], allow_abbrev=False, formatter_class=command.formatter_class
-        )
-        if name in ("display", "github", "exit"):
-            output.add_argument(
-                "--code", metavar="N", type=_code, help="exit status if not aligned, 1 to 255 (default: 3)"
-            )
-        if name == "write":
-            output.add_argument("-o", "--output", dest="path", metavar="FILE", required=True, help="the file to write")
-            output.add_argument(
-                "-d", "--delimiter", metavar="CHAR", type=_delimiter, default=",", help="between columns (default: ,)"
-            )
+def _find_guess(guesses: Iterable[tuple[str, str]], word: str, rights: Container[str]) -> str:
+    """The right spelling for a wrong one; empty if it isn't known."""
+    for right, wrongs in guesses:
+        if word in wrongs.split() and (right[0] == "(" or right.split()[0] in rights):
+            return right
+    return ""
 
 
-def _add_general_options(parser: argparse.ArgumentParser, place: str) -> None:
-    # Before and after the command word: each place keeps its own values, or argparse would overwrite the first.
-    general = parser.add_argument_group("general options, before or after the command")
-    general.add_argument(
-        "-e",
-        "--exe",
-        action="append",
-        default=[],
-        dest=f"exe_{place}",
-        metavar="EXE",
-        help="an interpreter: a path, a name on PATH, or a virtual environment's folder; repeatable "
-        "(default: the Python that runs envlock)",
-    )
-    general.add_argument(
-        "--user-site", action="store_true", dest=f"user_site_{place}", help="look at the user site, too"
-    )
-    general.add_argument("-q", "--quiet", action="store_true", dest=f"quiet_{place}", help="no notes on standard error")
-    general.add_argument(
-        "--color",
-        choices=("auto", "always", "never"),
-        dest=f"color_{place}",
-        help="colour the table (default: auto, on a terminal; NO_COLOR and FORCE_COLOR are honoured)",
-    )
+def unknown_option(
+    name: str, value: str, plain: Sequence[str], commands: Sequence[Command], program: str
+) -> UsageError:
+    """An option that isn't there, with the right one where it can be told."""
+    command = next((each for each in commands if each.word in plain[:1]), commands[0])
+    names = [each for option in command.options() for each in option.names]
+    words = [word.word for word in command.words]
+    right = _find_guess(OPTION_GUESSES, name, [*names, *words, "WORD"])
+    if right == "WORD":
+        right = value if value in words else f"(the output is a word without dashes: {', '.join(words)})"
+    if right:
+        hint = _hint(right, value, f"{program} {command.word}")
+    else:
+        hint = nearest_word(name, names) or f"(see: {program} {command.word} --help)"
+    return UsageError(f"there is no option {name} {hint}")
 
 
-def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
-    bound = parser.add_argument_group("bound")
-    bound.add_argument(
-        "-b",
-        "--bound",
-        action="append",
-        required=True,
-        metavar="FILE",
-        help="a lock or requirements file, or its URL; - is standard input; repeatable, the union counts",
-    )
-    selection = parser.add_argument_group("selection: which optional parts of the bound count")
-    for option, what in (
-        ("--extra", "count this extra; repeatable"),
-        ("--group", "count this dependency group; repeatable"),
-        ("--no-group", "leave this group out; repeatable"),
-        ("--bound-options", "names of extras or groups, whichever the file has"),
-        ("--package", "count this member of the workspace, not its root; repeatable"),
-    ):
-        selection.add_argument(option, action="append", default=[], metavar="NAME", type=canonicalize_name, help=what)
-    selection.add_argument("--all-extras", action="store_true", help="count every extra")
-    selection.add_argument("--all-groups", action="store_true", help="count every dependency group")
-    selection.add_argument("--no-default-groups", action="store_true", help="count only the groups that are named")
-    selection.add_argument("--all-packages", action="store_true", help="count every member of the workspace")
-    policy = parser.add_argument_group("policy: which differences count")
-    policy.add_argument("--subset", action="store_true", help="locked packages may be absent")
-    policy.add_argument("--superset", action="store_true", help="further packages may be present")
-    policy.add_argument(
-        "--integrity", action="store_true", help="compare installed files with their recorded hashes, too"
-    )
-    policy.add_argument(
-        "--ignore",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="leave this package out; repeatable, or with commas",
-    )
+def unknown_command(word: str, commands: Sequence[Command], program: str) -> UsageError:
+    words = [command.word for command in commands]
+    right = _find_guess(WORD_GUESSES, word, [*words, "--help", "--version"])
+    if right:
+        hint = _hint(right, word, program)
+    elif os.path.isdir(word):
+        hint = _hint(f"-e {word} {words[0]}", "", program)
+    elif _is_path(word):
+        hint = _hint(f"{words[0]} --bound {shown_bound(word)}", "", program)
+    else:
+        hint = nearest_word(word, words) or f"(it is one of {', '.join(words)})"
+    return UsageError(f"there is no command {shown_bound(word)!r} {hint}")
 
 
-def _code(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 255:
-        raise ValueError(text)
-    return int(text)
+def unknown_word(word: str, command: Command, program: str) -> UsageError:
+    words = [each.word for each in command.words]
+    call = f"{program} {command.word}"
+    right = _find_guess(WORD_GUESSES, word, words)
+    if right:
+        hint = _hint(right, "", call)
+    elif _is_path(word):
+        hint = _hint(f"--bound {shown_bound(word)}", "", call)
+    elif words:
+        hint = nearest_word(word, words) or f"(after {command.word} may stand {', '.join(words)})"
+    else:
+        hint = f"({command.word} takes none)"
+    return UsageError(f"there is no use for the word {shown_bound(word)!r} {hint}")
 
 
-_code.__name__ = "exit status from 1 to 255"  # argparse: "invalid … value: '0'"
+def _is_path(word: str) -> bool:
+    return os.path.exists(word) or is_remote(word) or any(mark in word for mark in "./\\")
 
 
-def _delimiter(text: str) -> str:
-    text = "\t" if text in ("\\t", "tab") else text
-    if len(text) != 1 or text in '\r\n"':
-        raise ValueError(text)
-    return text
+def _hint(right: str, value: str, call: str) -> str:
+    if right[0] == "(":
+        return right
+    if value:
+        right = re.sub(r"\b[A-Z]+\Z", lambda _: shown_bound(value), right)
+    return f"(did you mean '{call} {right}'?)"
 
 
-_delimiter.__name__ = "single character"
+def nearest_word(word: str, words: Sequence[str]) -> str:
+    """A hint at the word that was meant; empty if none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, words, 1)
+    return f"(did you mean {near[0]!r}?)" if near else ""
 
 
-def _add_install_options(command: argparse.ArgumentParser, argv: Sequence[str]) -> None:
-    _add_general_options(command, "after")
-    _add_comparison_options(command)
-    modes = command.add_subparsers(dest="mode", metavar="MODE", title="mode (default: warn)", prog=command.prog)
-    for name in _named(_MODES, argv) or (_MODES if _named(("-h", "--help"), argv) else ()):
-        mode = modes.add_parser(name, help=_MODES[name], allow_abbrev=False)
-        if name == "exit":
-            mode.add_argument(
-                "--code", metavar="N", type=_code, default=3, help="exit status, 1 to 255 (default: %(default)s)"
-            )
+# ==================================================================================================
+# Arguments
+# ==================================================================================================
 
 
-def _add_site_options(command: argparse.ArgumentParser, argv: Sequence[str]) -> None:  # noqa: ARG001
-    _add_general_options(command, "after")
-    if command.prog.endswith("status"):
-        output = command.add_argument_group("output (default: lines for people)")
-        output.add_argument("output", nargs="?", choices=["json"], metavar="json", help="print a JSON array")
+def parse_arguments(
+    given: Sequence[tuple[Option, str]], plain: Sequence[str], commands: Sequence[Command], program: str
+) -> Arguments:
+    """Options and words, as `split_words` gives them, with their meaning. Raises UsageError."""
+    command = _find_command(plain, commands, program)
+    word = _find_word(plain[1:], command, program)
+    for option, _ in given:
+        _check_place(option, command, word, program)
+    _check_needs(given, command, word, program)
+    return Arguments(program, command, word, _read_values(given))
 
 
-# Command word: what it does, the end of its help, its options.
-_COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser, Sequence[str]], None]]] = {
-    "validate": (
-        "compare an environment with a lock file, and print what differs",
-        _VALIDATE_EPILOG,
-        _add_validate_options,
-    ),
-    "site-install": (
-        "guard every start of an interpreter with a lock file",
-        _INSTALL_EPILOG,
-        _add_install_options,
-    ),
-    "site-uninstall": ("remove the guard of an interpreter", _EPILOG, _add_site_options),
-    "site-status": ("say whether an interpreter is guarded, and aligned", _STATUS_EPILOG, _add_site_options),
-}
+def split_words(
+    argv: Sequence[str], commands: Sequence[Command], program: str
+) -> tuple[list[tuple[Option, str]], list[str]]:
+    """`[OPTION | COMMAND | WORD]...`: options with their values, and the other words.
+
+    Options stand anywhere; `--` ends them. Raises UsageError.
+    """
+    options = [option for command in commands for option in command.options()]
+    known = {name: option for option in options for name in option.names}
+    ends = {word.word for command in commands for word in command.words}
+    given: list[tuple[Option, str]] = []
+    plain: list[str] = []
+    rest = list(reversed(argv))
+    while rest:
+        word = rest.pop()
+        if word == "--":
+            plain += reversed(rest)
+            break
+        if not is_option(word):
+            plain.append(word)
+            continue
+        name, value = _name_and_value(word)
+        if name not in known:
+            following = rest[-1] if rest and not is_option(rest[-1]) else ""
+            raise unknown_option(name, value or following, plain, commands, program)
+        option = known[name]
+        if not option.metavar:
+            given.append((option, ""))
+            rest += _cluster(name, value)
+            continue
+        given.append((option, _take_value(option, name, rest) if value is None else value))
+        stops = ends if plain else ends | {command.word for command in commands}
+        while value is None and option.several and rest and rest[-1] not in stops:
+            if is_option(rest[-1]):
+                break
+            given.append((option, rest.pop()))
+    return given, plain
 
 
-def _expand_options(argv: Sequence[str]) -> list[str]:
-    """Let `--bound a b` stand for `--bound a --bound b`, up to the next option or output word."""
-    spread: list[str] = []
-    option, fresh = "", False
-    for word in argv:
-        if fresh or not option:
-            fresh = False
-        elif word != "-" and (word.startswith("-") or word in (*_OUTPUTS, *_MODES)):
-            option = ""
+def is_option(word: str) -> bool:
+    return word[:1] == "-" and word != "-"
+
+
+def _name_and_value(word: str) -> tuple[str, str | None]:
+    """`--name=value` and `-nvalue` in two; None where there is no value."""
+    if word.startswith("--"):
+        name, mark, value = word.partition("=")
+        return name, value if mark else None
+    return word[:2], word[2:] or None
+
+
+def _cluster(name: str, value: str | None) -> list[str]:
+    """The option that follows another without a value: `-qv` is `-q -v`."""
+    if value is None:
+        return []
+    if name.startswith("--"):
+        raise UsageError(f"{name} takes no value")
+    return [f"-{value}"]
+
+
+def _take_value(option: Option, name: str, rest: list[str]) -> str:
+    if not rest or is_option(rest[-1]):
+        found = f", found {rest[-1].partition('=')[0]!r}" if rest else ""
+        raise UsageError(f"{name}: expected {option.metavar}{found}")
+    return rest.pop()
+
+
+def _read_values(given: Iterable[tuple[Option, str]]) -> dict[str, Any]:
+    """By the options' keys: a list of a repeatable one, True of one without a value."""
+    values: dict[str, Any] = {}
+    for option, text in given:
+        try:
+            value = option.parse(text) if option.metavar else True
+        except ValueError as error:
+            raise UsageError(f"{option.names[-1]}: expected {error}, found {excerpt(text)}") from None
+        if option.repeatable:
+            values.setdefault(option.key, []).append(value)
         else:
-            spread.append(option)
-        if not option and word in ("-b", "--bound", "--bound-options"):
-            option, fresh = word, True
-        spread.append(word)
-    return spread
+            values[option.key] = value
+    return values
 
 
-def _exes(options: argparse.Namespace) -> list[str]:
-    return [*options.exe_before, *options.exe_after]
+def _find_command(plain: Sequence[str], commands: Sequence[Command], program: str) -> Command:
+    if not plain:
+        words = ", ".join(command.word for command in commands)
+        raise UsageError(f"expected a command: {words} (see: {program} --help)")
+    for command in commands:
+        if command.word == plain[0]:
+            return command
+    raise unknown_command(plain[0], commands, program)
 
 
-def _interpreters(options: argparse.Namespace) -> list[Interpreter]:
-    return ask_interpreters(_exes(options), (options.user_site_before or options.user_site_after) or None)
+def _find_word(plain: Sequence[str], command: Command, program: str) -> str:
+    """The output format or the mode, of which there can be but one."""
+    words = [word.word for word in command.words]
+    for word in plain:
+        if word not in words:
+            raise unknown_word(word, command, program)
+    if len(plain) > 1:
+        raise UsageError(f"{plain[0]!r} and {plain[1]!r}: only one of them can be had")
+    return plain[0] if plain else ""
+
+
+def _check_place(option: Option, command: Command, word: str, program: str) -> None:
+    """An option of another command, or of another output word, is an error."""
+    if option not in command.options():
+        raise UsageError(f"{option.names[-1]} is no option of {command.word} (see: {program} {command.word} --help)")
+    owners = [each.word for each in command.words if option in each.options]
+    if owners and word not in owners:
+        example = f"{program} {command.word} {owners[0]} {option.names[0]} {option.metavar}".rstrip()
+        raise UsageError(f"{option.names[-1]} goes with {owners[0]!r} alone (did you mean '{example}'?)")
+
+
+def _check_needs(given: Sequence[tuple[Option, str]], command: Command, word: str, program: str) -> None:
+    needed = [each.needs for each in command.words if each.word == word and each.needs]
+    for option in needed:
+        if option not in [one for one, _ in given]:
+            example = f"{program} {command.word} {word} {option.names[0]} {option.metavar}"
+            raise UsageError(f"{word} needs {option.names[-1]} (did you mean '{example}'?)")
+
+
+def format_help(commands: Sequence[Command], plain: Sequence[str], program: str, width: int) -> str:
+    """The help of a command, or of the whole, in lines of at most `width` columns."""
+    command = next((each for each in commands if each.word in plain[:1]), None)
+    if command is None:
+        usage = f"usage: {program} [OPTION]... COMMAND [OPTION | WORD]..."
+        rows = [(each.word, each.summary) for each in commands]
+        sections = [("commands", rows), *_option_sections(commands[0].groups[:1])]
+        parts = [usage, DESCRIPTION, *(_format_rows(*section, width) for section in sections)]
+        return "\n\n".join([*parts, EPILOG.format(call=program)]) + "\n"
+    words = " | ".join(word.word for word in command.words)
+    usage = f"usage: {program} {command.word} [OPTION]... {words and f'[{words}]'}".rstrip()
+    summary = f"{command.summary[0].upper()}{command.summary[1:]}."
+    sections = [*_option_sections(command.groups), (command.words_title, _word_rows(command))]
+    parts = [_format_rows(*section, width) for section in sections if section[1]]
+    return "\n\n".join([usage, summary, *parts, command.epilog.format(call=f"{program} {command.word}")]) + "\n"
+
+
+def _option_sections(
+    groups: Iterable[tuple[str, Iterable[Option]]],
+) -> list[tuple[str, list[tuple[str, str]]]]:
+    return [(title, [_option_row(option) for option in options]) for title, options in groups]
+
+
+def _option_row(option: Option) -> tuple[str, str]:
+    more = "; repeatable" if option.repeatable else ""
+    dots = "..." if option.several else ""
+    return f"{', '.join(option.names)} {option.metavar}{dots}".rstrip(), option.help + more
+
+
+def _word_rows(command: Command) -> list[tuple[str, str]]:
+    """Words, each with the options that it alone has."""
+    rows = []
+    for word in command.words:
+        rows.append((word.word, word.help))
+        for option in word.options:
+            left, text = _option_row(option)
+            rows.append((f"  {left}", text))
+    return rows
+
+
+def _format_rows(title: str, rows: Iterable[tuple[str, str]], width: int) -> str:
+    from textwrap import wrap
+
+    lines = [f"{title}:"]
+    for left, text in rows:
+        first, *further = wrap(text, max(width - 28, 30))
+        if len(left) > 24:
+            lines += [f"  {left}", f"{'':28}{first}"]
+        else:
+            lines.append(f"  {left:24}  {first}")
+        lines += [f"{'':28}{line}" for line in further]
+    return "\n".join(lines)
+
+
+# ==================================================================================================
+# Defaults
+# ==================================================================================================
+
+_TOOL_LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml")
+_REQUIREMENTS_LOCKS = ("requirements.lock", "requirements.txt")
+
+# A header or a key that may begin [tool.envlock]; what has none isn't parsed.
+_OWN_TABLE = r"""(?m)^[ \t]*\[?[ \t]*["']?tool["']?[ \t]*(?:\.[ \t]*["']?envlock\b|[\]=])"""
+
+
+def project_folders() -> Iterator[str]:
+    """The working directory and the folders above it, up to one that holds a repository."""
+    try:
+        folder = os.getcwd()
+    except OSError:
+        return
+    while True:
+        yield folder
+        above = os.path.dirname(folder)
+        if above == folder or os.path.exists(os.path.join(folder, ".git")):
+            return
+        folder = above
+
+
+def relative_path(path: str) -> str:
+    """A path as seen from the working directory, if it leads out of it by `..` alone."""
+    try:
+        return os.path.relpath(path)
+    except (OSError, ValueError):  # it is gone; another drive
+        return path
+
+
+def is_tool_environment(prefix: str) -> bool:
+    """Whether an environment was made for a command-line tool, by uv, pipx or pre-commit."""
+    receipts = ("uv-receipt.toml", "pipx_metadata.json")
+    if any(os.path.isfile(os.path.join(prefix, receipt)) for receipt in receipts):
+        return True
+    above, name = os.path.split(os.path.realpath(prefix))
+    if os.environ.get("PRE_COMMIT") == "1" and name.startswith("py_env-"):
+        return True
+    # uvx runs a tool from uv's cache.
+    return bool(re.match(r"archive-v\d+\Z", os.path.basename(above)))
+
+
+def extended_environment(prefix: str) -> str:
+    """The environment that `uv run --with` has put this one before; empty if it hasn't."""
+    try:
+        with open(os.path.join(prefix, "pyvenv.cfg"), encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except (OSError, ValueError):
+        return ""
+    pairs = [line.partition("=") for line in lines]
+    values = [value.strip() for key, _, value in pairs if key.strip() == "extends-environment"]
+    return values[0] if values else ""
+
+
+def find_default_environment(here: Interpreter) -> tuple[str, str]:
+    """What stands for -e where it isn't given, and why that; "" is the Python that runs envlock.
+
+    Raises InterpreterError where that Python's environment was made for envlock alone, and there is no other.
+    """
+    extended = extended_environment(here.prefix)
+    own = bool(extended) or is_tool_environment(here.prefix)
+    if not own and os.path.isfile(os.path.join(here.prefix, "pyvenv.cfg")):
+        return "", ""
+    if extended and not is_tool_environment(extended):
+        return extended, "`uv run` extends it"
+    active = os.environ.get("VIRTUAL_ENV", "")
+    if active and not _same_file(active, here.prefix) and not is_tool_environment(active):
+        return active, "it is active: $VIRTUAL_ENV"
+    for folder in project_folders():
+        path = os.path.join(folder, ".venv")
+        if os.path.isfile(os.path.join(path, "pyvenv.cfg")):
+            return relative_path(path), "the nearest .venv"
+    if own:
+        reason = "was made for envlock alone, and there is no .venv here"
+        raise InterpreterError(f"{here.prefix} {reason}: name the environment, as in -e .venv")
+    return "", ""
+
+
+def _same_file(one: str, other: str) -> bool:
+    return real_path(one) == real_path(other)
+
+
+def find_default_bound() -> str:
+    """The one lock of the project's folder. Raises BoundError."""
+    for folder in project_folders():
+        locks = [name for name in _TOOL_LOCKS if os.path.isfile(os.path.join(folder, name))]
+        if len(locks) > 1:
+            raise BoundError(f"there are {', '.join(locks)} in {folder}: choose one, as in --bound {locks[0]}")
+        for name in locks or _REQUIREMENTS_LOCKS:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                return relative_path(path)
+    names = ", ".join((*_TOOL_LOCKS, *_REQUIREMENTS_LOCKS))
+    raise BoundError(f"there is no lock here (looked for {names}): name it, as in --bound FILE")
+
+
+def read_configuration(options: Iterable[Option]) -> tuple[str, dict[str, Any]]:
+    """The path of the nearest pyproject.toml, and the values in its [tool.envlock] by the options' keys.
+
+    Raises BoundError.
+    """
+    for folder in project_folders():
+        path = os.path.join(folder, "pyproject.toml")
+        if os.path.isfile(path):
+            file = BoundFile(relative_path(path))
+            try:
+                return file, _read_table(file, {option.key: option for option in options if option.configured})
+            except BoundError as error:
+                raise error.at(file, file.line_of(error.place) if error.place else 0) from None
+    return "", {}
+
+
+def _read_table(file: BoundFile, options: Mapping[str, Option]) -> dict[str, Any]:
+    file.text = ReadContext(dict).read_text(file)
+    if not re.search(_OWN_TABLE, file.text):
+        return {}
+    table = ParsedTable(load_toml(file.text)).table("tool", "envlock")
+    values = {}
+    for key, value in table.data.items():
+        place = f"tool.envlock.{key}"
+        if key not in options:
+            hint = nearest_word(key, list(options)) or f"(it has {', '.join(options)})"
+            raise BoundError(f"tool.envlock: there is no key {key!r} {hint}", place=place)
+        try:
+            values[key] = _configured_value(options[key], value, os.path.dirname(file))
+        except ValueError as error:
+            raise BoundError(f"{place}: expected {error}, found {describe_value(value)}", place=place) from None
+    return values
+
+
+def _configured_value(option: Option, value: object, folder: str) -> Any:
+    """A value of [tool.envlock] as the command line would give it. Raises ValueError with what was expected."""
+    if not option.metavar:
+        if not isinstance(value, bool):
+            raise ValueError("true or false")
+        return value
+    single = isinstance(value, str) and (option.key == "bound" or not option.repeatable)
+    texts = [value] if single else value if option.repeatable else None
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("an array of strings" if option.repeatable else "a string")
+    values = [option.parse(text) for text in texts]
+    if option.metavar == "FILE":
+        values = [text if is_stream(text) else os.path.join(folder, text) for text in values]
+    return values if option.repeatable else values[-1]
+
+
+# ==================================================================================================
+# Command line
+# ==================================================================================================
+
+
+def _settings(arguments: Arguments) -> Arguments:
+    """The arguments with what [tool.envlock] says besides, and with a bound."""
+    values = dict(arguments.values)
+    source = ""
+    if not arguments.flag("no-config"):
+        source, configured = read_configuration(option for command in COMMANDS for option in command.options())
+        keys = {option.key for option in arguments.command.options()}
+        source = source if "bound" in configured else ""
+        values = {**{key: value for key, value in configured.items() if key in keys}, **values}
+    if "bound" not in arguments.values:
+        values.setdefault("bound", [])
+        if not values["bound"]:
+            values["bound"] = [find_default_bound()]
+        shown = ", ".join(map(shown_bound, values["bound"]))
+        of = f"of [tool.envlock] in {source}" if source else "the lock of this project"
+        _note(arguments, f"the bound is {shown} ({of}; --bound names another)")
+    return arguments._replace(values=values)
 
 
 def validate(
@@ -6713,144 +7366,296 @@ def validate(
     return check(interpreter, read_bounds(paths, target), policy)
 
 
-def _validate_command(options: argparse.Namespace) -> int:
-    interpreters = _interpreters(options)
-    selection, policy, texts = _selection(options), _policy(options), read_streams(options.bound)
-    tell = _reporter(options)
-    reports: list[Report] = []
-    for one in interpreters:
-        bound = read_bounds(options.bound, ReadContext(one.environment, selection, texts=texts))
-        reports.append((one, bound, check(one, bound, policy, tell)))
-    findings = [finding for _, _, found in reports for finding in found]
-    _report(options, reports, findings)
-    code: int = getattr(options, "code", None) or 3
-    return code if findings else 0
+def _interpreters(arguments: Arguments) -> list[tuple[Interpreter, str]]:
+    """The interpreters that are meant, and what starts each."""
+    exes, user_site = arguments.all("exe"), arguments.flag("user-site") or None
+    if not exes:
+        here = this_interpreter(user_site)
+        exe, why = find_default_environment(here)
+        if not exe:
+            return [(here, here.executable)]
+        _note(arguments, f"the environment is {exe} ({why}; -e names another)")
+        exes = [exe]
+    return list(zip(ask_interpreters(exes, user_site), map(find_executable, exes)))
 
 
-def _report(options: argparse.Namespace, reports: list[Report], findings: list[Finding]) -> None:
-    if options.output == "json":
-        say(format_json(findings), sys.stdout)
-    elif options.output == "github":
-        say(format_github(findings, options.bound), sys.stdout)
-    elif options.output == "write":
-        data = format_delimited(findings, options.delimiter).encode("utf-8", "surrogateescape")
-        try:
-            # a link stays a link: /dev/stdout must not be replaced
-            special = os.path.exists(options.path) and not os.path.isfile(options.path)
-            write_file(options.path if special else os.path.realpath(options.path), data)
-        except OSError as error:
-            raise EnvlockError(f"{options.path}: {error.strerror}") from None
-    elif options.output != "exit":
-        _print_tables(options, reports)
-
-
-def _print_tables(options: argparse.Namespace, reports: list[Report]) -> None:
-    width, color = terminal_style(options.color_after or options.color_before or "auto")
-    advise = width and _reporter(options)
-    for report in reports:
-        interpreter, _, found = report
-        if found:
-            heading = f"{printable(interpreter.executable)}\n" if len(reports) > 1 else ""
-            say(heading + format_table(found, width, color), sys.stdout)
-            commands = repair_commands(report, options.bound, _selection(options), _policy(options)) if advise else []
-            say("".join(f"To align: {printable(command)}\n" for command in commands), sys.stderr)
-
-
-def _selection(options: argparse.Namespace) -> Selection:
+def _selection(arguments: Arguments) -> Selection:
     return Selection(
-        frozenset(options.extra),
-        options.all_extras,
-        frozenset(options.group),
-        options.all_groups,
-        frozenset(options.no_group),
-        options.no_default_groups,
-        frozenset(options.package),
-        options.all_packages,
-        frozenset(options.bound_options),
+        extras=frozenset(arguments.all("extra")),
+        all_extras=arguments.flag("all-extras"),
+        groups=frozenset(arguments.all("group")),
+        all_groups=arguments.flag("all-groups"),
+        no_groups=frozenset(arguments.all("no-group")),
+        no_default_groups=arguments.flag("no-default-groups"),
+        packages=frozenset(arguments.all("package")),
+        all_packages=arguments.flag("all-packages"),
+        options=frozenset(arguments.all("bound-options")),
     )
 
 
-def _policy(options: argparse.Namespace) -> Policy:
-    ignored = [name.strip() for names in options.ignore for name in names.split(",")]
-    names = frozenset(canonicalize_name(name) for name in ignored if name)
-    return Policy(options.subset, options.superset, names, options.integrity)
+def _policy(arguments: Arguments) -> Policy:
+    names = [name.strip() for names in arguments.all("ignore") for name in names.split(",")]
+    return Policy(
+        subset=arguments.flag("subset"),
+        superset=arguments.flag("superset"),
+        ignore=frozenset(canonicalize_name(name) for name in names if name),
+        integrity=arguments.flag("integrity"),
+    )
 
 
-def _guarded(options: argparse.Namespace) -> list[tuple[Interpreter, str]]:
-    """The interpreters, and what starts each."""
-    commands = map(find_executable, _exes(options))
-    return [(one, next(commands, one.executable)) for one in _interpreters(options)]
+def _validate_command(arguments: Arguments) -> int:
+    interpreters = _interpreters(arguments)
+    arguments = _settings(arguments)
+    bounds = arguments.all("bound")
+    selection, policy, texts = _selection(arguments), _policy(arguments), read_streams(bounds)
+    reports: list[Report] = []
+    for interpreter, _ in interpreters:
+        bound = read_bounds(bounds, ReadContext(interpreter.environment, selection, texts=texts))
+        findings = check(interpreter, bound, policy, _reporter(arguments))
+        reports.append((interpreter, bound, findings))
+    _print_reports(arguments, reports)
+    code: int = arguments.values.get("code", 3)
+    return code if _findings(reports) else 0
 
 
-def _install_command(options: argparse.Namespace) -> int:
-    refuse_streams(options.bound)
-    interpreters = _guarded(options)
-    guard = GuardConfiguration.for_bounds(options.bound, _selection(options), _policy(options))
-    guard = guard._replace(code=getattr(options, "code", 0))
-    bounds = [guard.demand(one)[0] for one, _ in interpreters]
+def _print_reports(arguments: Arguments, reports: list[Report]) -> None:
+    name = arguments.word or "display"
+    for word in _OUTPUTS:
+        if word.word == name and word.print:
+            word.print(arguments, reports)
+    if name != "display" and arguments.flag("verbose"):
+        for one in reports:
+            _note_comparison(arguments, one)
+
+
+def _findings(reports: Iterable[Report]) -> list[Finding]:
+    return [finding for _, _, findings in reports for finding in findings]
+
+
+def _print_json(arguments: Arguments, reports: list[Report]) -> None:  # noqa: ARG001
+    say(format_json(_findings(reports)), sys.stdout)
+
+
+def _print_github(arguments: Arguments, reports: list[Report]) -> None:
+    say(format_github(_findings(reports), arguments.all("bound")), sys.stdout)
+
+
+def _print_sarif(arguments: Arguments, reports: list[Report]) -> None:
+    say(format_sarif(_findings(reports), arguments.all("bound")), sys.stdout)
+
+
+def _print_junit(arguments: Arguments, reports: list[Report]) -> None:
+    say(format_junit(_findings(reports), arguments.all("bound")), sys.stdout)
+
+
+def _print_nothing(arguments: Arguments, reports: list[Report]) -> None:
+    """The exit status is the answer."""
+
+
+def _write_report(arguments: Arguments, reports: list[Report]) -> None:
+    path: str = arguments.values["output"]
+    text = format_delimited(_findings(reports), arguments.values.get("delimiter", ","))
+    try:
+        # A link stays a link: /dev/stdout must not be replaced.
+        special = os.path.exists(path) and not os.path.isfile(path)
+        target = path if special else os.path.realpath(path)
+        write_file(target, text.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise EnvlockError(f"{path}: {error.strerror}") from None
+
+
+def _print_tables(arguments: Arguments, reports: list[Report]) -> None:
+    width, color = terminal_style(arguments.values.get("color", "auto"))
+    for one in reports:
+        interpreter, _, findings = one
+        if findings:
+            heading = f"{printable(interpreter.executable)}\n" if len(reports) > 1 else ""
+            table = format_table(findings, width, color, arguments.flag("verbose"))
+            say(heading + table, sys.stdout)
+        if is_terminal(sys.stderr) or arguments.flag("verbose"):
+            _note_comparison(arguments, one)
+        if findings and width:
+            _advise(arguments, one)
+
+
+def _advise(arguments: Arguments, one: Report) -> None:
+    """Say what would align an environment."""
+    if not arguments.flag("quiet"):
+        commands = repair_commands(one, arguments.all("bound"), _selection(arguments), _policy(arguments))
+        say("".join(f"To align: {printable(command)}\n" for command in commands), sys.stderr)
+
+
+def _note_comparison(arguments: Arguments, one: Report) -> None:
+    """Say what was compared, how many findings there are, and what can't be seen."""
+    interpreter, bound, findings = one
+    names = {distribution.name for distribution in scan(interpreter)} - _policy(arguments).ignore
+    verdict = f"not aligned: {count_verdicts(findings)}" if findings else "aligned"
+    files = ", ".join(_shown_bounds(arguments))
+    where = f"{count(len(names), 'package')} of {shorten_path(interpreter.executable)}, {files}"
+    _note(arguments, f"{verdict}: {where}")
+    _note_unpinned(arguments, bound)
+
+
+def _shown_bounds(arguments: Arguments) -> Iterator[str]:
+    """The bounds' names, with -v their hashes."""
+    from hashlib import sha256
+
+    for bound in arguments.all("bound"):
+        data = read_file(bound, SIZE_LIMIT) if arguments.flag("verbose") and not is_stream(bound) else None
+        yield shown_bound(bound) + ("" if data is None else f" (sha256 {sha256(data).hexdigest()})")
+
+
+def _note_unpinned(arguments: Arguments, bound: Bound) -> None:
+    """Say for how many packages the bound admits several versions."""
+    loose, names = unpinned_names(bound), {requirement.name for requirement in bound.requirements} - {"python"}
+    if loose:
+        _note(
+            arguments,
+            f"{len(loose)} of {count(len(names), 'requirement')} name no exact version: drift among the versions"
+            " that they admit can't be seen",
+        )
+
+
+def _install_command(arguments: Arguments) -> int:
+    interpreters = _interpreters(arguments)
+    arguments = _settings(arguments)
+    bounds = arguments.all("bound")
+    refuse_streams(bounds)
+    guard = GuardConfiguration.for_bounds(bounds, _selection(arguments), _policy(arguments))
+    guard = guard._replace(code=arguments.values.get("code", 3) if arguments.word == "exit" else 0)
+    demands = [guard.demand(interpreter)[0] for interpreter, _ in interpreters]
+    _install_guards(interpreters, guard)
+    shown = ", ".join(map(shown_bound, bounds))
+    for interpreter, _ in interpreters:
+        _note(arguments, f"{interpreter.executable}: every start is checked against {shown} ({guard.mode()})")
+    # Not before: an older guard that stood there would be found.
+    reports: list[Report] = []
+    for (interpreter, _), bound in zip(interpreters, demands):
+        reports.append((interpreter, bound, check(interpreter, bound, guard.policy, _reporter(arguments))))
+    _print_tables(arguments, reports)
+    return 0
+
+
+def _install_guards(interpreters: Iterable[tuple[Interpreter, str]], guard: GuardConfiguration) -> None:
+    """All of them, or none."""
     done: list[Callable[[], None]] = []
     try:
-        for one, command in interpreters:
-            done.append(install_guard(one, guard, command))
+        for interpreter, command in interpreters:
+            done.append(install_guard(interpreter, guard, command))
     except BaseException:
         for take_back in reversed(done):
             take_back()
         raise
-    for one, _ in interpreters:
-        _note(options, f"{one.executable}: every start is checked against {', '.join(options.bound)} ({guard.mode()})")
-    # Not before: an older guard that stood there would be found.
-    tell = _reporter(options)
-    pairs = zip(interpreters, bounds)
-    _print_tables(options, [(one, bound, check(one, bound, guard.policy, tell)) for (one, _), bound in pairs])
-    return 0
 
 
-def _status_command(options: argparse.Namespace) -> int:
+def _status_command(arguments: Arguments) -> int:
     import json
 
-    statuses = [guard_status(one, command) for one, command in _guarded(options)]
-    text = json.dumps(statuses, indent=2) + "\n" if options.output else "\n".join(map(format_status, statuses))
-    say(text, sys.stdout)
+    statuses = [guard_status(interpreter, command) for interpreter, command in _interpreters(arguments)]
+    lines = "\n".join(map(format_status, statuses))
+    say(json.dumps(statuses, indent=2) + "\n" if arguments.word == "json" else lines, sys.stdout)
     return max(4 if one["guard"] != "armed" else 3 * (one["now"] != "aligned") for one in statuses)
 
 
-def _uninstall_command(options: argparse.Namespace) -> int:
-    for one in _interpreters(options):
-        found = uninstall_guard(one)
-        _note(options, f"{one.executable}: {'the guard is removed' if found else 'there is no guard to remove'}")
+def _uninstall_command(arguments: Arguments) -> int:
+    for interpreter, _ in _interpreters(arguments):
+        found = uninstall_guard(interpreter)
+        done = "the guard is removed" if found else "there is no guard to remove"
+        _note(arguments, f"{interpreter.executable}: {done}")
     return 0
 
 
-def _reporter(options: argparse.Namespace) -> Tell | None:
-    return None if options.quiet_before or options.quiet_after else report
+def _reporter(arguments: Arguments) -> Tell | None:
+    return None if arguments.flag("quiet") else report
 
 
-def _note(options: argparse.Namespace, text: str) -> None:
-    tell = _reporter(options)
-    if tell:
-        tell(text, False)
+def _note(arguments: Arguments, text: str) -> None:
+    if not arguments.flag("quiet"):
+        report(text, False)
 
 
-_RUN: dict[str, Callable[[argparse.Namespace], int]] = {
-    "validate": _validate_command,
-    "site-install": _install_command,
-    "site-uninstall": _uninstall_command,
-    "site-status": _status_command,
-}
+# Output formats: a new one is a function above and a row here, and a line of the README.
+_OUTPUTS = (
+    Word("display", "print a table (the default)", (), _print_tables),
+    Word("json", "print a JSON array", (), _print_json),
+    Word("github", "print annotations for GitHub Actions", (), _print_github),
+    Word("sarif", "print SARIF 2.1.0, for code scanning", (), _print_sarif),
+    Word("junit", "print JUnit XML, for GitLab's test reports", (), _print_junit),
+    Word("write", "write delimited text to a file", WRITE_OPTIONS, _write_report, WRITE_OPTIONS[0]),
+    Word("exit", "print nothing, answer by the exit status", (), _print_nothing),
+)
+_MODES = (
+    Word("warn", "print what differs, go on (the default)"),
+    Word("exit", "print what differs and end, before any other code", (CODE_OPTION,)),
+)
+COMMANDS = (
+    Command(
+        "validate",
+        "compare an environment with a lock file, and print what differs",
+        _validate_command,
+        VALIDATE_EPILOG,
+        VALIDATE_GROUPS,
+        _OUTPUTS,
+        "output (default: display)",
+    ),
+    Command(
+        "site-install",
+        "guard every start of an interpreter with a lock file",
+        _install_command,
+        INSTALL_EPILOG,
+        COMPARISON_GROUPS,
+        _MODES,
+        "mode (default: warn)",
+    ),
+    Command(
+        "site-uninstall",
+        "remove the guard of an interpreter",
+        _uninstall_command,
+        UNINSTALL_EPILOG,
+        (GENERAL_GROUP,),
+    ),
+    Command(
+        "site-status",
+        "say whether an interpreter is guarded, and aligned",
+        _status_command,
+        STATUS_EPILOG,
+        (GENERAL_GROUP,),
+        (Word("json", "print a JSON array"),),
+        "output (default: lines for people)",
+    ),
+)
+
+
+def _called_as() -> str:
+    """The program as it was called: `envlock`, `python3 envlock.py`, `python3 -m envlock`."""
+    script = sys.argv[0] if sys.argv else ""
+    if __name__ != "__main__" or not script.endswith(".py"):
+        return "envlock"
+    python = os.path.basename(sys.executable or "python3")
+    return f"{python} -m envlock" if __spec__ else f"{python} {script}"
+
+
+def _run(argv: Sequence[str]) -> int:
+    program, width = _called_as(), min(terminal_width() or 80, 100)
+    if not argv:
+        say(format_help(COMMANDS, (), program, width), sys.stderr)
+        return 2
+    given, plain = split_words(argv, COMMANDS, program)
+    keys = [option.key for option, _ in given]
+    if "version" in keys:
+        say(f"envlock {__version__}\n", sys.stdout)
+        return 0
+    if "help" in keys:
+        say(format_help(COMMANDS, plain, program, width), sys.stdout)
+        return 0
+    arguments = parse_arguments(given, plain, COMMANDS, program)
+    return arguments.command.run(arguments)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     try:
-        words = _expand_options(sys.argv[1:] if argv is None else argv)
-        try:
-            options = _parser(words).parse_args(words)
-        except EnvlockError as error:
-            if "invalid choice" not in str(error):
-                raise
-            # among those that were built; now among all
-            options = _parser([*_COMMANDS, *_OUTPUTS, *_MODES]).parse_args(words)
-        return _RUN[options.command](options)
+        return _run(sys.argv[1:] if argv is None else argv)
     except EnvlockError as error:
         say(f"envlock: error: {printable(str(error))}\n", sys.stderr)
         return 2

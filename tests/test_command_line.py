@@ -178,44 +178,6 @@ class StartUpFilesTest(TestCase):
 
 
 class UsageTest(TestCase):
-    def test_wrong_usage_is_one_line(self) -> None:
-        for arguments, message in (
-            ((), "the following arguments are required: COMMAND (see: envlock --help)"),
-            (("validate",), "the following arguments are required: -b/--bound (see: envlock validate --help)"),
-            (
-                ("validate", "-b", "x", "exit", "--code", "0"),
-                "argument --code: invalid exit status from 1 to 255 value: '0' (see: envlock validate exit --help)",
-            ),
-            (
-                ("validate", "-b", "x", "write", "-o", "y", "-d", ""),
-                "argument -d/--delimiter: invalid single character value: '' (see: envlock validate write --help)",
-            ),
-            (("validate", "-b", "x", "--code", "4"), "unrecognized arguments: --code 4 (see: envlock --help)"),
-            (
-                ("validate", "-b", "x", "-q", "display", "jsn"),
-                "unrecognized arguments: jsn (see: envlock --help)",
-            ),
-            (("validate", "-b", "x", "--colour"), "unrecognized arguments: --colour (see: envlock --help)"),
-            (
-                ("-e", "no-such-python", "validate", "-b", "x"),
-                "no-such-python: no such folder, and no such interpreter on PATH",
-            ),
-        ):
-            with self.subTest(arguments=arguments):
-                self.assertRefused(run_envlock(*arguments), message)
-
-    def test_all_choices_are_named(self) -> None:
-        commands, outputs = "validate.*site-install.*site-uninstall.*site-status", "display.*json.*github.*write.*exit"
-        for arguments, choices in (
-            (("site-statu",), commands),
-            (("-e", "validate", "site-statu"), commands),
-            (("validate", "--ignore", "json", "-b", "x", "-q", "displya"), outputs),
-        ):
-            message = (
-                rf"\Aenvlock: error: argument [A-Z]+: invalid choice: '{arguments[-1]}'.* \(choose from .*{choices}"
-            )
-            self.assertRegex(run_envlock(*arguments).stderr, message)
-
     def test_a_report_that_cannot_be_written_is_said(self) -> None:
         lock = self.write("requirements.lock", "six==1.16.0\n")
         path = self.folder / "absent" / "report.csv"

@@ -35,7 +35,7 @@ class TableTest(unittest.TestCase):
         self.assertEqual(envlock.format_table(FINDINGS), TABLE)
 
     def test_cuts_lines_to_a_width(self) -> None:
-        cut = "".join(line[:30].rstrip() + "\n" for line in TABLE.splitlines())
+        cut = "".join(f"{line[:29].rstrip()}…\n" for line in TABLE.splitlines())
         self.assertEqual(envlock.format_table(FINDINGS, width=30), cut)
 
     def test_colours_only_the_verdict(self) -> None:
