@@ -1579,18 +1579,27 @@ CHUNK = 1 << 20
 READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-def read_file(path: str, limit: int) -> bytes | None:
-    """The bytes of a regular file; None for anything else, and for what is larger."""
+def open_regular(path: str) -> BinaryIO:
+    """Open a regular file; OSError for anything else: a named pipe or a device might never end."""
+    from errno import EINVAL
     from stat import S_ISREG
 
+    if S_ISREG(os.stat(path).st_mode):  # even to open a device may have an effect
+        descriptor = os.open(path, READ_FLAGS)
+        if S_ISREG(os.fstat(descriptor).st_mode):
+            return open(descriptor, "rb")
+        os.close(descriptor)
+    raise OSError(EINVAL, "not a regular file", path)
+
+
+def read_file(path: str, limit: int) -> bytes | None:
+    """The bytes of a regular file; None for anything else, and for what is larger."""
     try:
-        status = os.stat(path)
-        if not S_ISREG(status.st_mode) or status.st_size > limit:
-            return None
-        with open(path, "rb") as file:
-            return read_at_most(file, limit)
+        with open_regular(path) as file:
+            data = read_at_most(file, limit + 1)
     except (OSError, ValueError):
         return None
+    return data if len(data) <= limit else None
 
 
 def write_file(path: str, data: bytes) -> None:
@@ -3822,7 +3831,8 @@ def describe_interpreter(user_site: "bool | None" = None, forced: "bool" = False
         if scripts and os.path.isfile(config):
             private = os.path.dirname(scripts)
             with open(config, encoding="utf-8", errors="surrogateescape") as file:
-                pairs = [line.partition("=") for line in file if "=" in line]
+                lines = file.read(1 << 20).split("\n")
+            pairs = [line.partition("=") for line in lines if "=" in line]
             values = {key.strip().lower(): value.strip().lower() for key, _, value in pairs}
             system = values.get("include-system-site-packages", "true") == "true"
             break
@@ -4028,6 +4038,48 @@ class Distribution(NamedTuple):
     develop: str = ""  # the source folder of a `setup.py develop` install, which has no direct_url.json
 
 
+# What an environment holds is read up to limits, for it to make envlock neither hang nor swell.
+METADATA_LIMIT = 16 << 20  # bytes, of each file that says what is installed
+SMALL_LIMIT = 1 << 20  # bytes, of one that is parsed whole, or holds a few lines
+_MOST_PATH_LINES = 10_000  # of one start-up file
+_MOST_ROWS = 250_000  # of one RECORD
+
+
+# -- records: the guard's lean code has these too, which is why they use no other name of the module
+
+
+def is_record(entry: str) -> bool:
+    """Whether an entry of a site directory is a record; leftovers of an uninstall ("~", once "-") are passed over."""
+    return entry.lower().endswith((".dist-info", ".egg-info")) and entry[0] not in "~-"
+
+
+def parse_record_name(entry: str) -> tuple[str, str]:
+    """Name and version as the name of a record has them; ("", "") where its metadata have to tell them."""
+    stem, _, suffix = entry.rpartition(".")
+    name, *rest = stem.split("-")
+    # Each part of a record's name is escaped, so one dash divides it; an egg's may end with -py3.8 and a platform.
+    if len(rest) != 1 and (suffix.lower() == "dist-info" or not "".join(rest[1:2]).startswith("py")):
+        return "", ""
+    letters, numbers = name.replace("_", "").replace(".", ""), rest[0].split(".")
+    if not (letters.isalnum() and name.isascii() and name[0].isalnum() and name[-1].isalnum()):
+        return "", ""
+    # A version with letters takes a whole grammar to recognise.
+    return (name, rest[0]) if rest[0].isascii() and all(map(str.isdigit, numbers)) else ("", "")
+
+
+def metadata_files(record: str) -> list[str]:
+    """Where a record's metadata may stand, in the order of reading; "" is the egg or the file itself."""
+    return [record + inside for inside in ("/METADATA", "/PKG-INFO", "/EGG-INFO/PKG-INFO", "")]
+
+
+def version_files(record: str, entry: str) -> list[str]:
+    """Where a record, whose own name is `entry`, tells its name and version, if not by that."""
+    return [] if parse_record_name(entry)[0] else metadata_files(record)
+
+
+# -- site directories
+
+
 def _site_directories(interpreter: Interpreter) -> Iterator[tuple[str, list[str]]]:
     """Each directory that holds packages, as (path, entries) in the order of sys.path; those of path lines too."""
     seen = set()
@@ -4072,22 +4124,28 @@ def _has_hidden_flag(path: str) -> bool:
 
 def path_lines(files: list[str], interpreter: Interpreter) -> Iterator[str]:
     """What start-up files add to the path, whether it exists or not."""
-    for path in filter(os.path.isfile, files):  # a named pipe would keep `open` waiting
+    for path in files:
+        folder, count = os.path.dirname(path), 0
         for line in start_up_lines(path, interpreter) or ():
-            if line.strip() and not line.startswith(("#", "import ", "import\t")) and "\0" not in line:
-                yield os.path.abspath(os.path.join(os.path.dirname(path), line.rstrip()))
+            if not line.strip() or line.startswith(("#", "import ", "import\t")) or "\0" in line:
+                continue
+            count += 1
+            if count > _MOST_PATH_LINES:
+                raise InterpreterError(f"{path}: more than {_MOST_PATH_LINES} lines that add to the path")
+            yield os.path.abspath(os.path.join(folder, line.rstrip()))
 
 
-def start_up_lines(path: str, interpreter: Interpreter) -> list[str] | None:
+def start_up_lines(path: str, interpreter: Interpreter) -> Iterator[str] | None:
     """The lines of a .pth file as that interpreter's `site` takes them; None if it can't be read."""
     newer = interpreter.version >= (3, 13)
-    try:
-        with open(path, "rb") as file:
-            text = _decode_start_up_file(file.read(), newer)
-    except OSError:
+    data = read_file(path, METADATA_LIMIT)
+    if data is None:
         return None
-    lines = text.splitlines() if newer else text.split("\n")
-    return [line.strip() for line in lines] if interpreter.version >= (3, 15) else lines
+    text = _decode_start_up_file(data, newer)
+    # As str.splitlines has them, and as a file in text mode; one at a time, for there may be millions.
+    ends = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029" if newer else r"\n\r"
+    lines = (match[0] for match in re.finditer(f"[^{ends}]+", text))
+    return map(str.strip, lines) if interpreter.version >= (3, 15) else lines
 
 
 def _decode_start_up_file(data: bytes, newer: bool) -> str:
@@ -4102,7 +4160,10 @@ def _decode_start_up_file(data: bytes, newer: bool) -> str:
             text = data.decode(locale.getpreferredencoding(False), "surrogateescape")
     else:
         text = data.decode(encoding, "surrogateescape")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text
+
+
+# -- distributions
 
 
 def scan(interpreter: Interpreter) -> list[Distribution]:
@@ -4122,30 +4183,22 @@ def scan(interpreter: Interpreter) -> list[Distribution]:
 def _distributions(site: str, entries: list[str], linked: set[str]) -> Iterator[Distribution]:
     if site.endswith(".egg"):
         yield _distribution(site, os.path.basename(site), site, linked)
-    for entry in entries:
-        # Leftovers of an interrupted uninstall start with "~" (older pips: "-"): pip passes over them.
-        if entry.lower().endswith((".dist-info", ".egg-info")) and entry[0] not in "~-":
-            yield _distribution(site, entry, f"{site}{os.sep}{entry}", linked)
+    for entry in filter(is_record, entries):
+        yield _distribution(site, entry, f"{site}{os.sep}{entry}", linked)
 
 
 def _distribution(site: str, entry: str, record: str, linked: set[str]) -> Distribution:
     stem = entry.rpartition(".")[0]
     name, version = parse_record_name(entry)
-    if not is_version(version) or not _is_name(name):
+    if not name:
         name, version = _recorded_name_and_version(record)
+    if not name and stem.count("-") == 1:
+        name, _, version = stem.partition("-")
+        name, version = (name, version) if _is_name(name) and is_version(version) else ("", "")
     normal = canonicalize_name(name)
     develop = site if normal in linked and stem == entry[:-9] and "-" not in stem else ""
     label = f"{name}-{version}" if name and version else stem
     return Distribution(normal, version, label, site, record, develop)
-
-
-def parse_record_name(entry: str) -> tuple[str, str]:
-    """Name and version as the name of a record has them; ("", "") where that is ambiguous."""
-    stem, _, suffix = entry.rpartition(".")
-    parts = stem.split("-")
-    # Each part of a record's name is escaped, so one dash divides it; an egg's may end with -py3.8 and a platform.
-    plain = len(parts) == 2 or (len(parts) > 2 and suffix != "dist-info" and parts[2].startswith("py"))
-    return (parts[0], parts[1]) if plain else ("", "")
 
 
 def _is_name(text: str) -> bool:
@@ -4155,33 +4208,49 @@ def _is_name(text: str) -> bool:
 
 def _recorded_name_and_version(record: str) -> tuple[str, str]:
     """Name and version from a record's METADATA or PKG-INFO; ("", "") where either can't be told."""
-    from email.parser import BytesHeaderParser
-
-    headers = BytesHeaderParser().parsebytes(core_metadata(record))
-    name, version = (str(headers.get(key, "")).strip() for key in ("Name", "Version"))
-    return (name, version) if _is_name(name) and version else ("", "")
+    headers = core_metadata(record).decode("utf-8", "surrogateescape")
+    found = (re.search(rf"(?mi)^{key}:(.*)$", headers) for key in ("Name", "Version"))
+    name, version = (match[1].strip() if match else "" for match in found)
+    return (name, version) if name and _is_name(name) and version else ("", "")
 
 
 def core_metadata(record: str) -> bytes:
-    for inside in ("METADATA", "PKG-INFO", "EGG-INFO/PKG-INFO", ""):
-        path = f"{record}/{inside}" if inside else record
+    """The headers of a record's METADATA or PKG-INFO; empty where there is neither."""
+    for path in metadata_files(record):
         try:
-            if not os.path.isfile(path):  # a named pipe would never end
-                continue
-            with open(path, "rb") as file:
-                data = file.read()
-        except OSError:
+            with open_regular(path) as file:
+                zipped = path == record and path.endswith(".egg")
+                return _zipped_metadata(file) if zipped else _read_headers(file)
+        except (OSError, ValueError):
             continue
-        return data if inside or not record.endswith(".egg") else _zipped_metadata(record)
     return b""
 
 
-def _zipped_metadata(egg: str) -> bytes:
+def _read_headers(file: Any) -> bytes:
+    """What stands before the first empty line; empty if that is beyond the limit."""
+    data = bytearray()
+    while len(data) <= METADATA_LIMIT:
+        piece = file.read(1 << 14)
+        before = max(len(data) - 3, 0)
+        data += piece
+        end = re.compile(rb"\n\r?\n").search(data, before)
+        if end or not piece:
+            return bytes(data[: end.start()] if end else data).replace(b"\r\n", b"\n")
+    return b""
+
+
+def _zipped_metadata(egg: BinaryIO) -> bytes:
     import zipfile
 
     try:
+        if os.fstat(egg.fileno()).st_size > METADATA_LIMIT:  # what lists its contents may be as large
+            return b""
         with zipfile.ZipFile(egg) as archive:
-            return archive.read("EGG-INFO/PKG-INFO")
+            info = archive.getinfo("EGG-INFO/PKG-INFO")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # they ask for memory
+                return b""
+            with archive.open(info) as file:
+                return _read_headers(file)
     except Exception:  # whatever a damaged, encrypted or unheard-of archive causes
         return b""
 
@@ -4196,10 +4265,8 @@ def recorded_reference(distribution: Distribution) -> DirectReference | None:
     import json
 
     try:
-        with open(path, "rb") as file:
-            data = json.loads(file.read())
-        found = _recorded_reference(data)
-    except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
+        found = _recorded_reference(json.loads(read_file(path, SMALL_LIMIT) or b""))
+    except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
         return None  # pip too takes such a record for an index install
     texts = found.url, found.vcs, found.revision, found.commit, found.subdirectory
     return found if all(isinstance(text, str) for text in texts) else None
@@ -4234,9 +4301,6 @@ _INSTALLER_FILES = (
 
 
 _START_MODULES = ("sitecustomize", "usercustomize")
-RECORD_LIMIT = 64 << 20  # bytes
-
-
 MODULE_FILE = r"([^\W\d]\w*)(\.pyc?|(\.[\w-]+)*\.(so|pyd))"
 
 
@@ -4307,17 +4371,20 @@ def _record_rows(distribution: Distribution) -> list[tuple[str, str, str]] | Non
     """The rows of RECORD (path, hash, size), or the paths of a legacy installed-files.txt; None if there is neither."""
     import csv
     from io import StringIO
+    from itertools import islice
 
-    data = read_file(os.path.join(distribution.record, "RECORD"), RECORD_LIMIT)
+    data = read_file(os.path.join(distribution.record, "RECORD"), METADATA_LIMIT)
     if data is not None:
         text = data.replace(b"\0", b"").decode("utf-8-sig", "surrogateescape")
         # A third of the lines may be of bytecode without a hash, which says nothing.
         told = (line for line in StringIO(text, newline="") if ".pyc,," not in line or "__pycache__/" not in line)
+        rows = (_record_row(row) for row in csv.reader(told) if row and row[0])
         try:
-            return [_record_row(row) for row in csv.reader(told) if row and row[0]]
+            listed = list(islice(rows, _MOST_ROWS + 1))
         except csv.Error:
             return None
-    data = read_file(os.path.join(distribution.record, "installed-files.txt"), RECORD_LIMIT)
+        return listed if len(listed) <= _MOST_ROWS else None
+    data = read_file(os.path.join(distribution.record, "installed-files.txt"), SMALL_LIMIT)
     if data is None:
         return None
     inside = os.path.basename(distribution.record)
@@ -4350,7 +4417,7 @@ def _add_unlisted(recorded: RecordIndex, distribution: Distribution) -> None:
     site = os.path.realpath(os.path.dirname(distribution.record))
     recorded.unlisted.setdefault(site, set()).add(distribution.name)
     recorded.watched.extend(f"{distribution.record}/{name}" for name in ("installed-files.txt", "top_level.txt"))
-    modules = read_file(os.path.join(distribution.record, "top_level.txt"), RECORD_LIMIT)
+    modules = read_file(os.path.join(distribution.record, "top_level.txt"), SMALL_LIMIT)
     if modules is None:
         recorded.opaque.add(site)
     recorded.modules.update(os.path.join(site, module) for module in os.fsdecode(modules or b"").split())
@@ -4421,7 +4488,7 @@ def _distributor_changed(distribution: Distribution) -> str | None:
     file, other systems strip.
     """
     site = os.path.realpath(os.path.dirname(distribution.record))
-    installer = read_file(os.path.join(distribution.record, "INSTALLER"), CHUNK) or b""
+    installer = read_file(os.path.join(distribution.record, "INSTALLER"), SMALL_LIMIT) or b""
     if re.match("/usr/lib/[^/]+/dist-packages$", site) or installer.strip() in (b"conda", b"rpm"):
         return ""
     return r"\.so\b" if os.path.isfile(os.path.join(os.path.dirname(site), "EXTERNALLY-MANAGED")) else None
@@ -4433,7 +4500,7 @@ def is_start_module(entry: str) -> bool:
 
 def made_by_virtualenv(interpreter: Interpreter) -> bool:
     """virtualenv and uv put a patch of distutils into each environment, and record it nowhere."""
-    data = read_file(os.path.join(interpreter.prefix, "pyvenv.cfg"), RECORD_LIMIT) or b""
+    data = read_file(os.path.join(interpreter.prefix, "pyvenv.cfg"), SMALL_LIMIT) or b""
     return bool(re.search(rb"(?m)^(virtualenv|uv) *=", data))
 
 
@@ -4447,7 +4514,7 @@ def packaged_entries(site: str) -> set[str]:
         lists += glob.glob("/var/lib/dpkg/info/*.list")
     names = "|".join(re.escape(os.fsencode(name).decode("latin-1")) for name in (site, site[len(root) + 1 :]) if name)
     pattern = rf'(?m)["/]?(?:{names})/([^/"\n]+)'.encode("latin-1")
-    return {os.fsdecode(name) for path in lists for name in re.findall(pattern, read_file(path, RECORD_LIMIT) or b"")}
+    return {os.fsdecode(name) for path in lists for name in re.findall(pattern, read_file(path, METADATA_LIMIT) or b"")}
 
 
 # ==================================================================================================
@@ -5000,7 +5067,7 @@ def _is_rewritten_script(path: str, claim: RecordEntry, interpreter: Interpreter
     rest = data[shebang.end() :]
     launcher = re.fullmatch(_LAUNCHER, rest)
     if launcher:
-        entry_points = read_file(os.path.join(claim.distribution.record, "entry_points.txt"), RECORD_LIMIT) or b""
+        entry_points = read_file(os.path.join(claim.distribution.record, "entry_points.txt"), METADATA_LIMIT) or b""
         called = rb"\s*:\s*".join(re.escape(name) for name in launcher.group(1, 3))
         return bool(re.search(rb"(?m)^[^\n=]+=\s*" + called + rb"\s*(\[|$)", entry_points))
     major, minor = interpreter.version[:2]
@@ -5057,9 +5124,9 @@ def _foreign_guard(site: str, loose: list[str], interpreter: Interpreter) -> lis
 
 def _is_guards(path: str, name: str, interpreter: Interpreter) -> bool:
     """Whether a file has the bytes that `site-install` gives to one of this name, whatever its exit status."""
-    data = read_file(path, RECORD_LIMIT) or b""
+    data = read_file(path, METADATA_LIMIT) or b""
     if name == f"{GUARD_FOLDER}/envlock.py":
-        return read_file(__file__, RECORD_LIMIT) in (data, None)  # None: envlock came by standard input
+        return read_file(__file__, METADATA_LIMIT) in (data, None)  # None: envlock came by standard input
     return any(data == start_up_texts(code, interpreter).get(name) for code in range(256))
 
 
@@ -5086,7 +5153,7 @@ def _is_foreign_start(site: str, entry: str, interpreter: Interpreter, recorded:
         return entry[0] != "." and not os.path.isdir(path)
     if path not in start_up_files(site, [entry], interpreter) or os.path.isdir(path) or not os.path.exists(path):
         return False
-    data = read_file(path, RECORD_LIMIT)
+    data = read_file(path, METADATA_LIMIT)
     if entry == "_virtualenv.pth":
         return not made_by_virtualenv(interpreter) or (data or b"").strip() != b"import _virtualenv"
     if entry == "distutils-precedence.pth":
@@ -6196,7 +6263,8 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
             parts.append(name)
             if name.endswith(".dist-info") and os.access(f"{site}/{name}/direct_url.json", os.F_OK):
                 files.append(f"{site}/{name}/direct_url.json")
-            files += version_files(site, name)
+            if is_record(name):
+                files += version_files(f"{site}/{name}", name)
     data = [os.fsencode("\0".join(parts))]
     for path in files:
         try:
@@ -6208,20 +6276,13 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
     return source_hash(0, b"\0".join(data))
 
 
-def version_files(site: str, entry: str) -> list[str]:
-    """Where a record tells its version, if its own name doesn't; what is there may change in place."""
-    if entry.count("-") == 2 and entry[entry.find("-") + 1].isdigit():
-        return []  # NAME-VERSION.dist-info, as nearly all are
-    if not entry.endswith((".dist-info", ".egg-info")) or parse_record_name(entry)[1][:1].isdigit():
-        return []
-    return [f"{site}/{entry}{inside}" for inside in ("/METADATA", "/PKG-INFO", "")]
-
-
 # Steps 1 and 2 must do without the rest of envlock.py and the modules that it needs.
 _LEAN_FUNCTIONS: tuple[Any, ...] = (
     load_lean,
     is_inside,
+    is_record,
     parse_record_name,
+    metadata_files,
     version_files,
     start_step_2,
     without_trace,
@@ -6363,7 +6424,10 @@ def _watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
         sites += path_lines(start_up_files(site, entries, interpreter), interpreter)
     sites = list(dict.fromkeys(sites))
     return sites, files + [
-        path for site in sites for entry in list_entries(site) for path in version_files(site, entry)
+        path
+        for site in sites
+        for entry in filter(is_record, list_entries(site))
+        for path in version_files(f"{site}/{entry}", entry)
     ]
 
 

@@ -72,6 +72,14 @@ class RecordTest(TestCase):
         self.record("six-1.16.0.dist-info")
         self.assertEqual(self.named(), [("six", "1.16.0")])
 
+    def test_a_version_with_letters_is_settled_by_the_metadata_where_it_tells_one(self) -> None:
+        self.record("foo-1x.dist-info/METADATA", METADATA.format("foo", "1.0"))
+        self.record("bar-1.0.post1.dist-info/METADATA", METADATA.format("bar", "1.0-1"))
+        self.record("gone-1.0rc1.dist-info")
+        self.record("Evil-1.0.DIST-INFO")
+        expected = [("bar", "1.0-1"), ("evil", "1.0"), ("foo", "1.0"), ("gone", "1.0rc1")]
+        self.assertEqual(self.named(), expected)
+
     def test_a_record_that_tells_no_name_or_version_has_neither(self) -> None:
         self.record("nothing.dist-info")
         self.record("a-b-c.dist-info/METADATA", "Name: a\n")
@@ -198,6 +206,53 @@ class RecordTest(TestCase):
     def test_a_named_pipe_for_a_record_is_unreadable(self) -> None:
         os.mkfifo(self.site / "pipe.egg-info")
         self.assertEqual([(one.name, one.label) for one in envlock.scan(looking_at(self.site))], [("", "pipe")])
+
+    def test_only_the_headers_of_metadata_are_read(self) -> None:
+        self.record("plain/x", "")
+        for end in ("\n\n", "\r\n\r\n", "\n\r\n"):
+            with self.subTest(end=end):
+                text = f"Name: told-by-it{end}Version: 2.0\n"
+                self.record("a.dist-info/METADATA", "Version: 1.0\n" + text)
+                self.assertEqual(self.named(), [("told-by-it", "1.0")])
+
+    def test_headers_beyond_the_limit_tell_nothing(self) -> None:
+        head = METADATA.format("big", "1.0")
+        for size, expected in (
+            (envlock.METADATA_LIMIT - 100, ("big", "1.0")),
+            (envlock.METADATA_LIMIT + 20_000, ("", "")),
+        ):
+            with self.subTest(size=size):
+                self.record("big.dist-info/METADATA", head + "x" * size + "\n\n")
+                self.assertEqual(self.named(), [expected])
+
+    def test_a_zipped_egg_is_unpacked_up_to_its_headers(self) -> None:
+        egg = self.site / "bomb.egg"
+        self.record("bomb.pth", "bomb.egg\n")
+        head = METADATA.format("bomb", "1.0")
+        for start, expected in ((f"{head}\n", ("bomb", "1.0")), (head, ("", ""))):
+            for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+                with self.subTest(start=start, method=method):
+                    with zipfile.ZipFile(egg, "w", method) as archive:
+                        archive.writestr("EGG-INFO/PKG-INFO", start + "x" * (envlock.METADATA_LIMIT + 100_000))
+                    large = egg.stat().st_size > envlock.METADATA_LIMIT
+                    self.assertEqual(self.named(), [("", "") if large else expected])
+
+    def test_a_start_up_file_adds_no_more_than_ten_thousand_lines(self) -> None:
+        path = self.site / "many.pth"
+        path.write_text("# comment\n" * 20_000 + "/nowhere\n" * 10_000)
+        self.assertEqual(self.named(), [])
+        path.write_text("/nowhere\n" * 10_001)
+        with self.assertRaises(envlock.EnvlockError) as caught:
+            self.named()
+        self.assertEqual(str(caught.exception), f"{path}: more than 10000 lines that add to the path")
+
+    def test_a_direct_reference_beyond_a_megabyte_is_no_use(self) -> None:
+        reference = {"url": "https://h.example/r.git", "vcs_info": {"vcs": "git", "commit_id": "a" * 40}}
+        record = add_record(self.site, "six", "1.0", reference)
+        (distribution,) = envlock.scan(looking_at(self.site))
+        self.assertIsNotNone(envlock.recorded_reference(distribution))
+        (record / "direct_url.json").write_text(json.dumps(reference) + " " * (1 << 20))
+        self.assertIsNone(envlock.recorded_reference(distribution))
 
 
 class DirectUrlTest(TestCase):
