@@ -184,6 +184,7 @@ class Comparable:
 
 
 NO_NAMES: Names = frozenset()
+PROJECT_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"  # PEP 508
 
 
 def canonicalize_name(name: str) -> str:
@@ -197,6 +198,11 @@ def canonicalize_name(name: str) -> str:
 def normalised(names: Iterable[str]) -> Names:
     """Names as canonicalize_name gives them."""
     return frozenset(map(canonicalize_name, names))
+
+
+def is_project_name(text: str) -> bool:
+    """Whether a text may be the name of a project (PEP 508)."""
+    return bool(re.fullmatch(PROJECT_NAME, text))
 
 
 class InvalidVersion(EnvlockError, ValueError):  # noqa: N818
@@ -374,6 +380,11 @@ def as_version(item: object) -> Version | None:
         return Version(item) if isinstance(item, str) else None
     except InvalidVersion:
         return None
+
+
+def is_version(text: str) -> bool:
+    """Whether a text is a PEP 440 version."""
+    return as_version(text) is not None
 
 
 def _starts_with(version: Version, epoch: int, prefix: tuple[int, ...]) -> bool:
@@ -883,6 +894,7 @@ class Marker(Comparable):
         return _format_marker(self._parts)
 
 
+# As packaging has it: the end may be an underscore, too.
 _IDENTIFIER = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
 _REQUIREMENT_HEAD = r"[ \t]*([A-Za-z0-9][A-Za-z0-9._-]*)[ \t]*(\[[^\]]*\]?)?[ \t]*(@[ \t]*)?"
 _CLAUSE = r"[ \t]*(===\s*[^\s;)%s]+|(?:[~=!<>]=|[<>])\s*[^\s,;)=<>]+)[ \t]*(,?)[ \t]*"
@@ -1725,7 +1737,10 @@ def shows_escapes(handle: int) -> bool:
 
 
 class DirectReference(NamedTuple):
-    """Where a distribution comes from when it isn't an index (PEP 610), as a bound asks for it or a record tells it."""
+    """Where a distribution comes from, if not from an index: a URL, a repository or a path.
+
+    A bound asks for it, or a record tells it (PEP 610).
+    """
 
     kind: str  # "vcs", "archive" or "directory"
     url: str  # without the "git+" of a requirement; a directory as a file: URL
@@ -1734,7 +1749,7 @@ class DirectReference(NamedTuple):
     commit: str = ""  # the exact commit
     editable: bool = False
     subdirectory: str = ""
-    hashes: frozenset[str] = frozenset()  # "sha256:0123…", an archive's
+    hashes: Names = NO_NAMES  # "sha256:0123…", of an archive
 
 
 class BoundFile(str):
@@ -1745,7 +1760,7 @@ class BoundFile(str):
 
     def line_of(self, place: str) -> int:
         """The line of a value, or of what would hold it."""
-        if self._lines is None:  # made when it is first asked for: most runs have nothing to show
+        if self._lines is None:  # made on demand: most runs have nothing to show
             self._lines = lines_of(self.text)
         while place and place not in self._lines:
             place = place[: max(place.rfind("."), place.rfind("["), 0)]
@@ -1753,18 +1768,18 @@ class BoundFile(str):
 
 
 class BoundRequirement(NamedTuple):
-    """One package as a bound demands it; its marker has held already."""
+    """One package as a bound demands it. Its marker has held already."""
 
-    name: str  # normalised; "python" stands for the interpreter itself (requires-python)
+    name: str  # normalised; "python" is the interpreter itself; empty if the text doesn't tell it
     text: str  # as the report shows it: "zipp==3.18.1", "six @ git+file:///r@COMMIT"
-    specifier: SpecifierSet | None = None  # a requirement: PEP 440 matching, pre-releases admitted
-    version: str | None = None  # a tool's lock: this version exactly, the local label included
+    specifier: SpecifierSet | None = None  # of a requirement: pre-releases are admitted
+    version: str | None = None  # of a tool's lock: exactly this one, the local label included
     reference: DirectReference | None = None
-    hashes: frozenset[str] = frozenset()  # "sha256:0123…": an archive that tells its hash must have one of these
+    hashes: Names = NO_NAMES  # "sha256:0123…": an archive that tells its hash must have one of these
     constraint: bool = False  # narrows a requirement that is there, requires nothing by itself
     file: BoundFile = BoundFile()
     line: int = 0  # of a requirements file; in other formats `place` tells it
-    archives: str = ""  # of a lock: the text in which further hashes stand, read when one must be compared
+    archives: str = ""  # of a lock: the text that holds further hashes, read on demand
     place: str = ""  # `packages[12]`
 
 
@@ -1772,10 +1787,10 @@ class Bound(NamedTuple):
     """What bound files demand of an environment."""
 
     requirements: tuple[BoundRequirement, ...] = ()
-    permitted: frozenset[str] = frozenset()  # normalised names that may be present and need not be: the project itself
-    extras: frozenset[str] = frozenset()  # normalised names that a selection may give
-    groups: frozenset[str] = frozenset()
-    members: frozenset[str] = frozenset()  # of a workspace
+    permitted: Names = NO_NAMES  # may be present, and need not be: the project itself
+    extras: Names = NO_NAMES  # that a selection may name
+    groups: Names = NO_NAMES
+    members: Names = NO_NAMES  # of a workspace
     formats: frozenset[Format] = frozenset()
 
 
@@ -1794,7 +1809,10 @@ class Selection(NamedTuple):
 
 
 class ReadContext:
-    """For what a bound is read: the interpreter's marker variables, the selection; keeps the files read."""
+    """For what a bound is read: the interpreter's marker variables, the selection, a directory.
+
+    It keeps the files that were read, and those that were looked for.
+    """
 
     def __init__(
         self,
@@ -1805,14 +1823,19 @@ class ReadContext:
     ) -> None:
         self.environment = environment  # called only if a marker or requires-python must be judged
         self.selection = selection
-        self.directory = directory  # what relative paths mean; empty: the working directory
-        # By absolute path, and what `read_streams` gives; targets that share it see the same bound, though a pipe can
-        # be read but once.
+        self.directory = directory  # where relative paths begin; empty: the working directory
+        # By absolute path, and what `read_streams` gives. Contexts share it, because a pipe can be
+        # read only once.
         self.texts = {} if texts is None else texts
-        self.files: list[str] = []  # absolute, in the order of reading; a file looked for and not found too
+        self._files: dict[str, bool] = {}  # by absolute path: whether it is a file
+
+    @property
+    def files(self) -> list[str]:
+        """Absolute paths in the order of reading, with those of files that aren't there."""
+        return list(self._files)
 
     def absolute(self, path: str) -> str:
-        """A path as seen from the target's directory."""
+        """A path as seen from the context's directory."""
         if os.path.isabs(path):
             return os.path.normpath(path)
         try:
@@ -1821,24 +1844,24 @@ class ReadContext:
             raise BoundError(f"the working directory cannot be told ({error.strerror})") from None
 
     def holds(self, marker: Marker | None, extra: str = "", **variables: frozenset[str]) -> bool:
-        """Whether a marker holds for this target, and with these further variables."""
+        """Whether a marker holds here, with these further variables. Raises BoundError."""
         try:
             return marker is None or marker.evaluate({**self.environment(), "extra": extra, **variables})
         except ValueError as error:
             raise BoundError(f"the marker {marker} cannot be judged: {error}") from None
 
     def is_file(self, path: str) -> bool:
-        """Whether a file is there; what is read rests on the answer either way."""
+        """Whether a file is there. What the bound means rests on the answer either way."""
         path = self.absolute(path)
-        if path not in self.files:
-            self.files.append(path)
-        return os.path.isfile(path)
+        if path not in self._files:
+            self._files[path] = os.path.isfile(path)
+        return self._files[path]
 
     def read_text(self, path: str) -> str:
-        """Decode a bound file (BOM, PEP 263, else UTF-8)."""
+        """The text of a bound file, as `decode` gives it. Raises BoundError."""
         if is_stream(path):
             if path not in self.texts:
-                raise BoundError("cannot be a bound here, where it is no file")
+                raise BoundError("only a file can be a bound here")
             return self.texts[path]
         path = self.absolute(path)
         self.is_file(path)
@@ -1852,47 +1875,50 @@ class ReadContext:
         return self.texts[path]
 
 
-# -- requirements, as every format writes them
+LENGTH_LIMIT = 1 << 16  # characters of one requirement, constraint or marker, in every format
 
 
 def parse_requirement(text: str, place: str = "") -> Requirement:
-    """PEP 508."""
+    """A requirement that stands at `place` in a bound (PEP 508). Raises BoundError."""
     return parse_value(Requirement, text, place)
 
 
 def parse_specifier(text: str, place: str = "") -> SpecifierSet:
-    """PEP 440."""
+    """Version specifiers that stand at `place` in a bound (PEP 440). Raises BoundError."""
     return parse_value(SpecifierSet, text, place)
 
 
 def parse_marker(text: str, place: str = "") -> Marker:
-    """PEP 508."""
+    """A marker that stands at `place` in a bound (PEP 508). Raises BoundError."""
     return parse_value(Marker, text, place)
 
 
 def parse_value(kind: Callable[[str], T], text: str, place: str) -> T:
+    """What `kind` makes of a text that stands at `place` in a bound. Raises BoundError."""
+    check_length(text, place)
     try:
         return kind(text)
     except ValueError as error:
-        raise _invalid_value(error, place) from None
+        raise _invalid_value(str(error), place) from None
 
 
-def _invalid_value(error: ValueError, place: str) -> BoundError:
-    return BoundError(f"{place}: {error}" if place else str(error), place=place)
+def check_length(text: str, place: str = "") -> None:
+    """Refuse a requirement, constraint or marker that nobody writes, whatever its format."""
+    if len(text) > LENGTH_LIMIT:
+        raise _invalid_value(f"longer than {LENGTH_LIMIT} characters: no requirement", place)
 
 
-# -- selection: which extras and groups of a file count
+def _invalid_value(message: str, place: str) -> BoundError:
+    return BoundError(f"{place}: {message}" if place else message, place=place)
 
 
 def selected_extras(selection: Selection, known: frozenset[str]) -> frozenset[str]:
-    """The extras of a file that are asked for."""
+    """Those of a file's extras that are selected."""
     return known if selection.all_extras else known & (selection.extras | selection.options)
 
 
-def selected_groups(
-    selection: Selection, known: frozenset[str], default: frozenset[str] = frozenset()
-) -> frozenset[str]:
-    """The groups of a file that are asked for, and those that count unless told otherwise."""
+def selected_groups(selection: Selection, known: frozenset[str], default: frozenset[str] = NO_NAMES) -> frozenset[str]:
+    """Those of a file's groups that are selected, and the default ones unless they are excluded."""
     chosen = known if selection.all_groups else known & (selection.groups | selection.options)
     return (chosen if selection.no_default_groups else chosen | default) - selection.no_groups
 
@@ -1939,7 +1965,10 @@ def python_requirement(table: ParsedTable) -> list[BoundRequirement]:
 
 
 class Format(NamedTuple):
-    """A kind of bound file. `read(data, path, target)` gets what `load(text)` gives; errors need not name the file."""
+    """A kind of bound file.
+
+    `read(data, path, target)` gets what `load(text)` gives. Its errors need not name the file.
+    """
 
     title: str  # in the error that lists the formats
     names: str  # pattern of the whole file name
@@ -1961,12 +1990,13 @@ VCS_KINDS = ("git", "hg", "svn", "bzr")
 VCS_SCHEME = rf"({'|'.join(VCS_KINDS)})\+(?=[a-z][a-z0-9+.-]*:)"
 
 
+_HASH_ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
 _URL_PARTS = r"(?is)\A([a-z][a-z0-9+.-]*:(?://[^/?]*)?)([^?]*)(.*)"
 ARCHIVE_SUFFIXES = (
     *(".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz"),
     *(".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma"),
 )
-_PROJECT_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_SDIST_NAME = rf"({PROJECT_NAME})-([^-]+)\.(?:zip|tar\.\w+|tgz|tbz|txz|tlz|tar)"
 _WHEEL_NAME = (
     r"([A-Z0-9](?:[\w.]*[A-Z0-9])?)-([^-]+)(?:-\d[^-]*)?"
     r"-[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:-[^-.]+(?:\.[^-.]+)*){2}\.whl"
@@ -1975,7 +2005,7 @@ COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"
 
 
 def reference_from_url(url: str, target: ReadContext, editable: bool = False) -> DirectReference:
-    """`[VCS+]SCHEME://HOST/PATH[@REVISION][#egg=NAME&subdirectory=FOLDER&sha256=…]`."""
+    """url = [VCS+]SCHEME://HOST/PATH[@REVISION][#egg=NAME&subdirectory=FOLDER&sha256=…]"""
     address, fields = split_fragment(url)
     if "egg" in fields:
         parse_egg(fields["egg"])
@@ -1987,41 +2017,53 @@ def reference_from_url(url: str, target: ReadContext, editable: bool = False) ->
         address, revision = _split_revision(address[vcs.end() :])
         commit = revision if re.fullmatch(COMMIT, revision) else ""
         return DirectReference("vcs", address, vcs[1], revision, commit, editable, subdirectory)
-    hashes = frozenset(f"{key}:{fields[key].lower()}" for key in _HASH_ALGORITHMS if key in fields)
+    told = [key for key in _HASH_ALGORITHMS if key in fields]
+    hashes = frozenset([f"{key}:{fields[key].lower()}" for key in told])
     if scheme.lower() != "file":
-        return DirectReference("archive", without_credentials(address), subdirectory=subdirectory, hashes=hashes)
+        address = without_credentials(address)
+        return DirectReference("archive", address, subdirectory=subdirectory, hashes=hashes)
     return reference_from_path(path_of_url(address, target), editable, subdirectory, hashes)
 
 
 def reference_from_path(
-    path: str, editable: bool = False, subdirectory: str = "", hashes: frozenset[str] = frozenset()
+    path: str, editable: bool = False, subdirectory: str = "", hashes: Names = NO_NAMES
 ) -> DirectReference:
-    """An absolute path of a project's directory, or of an archive."""
-    archive = path.lower().endswith(ARCHIVE_SUFFIXES) and not os.path.isdir(path)
-    kind = "archive" if archive and not editable else "directory"
+    """The reference that the absolute path of a project's directory or of an archive means."""
+    named_archive = path.lower().endswith(ARCHIVE_SUFFIXES)
+    is_archive = named_archive and not editable and not os.path.isdir(path)
+    kind = "archive" if is_archive else "directory"
     return DirectReference(kind, url_of_path(path), "", "", "", editable, subdirectory, hashes)
 
 
 def split_fragment(url: str) -> tuple[str, dict[str, str]]:
-    """A URL without its fragment, and the fields of that; of a field given twice the first."""
+    """A URL without its fragment, and the fields of that. Of a field given twice the first counts."""
     address, _, fragment = url.partition("#")
-    return address, dict(reversed(re.findall(r"([^=&]+)=([^&]*)", fragment)))
+    fields: dict[str, str] = {}
+    for field in fragment.split("&"):
+        key, equals, value = field.partition("=")
+        if key and equals:
+            fields.setdefault(key, value)
+    return address, fields
 
 
 def _split_revision(address: str) -> tuple[str, str]:
-    """`SCHEME://HOST/PATH@REVISION`: the address without credentials, and the revision."""
+    """The address of SCHEME://HOST/PATH@REVISION without credentials, and the revision."""
     start, path, query = re.findall(_URL_PARTS, address)[0]
-    path, mark, revision = path.rpartition("@") if "@" in path else (path, "", "")
-    if mark and not revision:
-        raise BoundError(f"expected a revision after '@' in {without_credentials(address)!r}")
+    revision = ""
+    if "@" in path:
+        path, _, revision = path.rpartition("@")
+        if not revision:
+            shown = without_credentials(address)
+            raise BoundError(f"expected a revision after '@' in {shown!r}")
     return without_credentials(f"{start}{path}{query}"), unquoted(revision)
 
 
 def without_credentials(text: str) -> str:
-    """URLs without user and password; a user alone, as in ssh://git@host, stays with ssh (PEP 610)."""
+    """URLs without user and password. PEP 610 keeps a user alone for ssh: ssh://git@host."""
     if "@" not in text:
         return text
-    return re.sub(r"(?:(ssh://[^/\s@:?#]+@)|(://)[^/\s?#]*@)", lambda match: match[1] or match[2], text)
+    credentials = r"(?:(ssh://[^/\s@:?#]+@)|(://)[^/\s?#]*@)"
+    return re.sub(credentials, lambda match: match[1] or match[2], text)
 
 
 def url_of_path(path: str) -> str:
@@ -2054,7 +2096,7 @@ def path_of_url(url: str, target: ReadContext) -> str:
 
 
 def real_path(path: str) -> str:
-    """Without symbolic links, as far as there can be such a file at all."""
+    """A path without symbolic links. One that no file can have stays as it is."""
     try:
         return os.path.normcase(os.path.realpath(path))
     except (OSError, ValueError):  # a NUL, a loop, a character that the file system can't encode
@@ -2062,83 +2104,113 @@ def real_path(path: str) -> str:
 
 
 def archive_identity(filename: str) -> tuple[str, str]:
-    """Name and version as a wheel's or sdist's file name tells them; empty where it doesn't."""
+    """The name and version that a wheel's or sdist's file name tells; empty if it tells none."""
     if filename.endswith(".whl"):
         match = re.fullmatch(_WHEEL_NAME, filename, re.IGNORECASE)
         if not match or "__" in match[1]:
             raise BoundError(f"invalid wheel file name {filename!r}")
         return match[1], match[2].replace("_", "-")
-    match = re.fullmatch(rf"({_PROJECT_NAME})-([^-]+)\.(?:zip|tar\.\w+|tgz|tbz|txz|tlz|tar)", filename, re.IGNORECASE)
-    return (match[1], match[2]) if match and is_version(match[2]) else ("", "")
-
-
-def is_version(text: str) -> bool:
-    """Whether a text is a PEP 440 version."""
-    return as_version(text) is not None
+    match = re.fullmatch(_SDIST_NAME, filename, re.IGNORECASE)
+    if not match or not is_version(match[2]):
+        return "", ""
+    return match[1], match[2]
 
 
 def project_name(directory: str, target: ReadContext) -> str:
-    """A source tree's name, as far as one can tell without building it; empty where one can't."""
-    for filename, name_in in (("pyproject.toml", _toml_name), ("setup.cfg", _cfg_name), ("setup.py", _setup_name)):
-        path = os.path.join(directory, filename)
-        try:
-            name = name_in(target.read_text(path)) if target.is_file(path) else ""
-        except BoundError as error:
-            raise error.at(path) from None
-        if name:
-            return name
-    return ""
+    """The name of a source tree, as far as one can tell without building it; else empty."""
+    return (
+        _name_in(os.path.join(directory, "pyproject.toml"), toml_name, target)
+        or _name_in(os.path.join(directory, "setup.cfg"), _cfg_name, target)
+        or _name_in(os.path.join(directory, "setup.py"), _setup_name, target)
+    )
 
 
-def _toml_name(text: str) -> str:
-    """The project's name in a pyproject.toml."""
+def _name_in(path: str, find: Callable[[str], str], target: ReadContext) -> str:
+    if not target.is_file(path):
+        return ""
+    try:
+        return find(target.read_text(path))
+    except BoundError as error:
+        raise error.at(path) from None
+
+
+# A name in double quotes, on a line of its own in the table [project].
+_NAME_LINE = r'(?m)^\[project\][ \t]*\n(?:(?!\[).*\n)*?name[ \t]*=[ \t]*"([^"\\\n]*)"'
+
+
+def toml_name(text: str) -> str:
+    """The name of the project of a pyproject.toml; empty if it tells none. Raises BoundError."""
+    has_long_texts = '"""' in text or "'''" in text
+    line = None if has_long_texts else re.search(_NAME_LINE, text)
+    if line:  # nearly always: the parser takes longer than all the rest of a short run
+        return line[1]
     return declared_name(ParsedTable(load_toml(text)))
 
 
 def declared_name(pyproject: ParsedTable) -> str:
-    """The name in `[project]` or `[tool.poetry]`; empty where neither tells one."""
-    return pyproject.table("project").text("name") or pyproject.table("tool", "poetry").text("name")
+    """The name in `[project]` or `[tool.poetry]`; empty if neither tells one."""
+    name = pyproject.table("project").text("name")
+    return name or pyproject.table("tool", "poetry").text("name")
 
 
 def _cfg_name(text: str) -> str:
-    """The project's name in a setup.cfg."""
-    import configparser
-
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read_string(text)
-    except configparser.Error:
-        return ""
-    return parser.get("metadata", "name", fallback="")
-
-
-def _setup_name(text: str) -> str:
-    """The name that a setup.py passes to setup() as a literal."""
-    import ast
-
-    try:
-        calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return ""
-    for call in calls:
-        if getattr(call.func, "id", getattr(call.func, "attr", "")) == "setup":
-            names = [getattr(word.value, "value", "") for word in call.keywords if word.arg == "name"]
-            return names[0] if names and isinstance(names[0], str) else ""
+    """The name of the project in the section [metadata] of a setup.cfg."""
+    section = ""
+    for line in text.splitlines():
+        if line.startswith("["):
+            section = line[1:].partition("]")[0]
+        key, _, value = line.replace(":", "=", 1).partition("=")
+        if section == "metadata" and key.rstrip().lower() == "name":
+            return value.strip()
     return ""
 
 
-_HASH_ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
+_SETUP_LIMIT = 1 << 20  # characters of a setup.py: its syntax tree is a hundred times as large
+
+
+def _setup_name(text: str) -> str:
+    """The name that a setup.py passes to setup(), as a text or by a constant of the module."""
+    import ast
+
+    if len(text) > _SETUP_LIMIT:
+        return ""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return ""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        if getattr(node.func, "id", getattr(node.func, "attr", "")) == "setup":
+            names = [word.value for word in node.keywords if word.arg == "name"]
+            return _constant_text(names[0], tree) if names else ""
+    return ""
+
+
+def _constant_text(value: Any, tree: Any) -> str:
+    """A text, or that of a name to which the module assigns once, and a text; else empty."""
+    from ast import walk
+
+    name = getattr(value, "id", "")
+    if name:
+        uses = [node for node in walk(tree) if getattr(node, "id", "") == name]
+        stores = [node for node in uses if type(getattr(node, "ctx", None)).__name__ != "Load"]
+        assignments = [each for each in tree.body if stores == getattr(each, "targets", None)]
+        value = assignments[0].value if assignments else None
+    text = getattr(value, "value", "")
+    return text if isinstance(text, str) else ""
 
 
 def without_extras(text: str) -> str:
     """A path without the `[EXTRAS]` at its end."""
     head, _, extras = text[:-1].rpartition("[")
-    return head.rstrip() if text.endswith("]") and head and extras and "]" not in extras else text
+    has_extras = text.endswith("]") and extras and "]" not in extras
+    return head.rstrip() if head and has_extras else text
 
 
 def parse_egg(text: str) -> str:
-    """`NAME[EXTRAS]` of a URL's `#egg=`."""
-    match = re.fullmatch(rf"({_PROJECT_NAME})(\[[^]]*\])?", text, re.IGNORECASE | re.ASCII)
+    """The name in `NAME[EXTRAS]`, the value of a URL's `#egg=`. Raises BoundError."""
+    match = re.fullmatch(rf"({PROJECT_NAME})(\[[^]]*\])?", text)
     if not match:
         raise BoundError(f"expected a project's name after 'egg=', found {text!r}")
     return match[1]
@@ -2147,7 +2219,7 @@ def parse_egg(text: str) -> str:
 def bound_requirement(
     requirement: Requirement, target: ReadContext, editable: bool = False, place: str = ""
 ) -> BoundRequirement:
-    """A PEP 508 requirement whose marker holds."""
+    """What a requirement whose marker holds demands. Raises BoundError."""
     name = requirement.name
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     if requirement.url is None:
@@ -2157,7 +2229,8 @@ def bound_requirement(
     if not re.match(r"[a-z][a-z0-9+.-]+:", url, re.IGNORECASE):
         url = url_of_path(target.absolute(url))
     elif not is_url(url):
-        raise BoundError(f"expected a URL that pip knows after '@', found {without_credentials(url)!r}")
+        found = without_credentials(url)
+        raise BoundError(f"expected a URL that pip knows after '@', found {found!r}")
     text = f"{name}{extras} @ {without_credentials(url)}"
     reference = reference_from_url(url, target, editable)
     return BoundRequirement(canonicalize_name(name), text, reference=reference, place=place)
@@ -2170,13 +2243,13 @@ def bound_requirement(
 
 _COUNT_LIMIT = 100_000  # requirements and options in one file
 _DEPTH_LIMIT = 100  # of files that name files
-_LINE_LIMIT = 1 << 20  # characters, of a line with its continuations
-_REQUIREMENT_LIMIT = 1 << 16  # of what stands before its options
+_LINE_LIMIT = 1 << 20  # characters of a line with its continuations
 _FLAGS = ("--no-index", "--prefer-binary", "--require-hashes", "--no-require-hashes", "--pre")
-# "--global-option" was known up to pip 25, the last for Python 3.8 and 3.9
 _VALUED_OPTIONS = (
-    *("--index-url", "--pypi-url", "--extra-index-url", "--find-links", "--trusted-host", "--use-feature"),
-    *("--no-binary", "--only-binary", "--all-releases", "--only-final", "--config-settings", "--global-option"),
+    *("--index-url", "--pypi-url", "--extra-index-url", "--find-links", "--trusted-host"),
+    *("--use-feature", "--no-binary", "--only-binary", "--all-releases", "--only-final"),
+    # pip 25, the last for Python 3.8 and 3.9, knows --global-option
+    *("--config-settings", "--global-option"),
     *("--requirement", "--constraint", "--editable", "--hash"),
 )
 _SHORT_OPTIONS = {
@@ -2187,10 +2260,12 @@ _SHORT_OPTIONS = {
     "-c": "--constraint",
     "-e": "--editable",
 }
+# By option: what its value looks like in words, and as a pattern.
 _VALUE_FORMS = {
     "--hash": ("sha256:…, sha384:… or sha512:…", "sha(256|384|512):"),
     "--config-settings": ("KEY=VALUE", "(?s).*="),
 }
+_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
 class _RequirementsFile(NamedTuple):
@@ -2198,40 +2273,51 @@ class _RequirementsFile(NamedTuple):
 
     path: BoundFile
     target: ReadContext
+    lines: list[str]
+    opened: tuple[str, ...]  # absolute paths, from the bound file to this one
     constraint: bool = False
-    opened: tuple[str, ...] = ()  # absolute paths, from the bound file to this one
 
 
 def read_requirements(lines: list[str], path: BoundFile, target: ReadContext) -> Bound:
-    """A requirements file and those that it names."""
-    file = _RequirementsFile(path, target, opened=(target.absolute(path),))
-    return Bound(tuple(_file_requirements(lines, file, set())))
+    """What a requirements file and those that it names demand, by the rules of pip."""
+    file = _RequirementsFile(path, target, lines, opened=(target.absolute(path),))
+    return Bound(tuple(_file_requirements(file, set())))
 
 
-def _file_requirements(
-    lines: Iterable[str], file: _RequirementsFile, finished: set[tuple[str, bool]]
-) -> Iterator[BoundRequirement]:
-    """What a file's lines demand; a file that was read before adds nothing, so that diamonds of files stay small."""
-    for count, (number, line) in enumerate(_logical_lines(lines)):
+def _file_requirements(file: _RequirementsFile, finished: set[tuple[str, bool]]) -> Iterator[BoundRequirement]:
+    """What a file's lines demand.
+
+    A file that was read before (as `finished` tells) adds nothing. So diamonds of files stay small.
+    """
+    for count, (number, line) in enumerate(_logical_lines(file.lines)):
         try:
             if count >= _COUNT_LIMIT:
-                raise BoundError(f"more than {_COUNT_LIMIT} requirements: no requirements file")  # noqa: TRY301
-            text, options = _split_options(line)
-            nested = options.get("--requirement") or options.get("--constraint")
-            if text or "--editable" in options:
-                found = _line_requirement(text, options, file)
-                if found:  # made anew: _replace takes ten times as long
-                    yield BoundRequirement(*found[:6], file.constraint, file.path, number)
-            elif nested:
-                yield from _nested_requirements(nested[0], file, "--requirement" not in options, finished)
+                message = f"more than {_COUNT_LIMIT} requirements: no requirements file"
+                raise BoundError(message)  # noqa: TRY301
+            yield from _logical_line_requirements(line, number, file, finished)
         except BoundError as error:
             raise error.at(file.path, number) from None
+
+
+def _logical_line_requirements(
+    line: str, number: int, file: _RequirementsFile, finished: set[tuple[str, bool]]
+) -> Iterator[BoundRequirement]:
+    """What a line demands: one requirement, those of another file, or none."""
+    text, options = _split_options(line)
+    nested = options.get("--requirement") or options.get("--constraint")
+    if text or "--editable" in options:
+        found = _line_requirement(text, options, number, file)
+        if found:  # a new record: _replace takes ten times as long
+            yield BoundRequirement(*found[:6], file.constraint, file.path, number)
+    elif nested:
+        is_constraint = "--requirement" not in options
+        yield from _nested_requirements(nested[0], file, is_constraint, finished)
 
 
 def _nested_requirements(
     name: str, parent: _RequirementsFile, constraint: bool, finished: set[tuple[str, bool]]
 ) -> Iterator[BoundRequirement]:
-    """`-r FILE` and `-c FILE`: relative to the file that names it."""
+    """What `-r FILE` or `-c FILE` demands. The path begins at the file that names it."""
     path = _nested_path(name, parent)
     key = parent.target.absolute(path)
     if key in parent.opened:
@@ -2244,15 +2330,17 @@ def _nested_requirements(
         lines = parent.target.read_text(path).splitlines()
     except BoundError as error:
         raise (error.at(path) if error.line else BoundError(f"{path}: {error.message}")) from None
-    file = _RequirementsFile(BoundFile(path), parent.target, constraint, (*parent.opened, key))
-    yield from _file_requirements(lines, file, finished)
+    opened = (*parent.opened, key)
+    file = _RequirementsFile(BoundFile(path), parent.target, lines, opened, constraint)
+    yield from _file_requirements(file, finished)
     finished.add((key, constraint))
 
 
 def _nested_path(name: str, parent: _RequirementsFile) -> str:
-    """The path of a file named by a requirements file."""
+    """The path of a file that a requirements file names."""
     if is_remote(parent.path) or re.match("https?:", name, re.IGNORECASE):
-        raise BoundError(f"{without_credentials(name)} is not fetched from here: give it as a bound of its own")
+        shown = without_credentials(name)
+        raise BoundError(f"{shown} is not fetched from here: give it as a bound of its own")
     if re.match("file:", name, re.IGNORECASE):
         return path_of_url(name, parent.target)
     return os.path.normpath(os.path.join(os.path.dirname(parent.path), name))
@@ -2261,45 +2349,53 @@ def _nested_path(name: str, parent: _RequirementsFile) -> str:
 def _logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
     """Numbered lines, joined, without comments and blank lines, with variables expanded.
 
-    A backslash at the end continues a line, under the first one's number; a comment line ends that.
+    A backslash at the end continues a line. Its number is that of the first line. A comment line
+    ends it.
     """
     first, parts = 0, []
     for number, line in enumerate((*lines, ""), 1):
-        comment = "#" in line and line.lstrip().startswith("#")
-        if line.endswith("\\") and not comment:
+        is_comment = "#" in line and line.lstrip().startswith("#")
+        if line.endswith("\\") and not is_comment:
             first = first or number
             parts.append(line.strip("\\"))
             continue
-        # a blank, so that what was a comment is still one after the join
-        text = _without_comment("".join((*parts, " " * comment, line)) if first else line).strip()
+        if first:
+            # The blank keeps a comment a comment after the join.
+            line = "".join((*parts, " " * is_comment, line))  # noqa: PLW2901
+        text = _without_comment(line).strip()
         if text:
             yield first or number, _with_variables(text)
         first, parts = 0, []
 
 
 def _without_comment(line: str) -> str:
-    """`#` begins a comment at the line's start or after white space."""
+    """A line without its comment. `#` begins one at the line's start or after white space."""
     return re.split(r"(?<!\S)#", line, maxsplit=1)[0] if "#" in line else line
 
 
 def _with_variables(line: str) -> str:
-    """`${NAME}` replaced; an unset or empty variable stays as it is written."""
+    """A line with `${NAME}` replaced. An unset or empty variable stays as it is written."""
     if "${" not in line or len(line) > _LINE_LIMIT:
         return line
-    return re.sub(r"\$\{([A-Z0-9_]+)\}", lambda match: os.environ.get(match[1]) or match[0], line)
+    variable = r"\$\{([A-Z0-9_]+)\}"
+    return re.sub(variable, lambda match: os.environ.get(match[1]) or match[0], line)
 
 
 def _split_options(line: str) -> tuple[str, dict[str, list[str]]]:
-    """`[REQUIREMENT] [OPTION]...`: options begin at the first word with a dash."""
+    """line = [REQUIREMENT] [OPTION]...; options begin at the first word with a dash.
+
+    The marker of `-e PATH ; MARKER` is given as the option ";".
+    """
     if len(line) > _LINE_LIMIT:
         raise BoundError(f"longer than {_LINE_LIMIT} characters: no requirement")
     if line[0] != "-" and " -" not in line:
         return line, {}
     start = 0 if line[0] == "-" else line.index(" -")
     text, marker = line[start:].lstrip(), ""
-    if text[:4] == "-e /" and " " in text[3:] and os.path.isdir(text[3:]):  # `pip freeze` doesn't quote
-        return "", {"--editable": [text[3:]]}
-    if text.startswith(("-e", "--e")):  # `-e PATH ; MARKER` is written and read by uv; pip passes over the marker
+    path = text[3:]
+    if text[:4] == "-e /" and " " in path and os.path.isdir(path):  # `pip freeze` doesn't quote
+        return "", {"--editable": [path]}
+    if text.startswith(("-e", "--e")):  # uv writes and reads the marker, pip passes over it
         text, _, marker = text.partition(" ;")
     options = _parse_options(_split_words(text))
     if marker:
@@ -2307,20 +2403,37 @@ def _split_options(line: str) -> tuple[str, dict[str, list[str]]]:
     return line[:start].rstrip(), options
 
 
-def _split_words(text: str) -> list[str]:
-    """Words as a POSIX shell splits them."""
-    if not re.search(r"[\"'\\]", text):
-        return text.split()
-    import shlex
+# A part of a word: plain characters, a text in single or double quotes, an escaped character.
+_WORD_PART = r"""(?s)([^ \t\r\n'"\\]+)|'([^']*)'|"([^"\\]*(?:\\.[^"\\]*)*)"|\\(.)|([ \t\r\n]+)"""
 
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise BoundError(f"cannot split the options: {str(error).lower()}") from None
+
+def _split_words(text: str) -> list[str]:
+    """The words of a text as a POSIX shell splits them.
+
+    The time that shlex takes grows with the square of a word's length.
+    """
+    if not re.search(r"[\"'\\]", text):
+        return re.findall(r"[^ \t\r\n]+", text)
+    words: list[list[str]] = [[]]
+    match_part = re.compile(_WORD_PART).match
+    position = 0
+    while position < len(text):
+        match = match_part(text, position)
+        if not match:
+            what = "escaped character" if text[position:] == "\\" else "closing quotation"
+            raise BoundError(f"cannot split the options: no {what}")
+        if match[5]:
+            words.append([])
+        elif match[3]:
+            words[-1].append(re.sub(r'\\(["\\])', r"\1", match[3]))
+        else:
+            words[-1].append(match[1] or match[2] or match[4] or "")
+        position = match.end()
+    return ["".join(parts) for parts in words if parts]
 
 
 def _parse_options(words: list[str]) -> dict[str, list[str]]:
-    """Options by their long names, with their values; words that are no options are passed over, as by pip."""
+    """The values of options by their long names. Other words are passed over, as by pip."""
     options: dict[str, list[str]] = {}
     remaining = iter(words)
     for word in remaining:
@@ -2329,118 +2442,182 @@ def _parse_options(words: list[str]) -> dict[str, list[str]]:
         if word[:1] != "-" or word == "-":
             continue
         name, value = _split_option(word)
-        if name in _FLAGS and value is not None:
-            raise BoundError(f"expected no value after {name}, found {value!r}")
-        if name not in _FLAGS:
+        if name in _FLAGS:
+            if value is not None:
+                raise BoundError(f"expected no value after {name}, found {value!r}")
+        else:
             value = next(remaining, None) if value is None else value
-            expected, pattern = _VALUE_FORMS.get(name, ("a value", ""))
-            if value is None or not re.match(pattern, value):
-                found = "" if value is None else f", found {value!r}"
-                raise BoundError(f"expected {expected} after {name}{found}")
+            _check_value(name, value)
         options.setdefault(name, []).append(value or "")
     return options
 
 
+def _check_value(name: str, value: str | None) -> None:
+    expected, pattern = _VALUE_FORMS.get(name, ("a value", ""))
+    if value is None or not re.match(pattern, value):
+        found = "" if value is None else f", found {value!r}"
+        raise BoundError(f"expected {expected} after {name}{found}")
+
+
 def _split_option(word: str) -> tuple[str, str | None]:
-    """`--NAME[=VALUE]`, where NAME may be cut short as far as it is unambiguous, or `-N[VALUE]`."""
+    """option = --NAME[=VALUE] | -N[VALUE]; NAME may be cut short as long as it is unambiguous"""
     if not word.startswith("--"):
         if word[:2] not in _SHORT_OPTIONS:
             raise BoundError(f"unknown option {word[:2]}")
         return _SHORT_OPTIONS[word[:2]], word[2:] or None
-    given, mark, value = word.partition("=")
+    given, equals, value = word.partition("=")
     known = _FLAGS + _VALUED_OPTIONS
-    names = [given] if given in known else [name for name in known if name.startswith(given)]
-    if len(names) != 1:
-        raise BoundError(f"ambiguous option {given} ({', '.join(names)})" if names else f"unknown option {given}")
-    return names[0], value if mark else None
+    names = [name for name in known if name.startswith(given)]
+    if given in known:
+        names = [given]
+    if not names:
+        raise BoundError(f"unknown option {given}")
+    if len(names) > 1:
+        raise BoundError(f"ambiguous option {given} ({', '.join(names)})")
+    return names[0], value if equals else None
 
 
-def _line_requirement(text: str, options: dict[str, list[str]], file: _RequirementsFile) -> BoundRequirement | None:
-    """What one line demands; None where its marker doesn't hold."""
-    if len(text) > _REQUIREMENT_LIMIT:
-        raise BoundError(f"longer than {_REQUIREMENT_LIMIT} characters: no requirement")
+def _line_requirement(
+    text: str, options: dict[str, list[str]], number: int, file: _RequirementsFile
+) -> BoundRequirement | None:
+    """What one line demands; None if its marker doesn't hold."""
     if "--editable" in options:
-        found, marker = _editable_requirement(text or options["--editable"][0], file), options.get(";", [""])[0]
+        marker = options.get(";", [""])[0]
+        found = _editable_requirement(text or options["--editable"][0], file)
     else:
         text, _, marker = text.partition("; " if is_url(text) else ";")
-        text, marker = text.strip(), marker.strip()
-        location = _location_of(text, file)
-        found = _location_requirement(location, text, file) if location else _named_requirement(text, file)
+        found = _plain_requirement(text.strip(), file)
+        marker = marker.strip()
     if marker and not file.target.holds(parse_marker(marker)):
         return None
-    found = found if found.name else _with_name(found, file)
-    hashed = "--hash" in options and "--editable" not in options
-    return found._replace(hashes=frozenset(map(str.lower, options["--hash"]))) if hashed else found
+    found = found if found.name else _with_name(found, number, file)
+    if "--hash" in options and "--editable" not in options:
+        return found._replace(hashes=frozenset(map(str.lower, options["--hash"])))
+    return found
+
+
+def _plain_requirement(text: str, file: _RequirementsFile) -> BoundRequirement:
+    """What a line without options and marker demands: a URL, a path or a requirement by name."""
+    check_length(text)
+    location = _location_of(text, file)
+    return _location_requirement(location, text, file) if location else _named_requirement(text, file)
 
 
 def _named_requirement(text: str, file: _RequirementsFile) -> BoundRequirement:
-    """`NAME[EXTRAS] SPECIFIER` or `NAME[EXTRAS] @ URL`, without its marker."""
+    """requirement = NAME[EXTRAS] SPECIFIER | NAME[EXTRAS] @ URL, without its marker"""
     requirement = parse_requirement(text)
     if file.constraint and requirement.extras:
         raise BoundError(f"a constraint cannot have extras: {text}")
+    url = requirement.url
+    if url and not re.match(r"[a-z][a-z0-9+.-]+:", url, re.IGNORECASE):
+        requirement.url = url_of_path(_find_path(url, file))
     return bound_requirement(requirement, file.target)
 
 
 def _location_of(text: str, file: _RequirementsFile) -> str:
-    """The URL of a line that is a URL or a path; empty where it is none."""
+    """The URL of a line that is a URL or a path; empty if it is neither."""
     if is_url(text):
         return text
     name = without_extras(text)
-    pathlike = "/" in text or os.sep in text or text.startswith(".")
-    archive = name.lower().endswith(ARCHIVE_SUFFIXES)
-    if not pathlike and not archive:
+    is_pathlike = "/" in text or os.sep in text or text.startswith(".")
+    is_archive = name.lower().endswith(ARCHIVE_SUFFIXES)
+    if not is_pathlike and not is_archive:
         return ""
     parse_requirement("name" + text[len(name) :])  # the extras
     path = _find_path(name, file)
-    if pathlike and os.path.isdir(path):
-        if any(file.target.is_file(os.path.join(path, name)) for name in ("pyproject.toml", "setup.py")):
-            return url_of_path(path)
-        raise BoundError(f"expected a project's directory, found no pyproject.toml or setup.py in {text}")
+    if is_pathlike and os.path.isdir(path):
+        _check_project(path, text, file)
+        return url_of_path(path)
     before, mark, _ = text.partition("@")
-    named = mark and "/" not in before and not before.startswith(".")
-    return url_of_path(path) if archive and (os.path.isfile(path) or not named) else ""
+    has_name = mark and "/" not in before and not before.startswith(".")
+    means_path = file.target.is_file(path) or not has_name
+    return url_of_path(path) if is_archive and means_path else ""
+
+
+def _check_project(path: str, text: str, file: _RequirementsFile) -> None:
+    files = [os.path.join(path, name) for name in ("pyproject.toml", "setup.py")]
+    if not any(map(file.target.is_file, files)):
+        what = "found no pyproject.toml or setup.py in"
+        raise BoundError(f"expected a project's directory, {what} {text}")
 
 
 def _find_path(path: str, file: _RequirementsFile) -> str:
-    """Relative to the working directory, as pip has it, or where nothing is there, to the file's folder."""
-    found = file.target.absolute(path)
-    if not os.path.exists(found):
-        beside = os.path.normpath(os.path.join(os.path.dirname(file.target.absolute(file.path)), path))
-        found = beside if os.path.exists(beside) else found
+    """The absolute path of an archive or of a project's directory.
+
+    As in pip, a relative path begins at the working directory. If nothing is there, it begins at
+    the folder of the file that names it, else at that of the bound file.
+    """
+    target = file.target
+    found = target.absolute(path)
+    if os.path.isabs(path) or is_stream(file.path):
+        return found
+    for opened in (file.opened[-1], file.opened[0]):
+        if _is_source(found, target):
+            break
+        found = os.path.normpath(os.path.join(os.path.dirname(opened), path))
     return found
+
+
+def _is_source(path: str, target: ReadContext) -> bool:
+    """Whether an archive or a project's directory is there."""
+    files = [os.path.join(path, name) for name in _PROJECT_FILES]
+    return any(map(target.is_file, (path, *files)))
 
 
 def _location_requirement(
     location: str, text: str, file: _RequirementsFile, editable: bool = False
 ) -> BoundRequirement:
-    """A URL or path; its name is empty where neither `#egg=` nor the name of an archive tells it."""
+    """What a URL demands. Its name is empty if neither `#egg=` nor an archive's name tells it."""
     reference = reference_from_url(location, file.target, editable)
     address, fields = split_fragment(location)
-    name, version = "", ""
+    name = version = ""
     if reference.kind == "archive":
-        name, version = archive_identity(os.path.basename(unquoted(address.partition("?")[0]).rstrip("/")))
+        path = unquoted(address.partition("?")[0])
+        name, version = archive_identity(os.path.basename(path.rstrip("/")))
     if not address.endswith(".whl"):
         if "egg" in fields:
             name, version = parse_egg(fields["egg"]), ""
         elif file.constraint:
             raise BoundError(f"a constraint needs a name: {without_credentials(text)}")
-    specifier = parse_specifier(f"=={version}") if version else None
-    return BoundRequirement(canonicalize_name(name), without_credentials(text), specifier, reference=reference)
+    return BoundRequirement(
+        name=canonicalize_name(name),
+        text=without_credentials(text),
+        specifier=parse_specifier(f"=={version}") if version else None,
+        reference=reference,
+    )
 
 
-def _with_name(found: BoundRequirement, file: _RequirementsFile) -> BoundRequirement:
-    """With the name that a directory's own files tell."""
+def _with_name(found: BoundRequirement, number: int, file: _RequirementsFile) -> BoundRequirement:
+    """A requirement with the name that the files of its directory tell, or a comment.
+
+    If neither does, the name stays empty: an installed record may tell it.
+    """
     name, reference = "", found.reference
     if reference and reference.kind == "directory":
-        folder = os.path.join(path_of_url(reference.url, file.target), reference.subdirectory)
-        name = canonicalize_name(project_name(os.path.normpath(folder), file.target))
-    if not name:
+        path = path_of_url(reference.url, file.target)
+        folder = os.path.normpath(os.path.join(path, reference.subdirectory))
+        name = project_name(folder, file.target)
+    elif reference and reference.editable:  # its record would be an editable directory
         raise BoundError(f"cannot tell the name of the project (write 'NAME @ URL'): {found.text}")
-    return found._replace(name=name)
+    if reference and reference.editable:
+        name = name or _frozen_name(file.lines, number)
+    return found._replace(name=canonicalize_name(name))
+
+
+def _frozen_name(lines: list[str], number: int) -> str:
+    """The name that `pip freeze` tells in a comment above the line with this number."""
+    for line in lines[max(number - 3, 0) : number - 1][::-1]:
+        if not line.startswith("#"):
+            break
+        match = re.match(r"# Editable [^()]*\(([^()=]+)==", line)
+        if match and is_project_name(match[1]):
+            return match[1]
+    return ""
 
 
 def _editable_requirement(text: str, file: _RequirementsFile) -> BoundRequirement:
-    """`-e PATH[EXTRAS]`, `-e VCS+URL#egg=NAME` or `-e NAME @ URL`; its name may be empty still."""
+    """What `-e PATH[EXTRAS]`, `-e VCS+URL#egg=NAME` or `-e NAME @ URL` demands."""
+    check_length(text)
     if file.constraint:
         raise BoundError("an editable requirement cannot be a constraint")
     requirement = _direct_requirement(text)
@@ -2460,7 +2637,7 @@ def _editable_requirement(text: str, file: _RequirementsFile) -> BoundRequiremen
 
 
 def _direct_requirement(text: str) -> Requirement | None:
-    """`NAME @ URL`; None where it is something else."""
+    """The requirement if it is NAME @ URL, else None."""
     if "@" not in text:
         return None
     try:
@@ -2471,8 +2648,10 @@ def _direct_requirement(text: str) -> Requirement | None:
 
 
 def _check_editable(location: str, text: str) -> None:
-    if location[:5].lower() != "file:" and not (is_url(location) and re.match(VCS_SCHEME, location, re.IGNORECASE)):
-        raise BoundError(f"expected a project's directory or a VCS URL after -e, found {without_credentials(text)!r}")
+    is_file = location[:5].lower() == "file:"
+    if not is_file and not (is_url(location) and re.match(VCS_SCHEME, location, re.IGNORECASE)):
+        found = without_credentials(text)
+        raise BoundError(f"expected a project's directory or a VCS URL after -e, found {found!r}")
 
 
 # ==================================================================================================
@@ -3777,7 +3956,20 @@ def _read_bound(path: str, target: ReadContext) -> Bound:
     except RecursionError:
         raise too_deep(file.text).at(file) from None
     named = (each if each.file else BoundRequirement(*each[:7], file, *each[8:]) for each in bound.requirements)
-    return bound._replace(requirements=tuple(named), formats=frozenset({form}))
+    permitted = bound.permitted or _project_beside(path, target)
+    return bound._replace(requirements=tuple(named), permitted=permitted, formats=frozenset({form}))
+
+
+def _project_beside(path: str, target: ReadContext) -> Names:
+    """The project that the bound belongs to: the one of the pyproject.toml beside it."""
+    beside = os.path.join(os.path.dirname(path), "pyproject.toml")
+    if is_stream(path) or not target.is_file(beside):
+        return NO_NAMES
+    try:
+        name = toml_name(target.read_text(beside))
+    except BoundError:  # not this bound's fault
+        return NO_NAMES
+    return normalised([name] if name else [])
 
 
 def _check_selection(bound: Bound, selection: Selection, files: str) -> None:
@@ -4194,16 +4386,11 @@ def _distribution(site: str, entry: str, record: str, linked: set[str]) -> Distr
         name, version = _recorded_name_and_version(record)
     if not name and stem.count("-") == 1:
         name, _, version = stem.partition("-")
-        name, version = (name, version) if _is_name(name) and is_version(version) else ("", "")
+        name, version = (name, version) if is_project_name(name) and is_version(version) else ("", "")
     normal = canonicalize_name(name)
     develop = site if normal in linked and stem == entry[:-9] and "-" not in stem else ""
     label = f"{name}-{version}" if name and version else stem
     return Distribution(normal, version, label, site, record, develop)
-
-
-def _is_name(text: str) -> bool:
-    letters = text.replace("-", "").replace("_", "").replace(".", "")
-    return letters.isalnum() and letters.isascii() and text[0].isalnum() and text[-1].isalnum()
 
 
 def _recorded_name_and_version(record: str) -> tuple[str, str]:
@@ -4211,7 +4398,7 @@ def _recorded_name_and_version(record: str) -> tuple[str, str]:
     headers = core_metadata(record).decode("utf-8", "surrogateescape")
     found = (re.search(rf"(?mi)^{key}:(.*)$", headers) for key in ("Name", "Version"))
     name, version = (match[1].strip() if match else "" for match in found)
-    return (name, version) if name and _is_name(name) and version else ("", "")
+    return (name, version) if is_project_name(name) and version else ("", "")
 
 
 def core_metadata(record: str) -> bytes:
@@ -4253,6 +4440,31 @@ def _zipped_metadata(egg: BinaryIO) -> bytes:
                 return _read_headers(file)
     except Exception:  # whatever a damaged, encrypted or unheard-of archive causes
         return b""
+
+
+def is_from_conda(distribution: Distribution) -> bool:
+    """Whether conda installed it, as its INSTALLER tells or the environment's conda-meta."""
+    installer = read_file(f"{distribution.record}/INSTALLER", 1000) or b""
+    if installer.strip() == b"conda":
+        return True
+    folder = os.path.dirname(distribution.site)
+    while folder != os.path.dirname(folder):
+        listed = os.path.join(folder, "conda-meta")
+        if os.path.isdir(listed):
+            return _is_listed_by_conda(distribution, listed)
+        folder = os.path.dirname(folder)
+    return False
+
+
+def _is_listed_by_conda(distribution: Distribution, folder: str) -> bool:
+    """Whether the files of a package of this version are listed in a folder conda-meta."""
+    record = f"/{os.path.basename(distribution.record)}/".encode()
+    for entry in list_entries(folder):
+        if f"-{distribution.version}-" in entry and entry.endswith(".json"):
+            listed = read_file(os.path.join(folder, entry), SIZE_LIMIT) or b""
+            if record in listed:
+                return True
+    return False
 
 
 def recorded_reference(distribution: Distribution) -> DirectReference | None:
@@ -5223,21 +5435,63 @@ def check(
     `hashes` is for integrity, see there.
     """
     files = integrity_findings(interpreter, policy, tell, hashes) if policy.integrity else {}
-    required = _required_by_name(bound.requirements, policy)
+    distributions = scan(interpreter)
+    required = _required_by_name(name_requirements(bound.requirements, distributions), policy)
     permitted = bound.permitted | _NEVER_UNREQUIRED
     if interpreter.version < (3, 12):
         permitted |= _NEVER_UNREQUIRED_BEFORE_3_12
     findings = _python_findings(interpreter, required.pop("python", []))
     findings += files.pop("", [])
-    for name, records in _by_name(scan(interpreter), policy).items():
+    unnamed = required.pop("", [])
+    for name, records in _by_name(distributions, policy).items():
         requirements = required.pop(name, [])
         bundled = records[0].site == interpreter.library
         is_permitted = bundled or policy.superset or name in permitted
         findings += _record_findings(records, requirements, is_permitted)
         findings += files.get(name, [])
-    for name in [] if policy.subset else sorted(required):
-        findings.append(_finding(Verdict.MISSING, None, _first(required[name]), "not installed"))
+    if not policy.subset:
+        for each in unnamed:
+            detail = "no installed package tells that it comes from there"
+            findings.append(_finding(Verdict.MISSING, None, each, detail))
+        for name in sorted(required):
+            missing = _first(required[name])
+            findings.append(_finding(Verdict.MISSING, None, missing, "not installed"))
     return [finding._replace(executable=interpreter.executable) for finding in findings]
+
+
+def name_requirements(
+    requirements: Sequence[BoundRequirement], distributions: Iterable[Distribution]
+) -> Sequence[BoundRequirement]:
+    """Requirements with the names of what was installed from their sources.
+
+    The text of a requirement may tell a source alone (`-e .`, `git+URL`, the URL of an archive).
+    It stays without a name if nothing was installed from there.
+    """
+    if all(each.name for each in requirements):
+        return requirements
+    recorded = [(each.name, recorded_reference(each)) for each in distributions]
+    names: dict[tuple[str, ...], list[tuple[str, DirectReference]]] = {}
+    for name, reference in recorded:
+        if reference:
+            names.setdefault(_source_key(reference), []).append((name, reference))
+    return [each if each.name else _with_recorded_name(each, names) for each in requirements]
+
+
+def _with_recorded_name(
+    requirement: BoundRequirement, names: Mapping[tuple[str, ...], list[tuple[str, DirectReference]]]
+) -> BoundRequirement:
+    """A requirement with the name of a record from its source, best of one that it admits."""
+    source = requirement.reference
+    found = names.get(_source_key(source), []) if source else []
+    if not source or not found:
+        return requirement
+    admitted = [name for name, recorded in found if _reference_mismatch(source, recorded) == _NO_MISMATCH]
+    return requirement._replace(name=(admitted or [found[0][0]])[0])
+
+
+def _source_key(reference: DirectReference) -> tuple[str, ...]:
+    """Equal for references to one project, whatever its version."""
+    return reference.kind, _comparable_url(reference.url), reference.subdirectory.strip("/")
 
 
 def _required_by_name(requirements: Iterable[BoundRequirement], policy: Policy) -> dict[str, list[BoundRequirement]]:
@@ -5338,6 +5592,8 @@ def _mismatch(distribution: Distribution, requirement: BoundRequirement, tells_s
         return _reference_mismatch(requirement.reference, recorded)
     if recorded is None:
         return _NO_MISMATCH
+    if requirement.version is None and is_from_conda(distribution):
+        return _NO_MISMATCH  # pip leaves it, as what it records is where it was built
     if recorded.kind != "archive":
         if tells_source or not _is_pin(requirement):
             return _NO_MISMATCH
@@ -5739,7 +5995,7 @@ def _to_repair(report: Report, installed: Mapping[str, Distribution]) -> tuple[l
     interpreter, bound, found = report
     (form,), inside = bound.formats, os.path.join(interpreter.prefix, "")
     removes = "|" in form.repair
-    needed = set() if removes else _needed(bound, installed.values())
+    needed = set() if removes else _needed(bound, list(installed.values()))
     removed, asked, renewed = [], {}, {}
     for one in found:
         record = installed.get(one.package)
@@ -5759,10 +6015,11 @@ def _to_repair(report: Report, installed: Mapping[str, Distribution]) -> tuple[l
     return removed, texts, [pin for label, pin in renewed.items() if label not in asked]
 
 
-def _needed(bound: Bound, installed: Iterable[Distribution]) -> set[str]:
+def _needed(bound: Bound, installed: Sequence[Distribution]) -> set[str]:
     """The names of what the required packages need in turn, as far as they tell; of a package's extras all or none."""
     records = {(one.name, extras): one.record for one in installed for extras in (False, True)}
-    queue = [(one.name, "[" in one.text) for one in bound.requirements]
+    required = name_requirements(bound.requirements, installed)
+    queue = [(one.name, "[" in one.text) for one in required]
     for each in queue:
         metadata = core_metadata(records.pop(each)).decode(errors="replace") if each in records else ""
         for name, bracket, rest in re.findall(r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)", metadata):

@@ -73,7 +73,7 @@ class TestRecognition(InFolder):
         for bound, shown in (("-", "<stdin>"), ("https://u:p@host.example/r", "https://host.example/r")):
             with self.assertRaises(BoundError) as caught:
                 envlock.read_bounds([bound], self.target)
-            self.assertEqual(f"{shown}: cannot be a bound here, where it is no file", str(caught.exception))
+            self.assertEqual(f"{shown}: only a file can be a bound here", str(caught.exception))
 
 
 class TestLines(InFolder):

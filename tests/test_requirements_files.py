@@ -66,7 +66,7 @@ class TestRequirementsFiles(InFolder):
         self.write("sub/b.txt", "six\n--requirement=../c.txt")
         self.write("c.txt", "zipp")
         self.assertEqual(["six", "zipp"], self.texts("-rsub/a.txt\n"))
-        files = ["requirements.txt", "sub/a.txt", "sub/b.txt", "c.txt"]
+        files = ["requirements.txt", "sub/a.txt", "sub/b.txt", "c.txt", "pyproject.toml"]
         self.assertEqual([os.path.join(self.folder, name) for name in files], self.target.files)
 
     def test_a_nested_file_may_be_a_file_url(self) -> None:

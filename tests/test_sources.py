@@ -37,18 +37,55 @@ class TestLocations(InFolder):
         self.write("p/pyproject.toml", '[tool.poetry]\nname = "poem"\n')
         self.assertEqual("poem", self.one("-e p").name)
 
-    def test_a_name_that_only_the_build_tells_is_an_error(self) -> None:
-        message = "requirements.txt:1: cannot tell the name of the project (write 'NAME @ URL'): ./old"
+    def test_a_directory_is_named_by_a_constant_of_its_setup_py(self) -> None:
+        self.write("old/setup.py", "from setuptools import setup\nNAME = 'old-three'\nsetup(name=NAME)\n")
+        self.assertEqual("old-three", self.one("./old").name)
+        for other in ("NAME = 'x'\n", "NAME += 'x'\n", "for NAME in 'xy': pass\n", "del NAME\n"):
+            self.write("old/setup.py", f"from setuptools import setup\nNAME = 'old-three'\n{other}setup(name=NAME)\n")
+            self.assertEqual("", self.one("./old").name, other)
+
+    def test_a_name_that_only_the_build_tells_is_empty(self) -> None:
         for script in (
             "from setuptools import setup\nsetup(name=NAME)\n",
+            "from setuptools import setup\nif 1:\n    NAME = 'x'\nsetup(name=NAME)\n",
             "import own_builder\n",
             "print 'Python 2'\n",
             "x = " + "-" * 5000 + "1\n",
+            "setup(name='x')\n" + "#" * (1 << 20),
         ):
             self.write("old/setup.py", script)
-            self.refuses(message, "./old\n")
-        self.write("old/setup.cfg", "name = outside of a section\n")
-        self.refuses(message, "./old\n")
+            self.assertEqual(("", "./old"), self.one("./old")[:2], script[:80])
+        self.write("old/setup.cfg", "name = outside of a section\n[options]\nname = x\n")
+        self.assertEqual("", self.one("-e ./old").name)
+        self.write("old/setup.cfg", "[options]\nx = 1\n[metadata]\nNAME: old-four\n")
+        self.assertEqual("old-four", self.one("-e ./old").name)
+
+    def test_pip_freeze_tells_the_name_of_an_editable_in_a_comment(self) -> None:
+        self.write("old/setup.py", "from setuptools import setup\nsetup(name=NAME)\n")
+        for comment, name in {
+            "# Editable install with no version control (Old_Five==0.5)\n": "old-five",
+            "# Editable Git install with no remote (old.six==0.5)\n": "old-six",
+            "# Editable Git install (old-7==0.5) with either a deleted local remote or invalid URI:\n# 'x'\n": "old-7",
+            "## !! Could not determine repository location\n": "",
+            "# Editable install with no version control (old==1)\nsix\n": "",
+            "# Editable install with no version control (-old==1)\n": "",
+        }.items():
+            found = self.read(f"six\n{comment}-e {self.folder}/old\n").requirements
+            self.assertEqual(name, found[-1].name, comment)
+        found = self.read("# Editable install with no version control (old==1)\n./old\n").requirements
+        self.assertEqual("", found[0].name)
+
+    def test_a_pyproject_is_parsed_where_a_glance_does_not_tell_the_name(self) -> None:
+        for text in (
+            '[project]\nversion = "1"\n\nname="one"\n',
+            "[project]\nname = 'one'\n",
+            'project.name = "one"\n',
+            "x = '''\n[project]\nname = \"two\"\n'''\n[project]\nname = \"one\"\n",
+            '[tool.x]\nname = "two"\n[project]\nname = "one"\n',
+            '[project]\nx = ["a"]\n[tool.poetry]\nname = "one"\n',
+        ):
+            self.write("p/pyproject.toml", text)
+            self.assertEqual("one", self.one("./p").name, text)
 
     def test_an_editable_directory(self) -> None:
         found = self.one("-e ./proj[x]")
@@ -84,6 +121,35 @@ class TestLocations(InFolder):
         self.write("sub/r.txt", "./inner\n-e ./proj\n")
         found = self.read("-r sub/r.txt\n").requirements
         self.assertEqual(["inner", "the-project"], [each.name for each in found])
+
+    def test_a_relative_path_falls_back_to_the_folder_of_the_bound(self) -> None:
+        self.write("app/libs/plain/setup.cfg", "[metadata]\nname = plain\n")
+        self.write("app/libs/plain/setup.py", "")
+        self.write("app/pyproject.toml", "[project]\nname = 'app'\n")
+        self.write("app/dist/gone.txt", "dist/gone-1.0-py3-none-any.whl\nx @ dist/gone-1.0.zip\n")
+        self.write("app/reqs/base.txt", "-e ./libs/plain\n-r ../dist/gone.txt\n-e .\n")
+        self.write("app/r.txt", "-r reqs/base.txt\n")
+        os.mkdir("elsewhere")
+        os.chdir("elsewhere")
+        found = envlock.read_bounds([f"{self.folder}/app/r.txt"], self.target).requirements
+        self.assertEqual(["plain", "gone", "x", "app"], [each.name for each in found])
+        paths = ["libs/plain", "dist/gone-1.0-py3-none-any.whl", "dist/gone-1.0.zip", ""]
+        urls = [self.url(f"app/{path}").rstrip("/") for path in paths]
+        self.assertEqual(urls, [each.reference and each.reference.url for each in found])
+        self.assertIn(f"{self.folder}/elsewhere/pyproject.toml", self.target.files)
+
+    def test_the_working_directory_comes_first(self) -> None:
+        for folder in ("", "sub/"):
+            self.write(f"{folder}dist/one-1.0-py3-none-any.whl", "")
+        self.write("sub/r.txt", "dist/one-1.0-py3-none-any.whl\n")
+        (found,) = envlock.read_bounds(["sub/r.txt"], self.target).requirements
+        self.assertEqual(self.url("dist/one-1.0-py3-none-any.whl"), found.reference and found.reference.url)
+
+    def test_a_wheels_file_name_is_a_path(self) -> None:
+        self.write("one-1.0-py3-none-any.whl", "")
+        for line in ("one-1.0-py3-none-any.whl", "one-1.0-py3-none-any.whl[x] ; python_version > '3'"):
+            found = self.one(line)
+            self.assertEqual(("one", self.url("one-1.0-py3-none-any.whl")), (found.name, found.reference.url))  # type: ignore[union-attr]
 
     def test_a_targets_directory_stands_for_the_working_directory(self) -> None:
         self.write("requirements.txt", "./proj\n")
@@ -127,9 +193,7 @@ class TestLocations(InFolder):
     def test_a_windows_path_is_a_file_name_elsewhere(self) -> None:
         found = self.one("c:\\dist\\x.tar.gz#egg=x") if os.name == "nt" else None
         self.assertIsNone(found)
-        self.refuses(
-            "requirements.txt:1: cannot tell the name of the project (write 'NAME @ URL'): c:\\x-1.zip", "c:\\x-1.zip\n"
-        )
+        self.assertEqual(("", "c:\\x-1.zip"), self.one("c:\\x-1.zip")[:2])
 
 
 if __name__ == "__main__":

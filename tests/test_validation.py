@@ -8,6 +8,7 @@ from typing import Any
 import envlock
 from tests.support import TestCase, add_record
 
+BUILDER = {"url": "file:///croot/certifi_1/work/certifi", "dir_info": {}}
 COMMIT, OTHER = "ab" * 20, "cd" * 20
 
 
@@ -39,6 +40,123 @@ class ValidationTest(TestCase):
 
     def locked(self, *requirements: envlock.BoundRequirement) -> envlock.Bound:
         return envlock.Bound(requirements=requirements)
+
+
+class UnnamedTest(ValidationTest):
+    """Requirements that tell a source alone: records tell the names."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("app/setup.py", "from setuptools import setup\nsetup(name=NAME)\n")
+        self.app = f"file://{self.folder}/app"
+
+    def test_an_editable_directory(self) -> None:
+        add_record(self.site, "Lamp_Post", "0.5", {"url": self.app, "dir_info": {"editable": True}})
+        for line in (f"-e {self.folder}/app", f"-e {self.app}", f"-e {self.folder}/app[x]"):
+            self.assertEqual(self.check(line), [], line)
+        self.assertEqual(self.check(f"{self.folder}/app"), [("Lamp_Post-0.5", f"{self.folder}/app", "Misdefined")])
+        self.assertEqual(self.findings[0].reason, "editable")
+
+    def test_a_directory(self) -> None:
+        add_record(self.site, "lamp", "0.5", {"url": f"{self.app}/", "dir_info": {}})
+        self.assertEqual(self.check(f"{self.folder}/app"), [])
+
+    def test_a_repository(self) -> None:
+        vcs = {"vcs": "git", "commit_id": COMMIT}
+        add_record(self.site, "one", "1", {"url": "https://h/r.git", "vcs_info": vcs, "subdirectory": "a"})
+        add_record(self.site, "two", "1", {"url": "https://h/r.git", "vcs_info": vcs, "subdirectory": "b"})
+        lines = [f"git+https://u:p@h/r@{COMMIT}#subdirectory={folder}" for folder in "ba"]
+        self.assertEqual(self.check(*lines), [])
+        lines[0] = lines[0].replace(COMMIT, OTHER)
+        text = f"git+https://h/r@{OTHER}#subdirectory=b"
+        self.assertEqual(self.check(*lines), [("two-1", text, "Misdefined")])
+
+    def test_an_archive(self) -> None:
+        url, info = "https://files.example/main.tar.gz", {"hashes": {"sha256": "ab"}}
+        add_record(self.site, "lamp", "0.5", {"url": url, "archive_info": info})
+        self.assertEqual(self.check(url), [])
+        self.assertEqual(self.check(f"{url}#sha256=ab"), [])
+        self.assertEqual(self.check(f"{url}#sha256=cd"), [("lamp-0.5", f"{url}#sha256=cd", "Misdefined")])
+        self.assertEqual(self.findings[0].reason, "hash")
+
+    def test_several_records_of_one_source(self) -> None:
+        for name, commit in (("one", COMMIT), ("two", OTHER)):
+            add_record(self.site, name, "1", {"url": "https://h/r", "vcs_info": {"vcs": "git", "commit_id": commit}})
+        rows = self.check(f"git+https://h/r@{OTHER}")
+        self.assertEqual(rows, [("one-1", "", "Unrequired")])
+
+    def test_what_was_not_installed_from_there_is_missing(self) -> None:
+        add_record(self.site, "lamp", "0.5")
+        line = "git+https://h/r"
+        self.assertEqual(
+            self.check(line, "zipp"), [("lamp-0.5", "", "Unrequired"), ("", line, "Missing"), ("", "zipp", "Missing")]
+        )
+        self.assertEqual(
+            ("", "no installed package tells that it comes from there"),
+            (self.findings[1].name, self.findings[1].detail),
+        )
+        self.assertEqual(self.check(line, subset=True), [("lamp-0.5", "", "Unrequired")])
+
+    def test_a_comment_of_pip_freeze_names_what_is_not_there(self) -> None:
+        comment = "# Editable install with no version control (lamp==0.5)"
+        line = f"-e {self.folder}/app"
+        self.assertEqual(self.check(comment, line), [("", line, "Missing")])
+        self.assertEqual(self.findings[0].name, "lamp")
+        add_record(self.site, "lamp", "0.5")
+        self.assertEqual(self.check(comment, line), [("lamp-0.5", line, "Misdefined")])
+
+    def test_a_record_without_a_name_is_no_match(self) -> None:
+        record = add_record(self.site, "lamp", "0.5")
+        (record / "METADATA").write_text("Name: -\n")
+        record.rename(self.site / "odd.dist-info")
+        rows = self.check("git+https://h/r")
+        self.assertEqual(rows, [("odd", "", "Unreadable"), ("", "git+https://h/r", "Missing")])
+
+
+class CondaTest(ValidationTest):
+    """The direct_url.json of a package that conda installed tells where conda's builder had it."""
+
+    def test_a_pin_is_met_by_its_version(self) -> None:
+        record = add_record(self.site, "certifi", "2023.11.17", BUILDER)
+        (record / "INSTALLER").write_text("conda\n")
+        self.assertEqual(self.check("certifi==2023.11.17"), [])
+        self.assertEqual(self.check("certifi==2023.11.17 --hash=sha256:ab"), [])
+        self.assertEqual(self.check("certifi==2024.1"), [("certifi-2023.11.17", "certifi==2024.1", "Misdefined")])
+
+    def test_a_lock_asks_for_the_index(self) -> None:
+        record = add_record(self.site, "certifi", "2023.11.17", BUILDER)
+        (record / "INSTALLER").write_text("conda\n")
+        pinned = envlock.BoundRequirement("certifi", "certifi==2023.11.17", version="2023.11.17")
+        rows = self.compare(self.locked(pinned))
+        self.assertEqual(rows, [("certifi-2023.11.17", "certifi==2023.11.17", "Misdefined")])
+
+    def test_conda_lists_what_it_installed(self) -> None:
+        record = add_record(self.site, "certifi", "2023.11.17", BUILDER)
+        (record / "INSTALLER").write_text("pip\n")
+        expected = [("certifi-2023.11.17", "certifi==2023.11.17", "Misdefined")]
+        self.assertEqual(self.check("certifi==2023.11.17"), expected)
+        listed = self.write("conda-meta/ca-certifi-2023.11.17-py_0.json", '{"files": ["lib/other/METADATA"]}')
+        self.assertEqual(self.check("certifi==2023.11.17"), expected)
+        listed.write_text('{"files": ["lib/python3.13/site-packages/certifi-2023.11.17.dist-info/METADATA"]}')
+        self.assertEqual(self.check("certifi==2023.11.17"), [])
+
+
+class ProjectBesideTest(ValidationTest):
+    """The project of the pyproject.toml beside a bound is never Unrequired."""
+
+    def test_whatever_the_bound(self) -> None:
+        add_record(self.site, "My_App", "1", {"url": "file:///app", "dir_info": {"editable": True}})
+        self.assertEqual(self.check(), [("My_App-1", "", "Unrequired")])
+        self.write("pyproject.toml", '[project]\nname = "my.app"\n')
+        self.assertEqual(self.check(), [])
+        path = self.write("Pipfile.lock", '{"_meta": {"pipfile-spec": 6}, "default": {}}')
+        bound = envlock.read_bounds([str(path)], envlock.ReadContext(envlock.default_environment))
+        self.assertEqual(self.compare(bound), [])
+
+    def test_one_that_cannot_be_read_names_nothing(self) -> None:
+        add_record(self.site, "six", "1")
+        self.write("pyproject.toml", "[project\nname = \n")
+        self.assertEqual(self.check(), [("six-1", "", "Unrequired")])
 
 
 class NamesTest(ValidationTest):
