@@ -95,7 +95,9 @@ class TestReadme(unittest.TestCase):
             self.assertIn(command.word, README)
             for option in command.options():
                 with self.subTest(command=command.word, option=option.names):
-                    self.assertTrue(any(f"`{name}" in README or f" {name}" in README for name in option.names))
+                    self.assertRegex(
+                        README, "|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in option.names)
+                    )
 
     def test_it_names_each_output_format(self) -> None:
         for command in envlock.COMMANDS:
