@@ -20,7 +20,7 @@ import time
 import unittest
 import zipfile
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import Any, Callable, Iterator, Sequence, TypeVar
 
 from envlock import (
     Bound,
@@ -36,6 +36,8 @@ from envlock import (
     read_bounds,
     url_of_path,
 )
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVLOCK = ROOT / "envlock.py"
@@ -87,7 +89,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command with its output captured as text; `env` is added to a clean environment."""
     options.setdefault("stdin", subprocess.DEVNULL)
-    options.setdefault("timeout", 120)
+    options.setdefault("timeout", 600)  # against a test that hangs; the machine may be busy
     return subprocess.run(
         list(map(str, command)),
         check=False,
@@ -105,6 +107,42 @@ def allow_interrupt() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def wait_until(holds: Callable[[], object], what: str) -> None:
+    """Wait for a sign; the long limit is for what never gives it."""
+    limit = time.monotonic() + 300
+    while not holds():
+        if time.monotonic() > limit:
+            raise AssertionError(f"waited in vain until {what}")
+        time.sleep(0.01)
+
+
+def assert_linear(work: Callable[[T], object], small: T, large: T) -> None:
+    """The time for an input grows with its size alone; `large` is `small` eight times over.
+
+    What counts is the processor's time, since other programs may take the clock's, and the best of some tries, since
+    they share its caches, too. Quadratic time grows 64 times. Less than a hundredth of a second counts as that much.
+    """
+
+    def seconds(value: T) -> float:
+        began = time.process_time()
+        work(value)
+        return max(time.process_time() - began, 0.01)
+
+    ratios: list[float] = []
+    while not ratios or ratios[-1] > 24:
+        if len(ratios) == 4:
+            raise AssertionError(f"an input eight times as large takes {min(ratios):.0f} times the time")
+        ratios.append(seconds(large) / seconds(small))
+
+
+def is_waiting(process: int) -> bool:
+    """Whether a process's main thread waits for something (Linux); true where that can't be told."""
+    try:
+        return Path(f"/proc/{process}/task/{process}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    except OSError:
+        return True
+
+
 def interrupted(command: Sequence[object]) -> tuple[bytes, bytes, int]:
     """Run a command on a terminal, interrupt it once it shows something: what it has shown, its output, its status."""
     import pty
@@ -115,7 +153,8 @@ def interrupted(command: Sequence[object]) -> tuple[bytes, bytes, int]:
     )
     os.close(side)
     shown = os.read(main, 1000)
-    time.sleep(0.1)  # not while it is still writing what was read here
+    time.sleep(0.1)
+    wait_until(lambda: is_waiting(child.pid), "the command has written what was read here")
     child.send_signal(signal.SIGINT)
     with contextlib.suppress(OSError):  # the terminal's other end is closed
         while True:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import envlock
-from tests.support import ENVLOCK, TestCase, add_record, interrupted, make_wheel, recorded_hash, run
+from tests.support import ENVLOCK, TestCase, add_record, assert_linear, interrupted, make_wheel, recorded_hash, run
 from tests.support import envlock as run_envlock
 
 LAUNCHER = """\
@@ -427,12 +427,13 @@ class ScriptTest(IntegrityTest):
             self.script(text)
             self.assertEqual([verdict for _, verdict, _ in self.check()], ["Modified"], text)
 
-    def test_long_blank_runs_are_judged_at_once(self) -> None:
+    def test_long_blank_runs_are_judged_in_linear_time(self) -> None:
+        def judged(lines: int) -> None:
+            self.script(f"#!{self.prefix}/bin/python\n" + " \n" * lines + "from x import y\n" + "\n" * lines + "!")
+            self.assertEqual([verdict for _, verdict, _ in self.check()], ["Modified"])
+
         self.recorded_script("#!python\n")
-        self.script(f"#!{self.prefix}/bin/python\n" + " \n" * 200_000 + "from x import y\n" + "\n" * 200_000 + "!")
-        begun = time.monotonic()
-        self.assertEqual([verdict for _, verdict, _ in self.check()], ["Modified"])
-        self.assertLess(time.monotonic() - begun, 5)
+        assert_linear(judged, 25_000, 200_000)
 
 
 class OutsideTest(IntegrityTest):
@@ -488,14 +489,14 @@ class OutsideTest(IntegrityTest):
         expected = [(name, "not a regular file") for name in ("folder.py", "pipe.py")]
         self.assertEqual(self.check(), [("pkg-1.0", "Modified", f"{name} ({what})") for name, what in expected])
 
-    def test_a_vast_sparse_file_takes_no_time(self) -> None:
+    def test_a_vast_sparse_file_is_not_read(self) -> None:
         self.record("pkg", "1.0", "vast,sha256=AAAA,1", "unsized,sha256=AAAA,")
         for name in ("vast", "unsized"):
             with open(self.site / name, "wb") as file:
                 file.truncate(10 << 30)
-        begun = time.monotonic()
+        began = time.process_time()
         self.assertEqual(self.check(), [("pkg-1.0", "Modified", name) for name in ("unsized", "vast")])
-        self.assertLess(time.monotonic() - begun, 5)
+        self.assertLess(time.process_time() - began, 1)  # of the processor's time: reading it would take several
 
     @unittest.skipIf(not hasattr(os, "getuid") or os.getuid() == 0, "root may read everything")
     def test_what_may_not_be_read_is_said(self) -> None:
@@ -833,7 +834,7 @@ pkg-1.0              Modified    {site}/pkg.py
         words = ["-e", self.environment.python, "validate", "-b", self.bound, "--integrity"]
         begun = time.monotonic()
         shown, output, status = interrupted([sys.executable, ENVLOCK, *words])
-        self.assertTrue(1 < time.monotonic() - begun < 10)
+        self.assertGreater(time.monotonic() - begun, 1)  # who is done before that shows nothing
         self.assertEqual((output, status), (b"", 130))
         self.assertRegex(shown, rb"\A(\r\x1b\[K\d of 5 files compared)+\r\x1b\[K\Z")
 
