@@ -2663,7 +2663,7 @@ _ARCHIVE_HASH = r"""\b(sha\d+|md5)(?::| = "|': ')([0-9a-f]+)["']"""  # as TOML, 
 
 
 class ParsedLock(NamedTuple):
-    """A parsed lock. Where tables of archives were cut out, their place in the text stands: `sdist = "120:345"`."""
+    """A parsed lock. An archive table that was cut out is replaced by its place in the text: `sdist = "120:345"`."""
 
     data: dict[str, Any]
     text: str = ""  # empty if nothing was cut out
@@ -2682,17 +2682,19 @@ def load_lock(text: str) -> ParsedLock:
 
 def _cut_out(match: re.Match[str]) -> str:
     """The place of tables instead of themselves, unless a line or an escape may stand in a string."""
-    if "\\" in match[2] or match[2].count("\n") > match[2].count("},\n") + 1:
+    name, tables = match.group(1, 2)
+    if "\\" in tables or tables.count("\n") > tables.count("},\n") + 1:
         return match[0]
-    return f'\n{match[1]} = "{match.start(2)}:{match.end(2)}"'
+    return f'\n{name} = "{match.start(2)}:{match.end(2)}"'
 
 
 def name_of(package: ParsedTable) -> str:
+    """A package's normalised name."""
     return canonicalize_name(package.require("name", str))
 
 
 def grouped(packages: list[ParsedTable], key_of: Callable[[ParsedTable], str]) -> dict[str, list[ParsedTable]]:
-    """A lock's packages by their names, as a dependency tells them."""
+    """A lock's packages by their keys, by which dependencies find them."""
     found: dict[str, list[ParsedTable]] = {}
     for package in packages:
         found.setdefault(key_of(package), []).append(package)
@@ -2700,25 +2702,26 @@ def grouped(packages: list[ParsedTable], key_of: Callable[[ParsedTable], str]) -
 
 
 def pinned_requirement(package: ParsedTable, reference: DirectReference | None, archives: str) -> BoundRequirement:
-    """What a package that counts demands: this version from an index, or where it comes from."""
+    """What a locked package demands: its version from an index, or its source."""
     name, version = name_of(package), package.text("version")
     if reference:
         return source_requirement(name, reference, package.place, version, archives)
     if not is_version(package.require("version", str)):
-        at = key_path_of(package.place, "version")
-        raise BoundError(f"{at}: expected a version, found {describe_value(version)}", place=at)
-    return BoundRequirement(name, f"{name}=={version}", version=version, archives=archives, place=package.place)
+        at, found = key_path_of(package.place, "version"), describe_value(version)
+        raise BoundError(f"{at}: expected a version, found {found}", place=at)
+    text, place = f"{name}=={version}", package.place
+    return BoundRequirement(name, text, version=version, archives=archives, place=place)
 
 
 def source_requirement(
     name: str, reference: DirectReference, place: str, version: str = "", archives: str = ""
 ) -> BoundRequirement:
-    """A package from elsewhere: its source alone tells it apart, and an archive's hash what is in it."""
-    vcs = reference.vcs and reference.vcs + "+"
+    """A package from elsewhere: its source identifies it, and an archive's hash its content."""
     revision = reference.commit or reference.revision
-    folder = reference.subdirectory and "#subdirectory=" + reference.subdirectory
-    editable = "-e " if reference.editable else ""
-    text = f"{editable}{name} @ {vcs}{reference.url}{revision and '@' + revision}{folder}"
+    text = f"{'-e ' * reference.editable}{name} @ "
+    text += f"{reference.vcs}+{reference.url}" if reference.vcs else reference.url
+    text += f"@{revision}" if revision else ""
+    text += f"#subdirectory={reference.subdirectory}" if reference.subdirectory else ""
     if reference.kind != "archive":
         return BoundRequirement(name, text, reference=reference, place=place)
     reference = reference._replace(hashes=reference.hashes | _archive_hashes(archives))
@@ -2727,7 +2730,8 @@ def source_requirement(
 
 def _archive_hashes(text: str) -> Names:
     """The hashes in the text of tables of archives."""
-    return frozenset(f"{name}:{value}".lower() for name, value in re.findall(_ARCHIVE_HASH, text, re.IGNORECASE))
+    pairs = re.findall(_ARCHIVE_HASH, text, re.IGNORECASE)
+    return frozenset(f"{name}:{value}".lower() for name, value in pairs)
 
 
 def locked_hashes(requirement: BoundRequirement) -> Names:
@@ -2743,7 +2747,8 @@ def project_names(pyproject: ParsedTable) -> Names:
 def check_version(found: str, known: str, place: str) -> None:
     """Of a lock's own format: a newer revision of a known version is read."""
     if not re.fullmatch(known, found):
-        raise BoundError(f"{place}: envlock doesn't know version {describe_value(found)} of this format", place=place)
+        version = describe_value(found)
+        raise BoundError(f"{place}: envlock doesn't know version {version} of this format", place=place)
 
 
 def chosen_groups_with_main(selection: Selection, known: Names, default: Names, main: str) -> Names:
@@ -2751,8 +2756,14 @@ def chosen_groups_with_main(selection: Selection, known: Names, default: Names, 
     return (selected_groups(selection, known, default) | {main}) - selection.no_groups
 
 
-# `extra == "x"`: in a lock several extras may be selected at once, so it means `"x" in extras`
+def source_key(table: ParsedTable, *keys: str) -> str:
+    """The first of these keys that a table has; empty where it has none."""
+    return next((key for key in keys if table.text(key)), "")
+
+
+# In a lock several extras may be selected at once: `extra == "x"` means `"x" in extras`.
 _EXTRA_COMPARISON = r"""\bextra\s*([!=])=\s*("[^"]*"|'[^']*')"""
+_QUOTED = r"""'([^']*)'|"([^"]*)\""""
 
 
 def _extra_membership(match: re.Match[str]) -> str:
@@ -2760,37 +2771,48 @@ def _extra_membership(match: re.Match[str]) -> str:
 
 
 class LockReader:
-    """What reading takes in every format: the lock, the folder that its paths are relative to, and its markers."""
+    """What every format's reader needs: the lock, the folder of its paths, its markers."""
 
     def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
         self.text = lock.text
         self.data = ParsedTable(lock.data)
-        # what is no file names what is in the working directory
+        # paths in a bound that is no file are relative to the working directory
         self.folder = target.absolute("" if is_stream(path) else os.path.dirname(path))
         self.remote = is_remote(path)
         self.target = target
         self.answers: dict[tuple[str, Names, Names], bool] = {}
+        self.quoted: dict[str, Names] = {}  # the normalised texts in a marker that asks for extras or groups
 
-    def holds(self, table: ParsedTable, key: str, extras: Names = NO_NAMES, groups: Names = NO_NAMES) -> bool:
+    def holds(self, table: ParsedTable, key: str, extras: Iterable[str] = (), groups: Names = NO_NAMES) -> bool:
         """Whether a table's marker holds while these extras and groups are selected."""
         text = table.text(key)
         return not text or self.judge(text, key_path_of(table.place, key), extras, groups)
 
-    def any_holds(self, table: ParsedTable, key: str, extras: Names = NO_NAMES) -> bool:
+    def any_holds(self, table: ParsedTable, key: str, extras: Iterable[str] = ()) -> bool:
         """Whether one of a table's markers holds, if it has any."""
-        texts = table.texts(key)
-        return not texts or any(self.judge(text, key_path_of(table.place, key), extras, frozenset()) for text in texts)
+        texts, place = table.texts(key), key_path_of(table.place, key)
+        return not texts or any(self.judge(text, place, extras) for text in texts)
 
-    def judge(self, text: str, place: str, extras: Names, groups: Names) -> bool:
-        """Whether a marker holds; the same text is judged once."""
-        key = (text, extras if "extra" in text else frozenset(), groups)
+    def judge(self, text: str, place: str, extras: Iterable[str] = (), groups: Names = NO_NAMES) -> bool:
+        """Whether a marker holds; the same text is judged once for the same answer to what it asks."""
+        quoted = self.asked_names(text)
+        asked_extras, asked_groups = quoted.intersection(extras), quoted & groups
+        key = (text, asked_extras, asked_groups)
         if key not in self.answers:
             marker = parse_marker(re.sub(_EXTRA_COMPARISON, _extra_membership, text), place)
-            self.answers[key] = self.target.holds(marker, extras=extras, dependency_groups=groups)
+            self.answers[key] = self.target.holds(marker, extras=asked_extras, dependency_groups=asked_groups)
         return self.answers[key]
 
+    def asked_names(self, text: str) -> Names:
+        """The names of extras and groups that a marker may ask for."""
+        if "extra" not in text and "dependency_groups" not in text:
+            return NO_NAMES
+        if text not in self.quoted:
+            self.quoted[text] = normalised(one or other for one, other in re.findall(_QUOTED, text))
+        return self.quoted[text]
+
     def environments(self, key: str) -> list[BoundRequirement]:
-        """Where none of a lock's environments is the target, no interpreter of its kind will do."""
+        """A requirement that no interpreter satisfies, where none of a lock's environments is the target."""
         if self.any_holds(self.data, key):
             return []
         text = "python; " + " or ".join(self.data.texts(key))
@@ -2798,22 +2820,26 @@ class LockReader:
 
     def archives(self, table: ParsedTable, *keys: str) -> str:
         """A package's tables of archives as text."""
-        texts = []
-        for key in keys:
-            value = table.data.get(key)
-            cut = re.fullmatch(r"(\d+):(\d+)", value) if self.text and isinstance(value, str) else None
+        return "".join([self.archive_text(table, key) for key in keys])
+
+    def archive_text(self, table: ParsedTable, key: str) -> str:
+        """A table of archives, or an array of them, as text."""
+        value = table.data.get(key)
+        if self.text and isinstance(value, str):
+            cut = re.fullmatch(r"(\d+):(\d+)", value)
             if cut:
-                texts.append(self.text[int(cut[1]) : int(cut[2])])
-            else:
-                texts.append(str(value if isinstance(value, dict) else table.members(key, dict)))
-        return "".join(texts)
+                return self.text[int(cut[1]) : int(cut[2])]
+        return str(value if isinstance(value, dict) else table.members(key, dict))
 
     def path(self, path: str) -> str:
         """A path in the lock as an absolute one."""
         return os.path.normpath(os.path.join(self.folder, path))
 
     def beside(self, folder: str = ".") -> ParsedTable:
-        """The pyproject.toml in a folder of the lock's; empty where there is none, or the lock was fetched alone."""
+        """The pyproject.toml in a folder of the lock's.
+
+        Empty where there is none, or the lock was fetched from a URL.
+        """
         path = os.path.join(self.path(folder), "pyproject.toml")
         if self.remote or not self.target.is_file(path):
             return ParsedTable({})
@@ -2825,48 +2851,81 @@ class LockReader:
     def reference(
         self, kind: str, where: str, subdirectory: str = "", commit: str = "", editable: bool = False
     ) -> DirectReference:
-        """Where a package comes from: the commit of a repository, the archive at a URL, or what is at a path."""
+        """A source: the commit of a repository, the archive at a URL, or what is at a path."""
         if kind in VCS_KINDS:  # by which branch or tag a commit was found, each tool records differently
-            url = without_credentials(where[len(kind) + 1 :] if where.startswith(f"{kind}+") else where)
+            prefix = f"{kind}+"
+            url = without_credentials(where[len(prefix) :] if where.startswith(prefix) else where)
             return DirectReference("vcs", url, kind, "", commit, editable, subdirectory)
         if kind == "url":
-            return reference_from_url(where, self.target)._replace(kind="archive", subdirectory=subdirectory)
+            reference = reference_from_url(where, self.target)
+            return reference._replace(kind="archive", subdirectory=subdirectory)
         return reference_from_path(self.path(where), editable, subdirectory)
 
 
 class Dependency(NamedTuple):
-    """A dependency on one of these packages, with these of its extras."""
+    """A dependency on one of several packages, with these of its extras."""
 
     candidates: list[ParsedTable]
     extras: Names
+    table: ParsedTable = ParsedTable({})  # where it stands
     specifier: SpecifierSet = SpecifierSet()
-    holds: bool = True  # its marker
+    holds: bool = True  # its marker, in formats where no walk changes the answer
+
+
+class WalkState(NamedTuple):
+    """What a walk has asked for and turned on. It may change the walk's own answers: the next one begins with it."""
+
+    active: Names  # extras and groups, as the markers of a uv.lock name them
+    # of packages with several versions, by their key and the specifier's text
+    specifiers: dict[str, dict[str, SpecifierSet]]
+
+
+class Walk:
+    """One walk through a graph, from what the one before has told."""
+
+    def __init__(self, before: WalkState) -> None:
+        self.before = before
+        self.active = set(before.active)
+        self.specifiers: dict[str, dict[str, SpecifierSet]] = {}
+        self.remaining: dict[str, list[ParsedTable]] = {}  # of several candidates those that all requesters admit
+
+    def state(self) -> WalkState:
+        """What the next walk begins with."""
+        return WalkState(frozenset(self.active), self.specifiers)
+
+    def narrow(self, key: str, candidates: list[ParsedTable], specifier: SpecifierSet) -> list[ParsedTable]:
+        """The candidates of one key that satisfy every requester, as far as these are known."""
+        if key not in self.remaining:
+            self.remaining[key], self.specifiers[key] = candidates, {}
+            for each in self.before.specifiers.get(key, {}).values():
+                self.remaining[key] = _filter_candidates(self.remaining[key], each)
+        text = str(specifier)
+        if text not in self.specifiers[key]:
+            self.specifiers[key][text] = specifier
+            self.remaining[key] = _filter_candidates(self.remaining[key], specifier)
+        return self.remaining[key]
+
+
+_MAX_WALKS = 20  # real locks take three at most
 
 
 def _filter_candidates(packages: list[ParsedTable], specifier: SpecifierSet) -> list[ParsedTable]:
     """The packages whose versions satisfy a specifier; all if none does."""
-    return [each for each in packages if specifier.contains(each.text("version"), prereleases=True)] or packages
-
-
-_MAX_WALKS = 20  # of a walk that may change its own answers; real locks take three at most
+    found = [each for each in packages if specifier.contains(each.text("version"), prereleases=True)]
+    return found or packages
 
 
 class LockGraph(LockReader):
     """A lock whose packages count if something that counts depends on them."""
 
-    extras = groups = NO_NAMES  # that were chosen
-    active = NO_NAMES  # extras and groups, as the markers of a uv.lock name them
-
     def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
         super().__init__(lock, path, target)
         self.pyproject = self.beside()
         self.packages = self.data.tables("package")
-        self.by_name = grouped(self.packages, self.key_of)
-        self.specifiers: dict[str, dict[str, SpecifierSet]] = {}  # of packages with several versions, by name and text
-        self.previous_specifiers = self.specifiers  # in the last walk
+        self.by_key = grouped(self.packages, self.key_of)
 
     def key_of(self, package: ParsedTable) -> str:
-        """By which name dependencies find a package."""
+        """By which key dependencies find a package."""
         return name_of(package)
 
     def fits(self, package: ParsedTable) -> bool:  # noqa: ARG002
@@ -2877,67 +2936,102 @@ class LockGraph(LockReader):
         """The project's own dependencies that were chosen."""
         raise NotImplementedError
 
-    def edges_of(self, package: ParsedTable, extras: Names) -> Iterator[Dependency]:
-        """A package's dependencies, and those of these of its extras."""
+    def dependencies_of(self, package: ParsedTable) -> Iterator[Dependency]:
+        """A package's dependencies, without those of its extras."""
         raise NotImplementedError
 
-    def resolve(self) -> list[ParsedTable]:
-        """The packages that count. What a walk asks for or turns on may change its own answers: then walk again."""
+    def extra_dependencies(self, package: ParsedTable, extra: str) -> Iterator[Dependency]:  # noqa: ARG002
+        """What an extra of a package adds."""
+        return iter(())
+
+    def counts(self, dependency: Dependency, active: set[str]) -> bool:  # noqa: ARG002
+        """Whether a dependency's marker holds, while these extras and groups are active."""
+        return dependency.holds
+
+    def turned_on(self, dependency: Dependency) -> Names:  # noqa: ARG002
+        """What becomes active once this dependency counts."""
+        return NO_NAMES
+
+    def resolve(self, active: Names = NO_NAMES) -> list[ParsedTable]:
+        """The packages that count: those of the first walk that ends with what it began with."""
         found: set[ParsedTable] = set()
+        state = WalkState(active, {})
         for _ in range(_MAX_WALKS):
-            active, self.previous_specifiers, self.specifiers = self.active, self.specifiers, {}
-            found = self.walk()
-            if (self.active, self.specifiers) == (active, self.previous_specifiers):
+            before = state
+            found, state = self.walk(before)
+            if state == before:
                 break
         return [package for package in self.packages if package in found]
 
-    def walk(self) -> set[ParsedTable]:
-        """The packages that the starts lead to, and those that they lead to in turn."""
-        queue = list(self.starts())
-        seen: set[tuple[ParsedTable, Names]] = set()
-        for edge in queue:
-            package = self.select_candidate(edge) if edge.holds else None
-            if package and (package, edge.extras) not in seen:
-                seen.add((package, edge.extras))
-                queue.extend(self.edges_of(package, edge.extras))
-        return {package for package, _ in seen}
+    def walk(self, state: WalkState) -> tuple[set[ParsedTable], WalkState]:
+        """The packages that the starts lead to, and those that they lead to in turn.
 
-    def select_candidate(self, edge: Dependency) -> ParsedTable | None:
-        """Among the packages of one name the newest that all who ask for it admit."""
-        if len(edge.candidates) < 2:
-            return edge.candidates[0] if edge.candidates else None
-        name = self.key_of(edge.candidates[0])
-        asked = self.specifiers.setdefault(name, {})
-        asked[str(edge.specifier)] = edge.specifier
-        best = list(filter(self.fits, edge.candidates)) or edge.candidates
-        for specifier in {**self.previous_specifiers.get(name, {}), **asked}.values():
-            best = _filter_candidates(best, specifier)
-        return max(best, key=lambda package: parse_value(Version, package.text("version") or "0", package.place))
+        A package's own dependencies are followed once, and those of each of its extras once.
+        """
+        walk = Walk(state)
+        followed: dict[ParsedTable, set[str]] = {}
+        queue = list(self.starts())
+        for dependency in queue:
+            if not self.counts(dependency, walk.active):
+                continue
+            walk.active |= self.turned_on(dependency)
+            package = self.select_candidate(dependency, walk)
+            if package is None:
+                continue
+            if package not in followed:
+                followed[package] = set()
+                queue.extend(self.dependencies_of(package))
+            for extra in sorted(dependency.extras - followed[package]):
+                followed[package].add(extra)
+                queue.extend(self.extra_dependencies(package, extra))
+        return set(followed), walk.state()
+
+    def select_candidate(self, dependency: Dependency, walk: Walk) -> ParsedTable | None:
+        """Among the packages of one key the newest version that satisfies every requester."""
+        candidates = dependency.candidates
+        if len(candidates) < 2:
+            return candidates[0] if candidates else None
+        fitting = list(filter(self.fits, candidates)) or candidates
+        best = walk.narrow(self.key_of(candidates[0]), fitting, dependency.specifier)
+        return max(best, key=_version_of)
 
     def packages_without_project(self, doubtful: set[ParsedTable]) -> list[ParsedTable]:
-        """Without the project: what nothing leads to counts, and what that leads to.
+        """Without the project the roots are packages without dependents: they count, and what they lead to.
 
-        What only false markers or doubtful packages lead to is doubtful too, and so are two packages of one name.
+        What only false markers or doubtful packages lead to is added to `doubtful`, and so are
+        two packages of one key.
         """
-        leading: dict[ParsedTable, set[ParsedTable]] = {}  # to a package, those that lead there
-        following: dict[ParsedTable, set[ParsedTable]] = {}
-        for source in self.packages:
-            for edge in self.edges_of(source, NO_NAMES):
-                for package in _filter_candidates(edge.candidates, edge.specifier):
-                    leading.setdefault(package, set()).update({source} - {package} if edge.holds else ())
-                    following.setdefault(source, set()).add(package)
-        queue = [*doubtful, *(package for package, sources in leading.items() if not sources)]
+        dependents, dependencies = self.both_directions()
+        queue = [*doubtful, *(package for package, found in dependents.items() if not found)]
         for package in queue:
             doubtful.add(package)
-            for other in following.get(package, set()) - doubtful:
-                leading[other].discard(package)
-                if not leading[other]:
+            for other in dependencies.get(package, set()) - doubtful:
+                dependents[other].discard(package)
+                if not dependents[other]:
                     doubtful.add(other)
                     queue.append(other)
-        for found in self.by_name.values():
+        for found in self.by_key.values():
             living = set(found) - doubtful
             doubtful |= living if len(living) > 1 else set()
         return [package for package in self.packages if package not in doubtful]
+
+    def both_directions(
+        self,
+    ) -> tuple[dict[ParsedTable, set[ParsedTable]], dict[ParsedTable, set[ParsedTable]]]:
+        """By package its dependents whose markers hold, and all of its dependencies."""
+        dependents: dict[ParsedTable, set[ParsedTable]] = {}
+        dependencies: dict[ParsedTable, set[ParsedTable]] = {}
+        for package in self.packages:
+            for dependency in self.dependencies_of(package):
+                others = {package} if self.counts(dependency, set()) else set()
+                for found in _filter_candidates(dependency.candidates, dependency.specifier):
+                    dependents.setdefault(found, set()).update(others - {found})
+                    dependencies.setdefault(package, set()).add(found)
+        return dependents, dependencies
+
+
+def _version_of(package: ParsedTable) -> Version:
+    return parse_value(Version, package.text("version") or "0", package.place)
 
 
 # ==================================================================================================
@@ -2967,12 +3061,10 @@ class _AnyOf(SpecifierSet):
 
 
 def parse_constraint(text: str, place: str) -> SpecifierSet:
-    """CONSTRAINT ('||' CONSTRAINT)*"""
-    return (
-        parse_value(_AnyOf, text, place)
-        if "|" in text
-        else parse_value(SpecifierSet, parse_value(_poetry_clauses, text, place), place)
-    )
+    """CONSTRAINT ('||' CONSTRAINT)*, as Poetry and pdm write it. `place` is for the BoundError of an invalid one."""
+    if "|" in text:
+        return parse_value(_AnyOf, text, place)
+    return parse_value(SpecifierSet, parse_value(_poetry_clauses, text, place), place)
 
 
 def _poetry_clauses(text: str) -> str:
@@ -2980,7 +3072,8 @@ def _poetry_clauses(text: str) -> str:
     rest = re.sub(_POETRY_CLAUSE, "", text).strip(" ,\t")
     if rest:
         raise InvalidSpecifier(f"expected a version constraint, found {excerpt(text)}")
-    return ",".join(_poetry_clause(operator, version) for operator, version in re.findall(_POETRY_CLAUSE, text))
+    clauses = re.findall(_POETRY_CLAUSE, text)
+    return ",".join([_poetry_clause(operator, version) for operator, version in clauses])
 
 
 def _poetry_clause(operator: str, version: str) -> str:
@@ -2988,17 +3081,22 @@ def _poetry_clause(operator: str, version: str) -> str:
     if version.strip("*.") == "":
         return ""
     if operator in ("", "=", "==", "!="):
-        return f"{'!=' if operator == '!=' else '=='}{version}"
+        return f"!={version}" if operator == "!=" else f"=={version}"
     version = version[:-2] if version.endswith(".*") else version  # `>=3.6.*` stands in old locks
     version = version if operator == "===" else version.partition("+")[0]  # PEP 440 orders no local labels
-    if operator not in ("^", "~") and not (operator == "~=" and version.isdigit()):
-        return operator + version
-    epoch, release = Version(version).epoch, Version(version).release
-    # a caret holds the leftmost part that isn't zero, a tilde the minor version
-    held = next((n for n, part in enumerate(release) if part), len(release) - 1) if operator == "^" else 1
+    if operator in ("^", "~") or (operator == "~=" and version.isdigit()):
+        return f">={version},<{_upper_bound(operator, Version(version))}"
+    return operator + version
+
+
+def _upper_bound(operator: str, version: Version) -> str:
+    """The first version that is too new: a caret holds the leftmost part that isn't zero, a tilde the minor version."""
+    release, held = version.release, 1
+    if operator == "^":
+        held = next((n for n, part in enumerate(release) if part), len(release))
     held = min(held, len(release) - 1)
-    upper = (*release[:held], release[held] + 1)
-    return f">={version},<{f'{epoch}!' * bool(epoch)}{'.'.join(map(str, upper))}"
+    epoch = f"{version.epoch}!" if version.epoch else ""
+    return epoch + ".".join(map(str, (*release[:held], release[held] + 1)))
 
 
 class _PoetryDependency(NamedTuple):
@@ -3013,11 +3111,14 @@ class _PoetryDependency(NamedTuple):
         """Whether it counts for the target, while these extras of what depends on it are asked for."""
         if self.table.flag("optional") and not self.listed & extras:
             return False
-        if not _admits_platform(self.table.text("platform"), reader.target.environment()["sys_platform"]):
+        platform = reader.target.environment()["sys_platform"]
+        if not _admits_platform(self.table.text("platform"), platform):
             return False
-        return _admits_python(self.table, "python", reader.target) and reader.holds(self.table, "markers", extras)
+        admitted = _admits_python(self.table, "python", reader.target)
+        return admitted and reader.holds(self.table, "markers", extras)
 
     def specifier(self) -> SpecifierSet:
+        """The versions that will do."""
         return parse_constraint(self.table.text("version") or "*", self.table.place)
 
 
@@ -3028,7 +3129,8 @@ def _admits_platform(constraint: str, platform: str) -> bool:
         match = re.fullmatch(_POETRY_PLATFORM, clause)
         return match is None or match[2] == "*" or (match[2] == platform) != (match[1] == "!=")
 
-    return any(all(map(admits, re.split(r"\s*,\s*", each))) for each in re.split(r"\s*\|\|?\s*", constraint.strip()))
+    alternatives = re.split(r"\s*\|\|?\s*", constraint.strip())
+    return any(all(map(admits, re.split(r"\s*,\s*", each))) for each in alternatives)
 
 
 def _admits_python(table: ParsedTable, key: str, target: ReadContext) -> bool:
@@ -3046,9 +3148,10 @@ def _poetry_dependencies(
     """`NAME = "CONSTRAINT"`, `NAME = { … }` or an array of these."""
     for key, value in table.data.items():
         name, at = canonicalize_name(key), key_path_of(table.place, key)
+        listed = frozenset(listing.get(name, ()))
         for entry in value if isinstance(value, list) else [value]:
             data = {"version": entry} if isinstance(entry, str) else expect_type(entry, dict, at)
-            yield _PoetryDependency(name, ParsedTable(data, at), group, frozenset(listing.get(name, ())))
+            yield _PoetryDependency(name, ParsedTable(data, at), group, listed)
 
 
 def _poetry_listing(extras: ParsedTable) -> dict[str, set[str]]:
@@ -3080,31 +3183,20 @@ class _PoetryProject(NamedTuple):
 
 def _poetry_project(pyproject: ParsedTable, standard_groups: bool = True) -> _PoetryProject:
     """Poetry's own tables and the standard ones."""
-    poetry, project = pyproject.table("tool", "poetry"), pyproject.table("project")
-    groups, standard = poetry.table("group"), ParsedTable({})
+    groups, standard = pyproject.table("tool", "poetry", "group"), ParsedTable({})
     if standard_groups:
         standard = pyproject.table("dependency-groups")
+    project = pyproject.table("project")
     optional = project.table("optional-dependencies")
-    extras = ParsedTable({}) if optional.data or project.data.get("dependencies") else poetry.table("extras")
-    tables = [("main", poetry.table("dependencies"))]
-    if "dev-dependencies" in poetry.data:
-        tables.append(("dev", poetry.table("dev-dependencies")))
-    tables += [(group, groups.table(group, "dependencies")) for group in groups.data]
-    own: dict[str, list[_PoetryDependency]] = {}
-    for group, table in tables:
-        name = canonicalize_name(group)
-        own.setdefault(name, []).extend(_poetry_dependencies(table, _poetry_listing(extras), name))
-    told = {"main": list(_project_dependencies(project))}
-    for group in standard.data:
-        entries = [(place, text) for place, text in _members_of(standard, group) if isinstance(text, str)]
-        name = canonicalize_name(group)
-        told.setdefault(name, []).extend(_standard_dependency(entry, name) for entry in entries)
-    dynamic = {"dependencies", "optional-dependencies"}.intersection(project.texts("dynamic"))
-    found = [
-        one
-        for name in {**own, **told}
-        for one in _merge_dependencies(told.get(name, []), own.get(name, []), bool(dynamic))
-    ]
+    extras = ParsedTable({})
+    if not optional.data and not project.data.get("dependencies"):
+        extras = pyproject.table("tool", "poetry", "extras")
+    own = _own_dependencies(pyproject.table("tool", "poetry"), _poetry_listing(extras))
+    told = {"main": list(_project_dependencies(project)), **_standard_dependencies(standard)}
+    dynamic = not {"dependencies", "optional-dependencies"}.isdisjoint(project.texts("dynamic"))
+    found: list[_PoetryDependency] = []
+    for name in {**own, **told}:
+        found += _merge_dependencies(told.get(name, []), own.get(name, []), dynamic)
     return _PoetryProject(
         [dependency for dependency in found if dependency.name != "python"],
         normalised([*extras.data, *optional.data]),
@@ -3112,6 +3204,30 @@ def _poetry_project(pyproject: ParsedTable, standard_groups: bool = True) -> _Po
         normalised(group for group in groups.data if groups.table(group).flag("optional")),
         _poetry_includes(groups, standard),
     )
+
+
+def _own_dependencies(poetry: ParsedTable, listing: Mapping[str, set[str]]) -> dict[str, list[_PoetryDependency]]:
+    """By group the dependencies in Poetry's own tables."""
+    groups = poetry.table("group")
+    tables = [("main", poetry.table("dependencies"))]
+    if "dev-dependencies" in poetry.data:
+        tables.append(("dev", poetry.table("dev-dependencies")))
+    tables += [(group, groups.table(group, "dependencies")) for group in groups.data]
+    found: dict[str, list[_PoetryDependency]] = {}
+    for group, table in tables:
+        name = canonicalize_name(group)
+        found.setdefault(name, []).extend(_poetry_dependencies(table, listing, name))
+    return found
+
+
+def _standard_dependencies(groups: ParsedTable) -> dict[str, list[_PoetryDependency]]:
+    """By group the dependencies in `[dependency-groups]`, without what groups include."""
+    found: dict[str, list[_PoetryDependency]] = {}
+    for group in groups.data:
+        name = canonicalize_name(group)
+        entries = [(place, text) for place, text in _members_of(groups, group) if isinstance(text, str)]
+        found.setdefault(name, []).extend(_standard_dependency(entry, name) for entry in entries)
+    return found
 
 
 def _merge_dependencies(
@@ -3127,31 +3243,34 @@ def _merge_dependencies(
     for dependency in standard:
         if dependency.name not in by_name:
             yield dependency
-        for one in by_name.get(dependency.name, ()):  # one counts if both do
-            conditions: dict[str, Any] = {
-                key: one.table.data[key] for key in ("python", "platform") if key in one.table.data
-            }
-            markers = filter(None, (each.table.text("markers") for each in (dependency, one)))
-            conditions["markers"] = " and ".join(f"({marker})" for marker in markers)
-            for each in (dependency, one):
-                yield each._replace(table=ParsedTable({**each.table.data, **conditions}, each.table.place))
+        for one in by_name.get(dependency.name, ()):
+            yield from _both_places(dependency, one)
     rest = dynamic and all(dependency.table.flag("optional") for dependency in standard)
     for dependency in own:
         if not standard or (rest and not dependency.table.flag("optional")):
             yield dependency
 
 
+def _both_places(standard: _PoetryDependency, own: _PoetryDependency) -> Iterator[_PoetryDependency]:
+    """A dependency that stands in both places, as each tells it: one counts if both do."""
+    conditions: dict[str, Any] = {key: own.table.data[key] for key in ("python", "platform") if key in own.table.data}
+    markers = filter(None, (each.table.text("markers") for each in (standard, own)))
+    conditions["markers"] = " and ".join([f"({marker})" for marker in markers])
+    for each in (standard, own):
+        yield each._replace(table=ParsedTable({**each.table.data, **conditions}, each.table.place))
+
+
 def _members_of(groups: ParsedTable, group: str) -> list[tuple[str, object]]:
     """What stands in one of the standard groups, with the places."""
-    place = key_path_of(groups.place, group)
-    return [(key_path_of(place, n), member) for n, member in enumerate(expect_type(groups.data[group], list, place))]
+    place, members = key_path_of(groups.place, group), groups.require(group, list)
+    return [(key_path_of(place, n), member) for n, member in enumerate(members)]
 
 
 def _poetry_includes(groups: ParsedTable, standard: ParsedTable) -> dict[str, Names]:
     """By group those that it includes, in Poetry's way or the standard one."""
-    told = [
-        (group, key_path_of(groups.place, group), groups.table(group).texts("include-groups")) for group in groups.data
-    ]
+    told = []
+    for group in groups.data:
+        told.append((group, key_path_of(groups.place, group), groups.table(group).texts("include-groups")))
     for group in standard.data:
         others = [(place, member) for place, member in _members_of(standard, group) if not isinstance(member, str)]
         told += [(group, place, [included_group(member, place)]) for place, member in others]
@@ -3160,7 +3279,8 @@ def _poetry_includes(groups: ParsedTable, standard: ParsedTable) -> dict[str, Na
     for group, place, names in told:
         for name in sorted(normalised(names) - known):
             raise BoundError(f"{place}: there is no group {name!r}", place=place)
-        found[canonicalize_name(group)] = found.get(canonicalize_name(group), NO_NAMES) | normalised(names)
+        key = canonicalize_name(group)
+        found[key] = found.get(key, NO_NAMES) | normalised(names)
     return found
 
 
@@ -3184,19 +3304,28 @@ def _standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> 
         "optional": bool(extra),
         "requirement": text if requirement.url else "",
     }
-    return _PoetryDependency(canonicalize_name(requirement.name), ParsedTable(table, place), group, frozenset({extra}))
+    name = canonicalize_name(requirement.name)
+    return _PoetryDependency(name, ParsedTable(table, place), group, frozenset({extra}))
 
 
 class _PoetryLock(LockGraph):
-    """The graph in a poetry.lock before 2.1, and the project beside it."""
+    """A poetry.lock, before 2.1 a graph, and the project beside it."""
 
     def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
         super().__init__(lock, path, target)
-        version = self.data.table("metadata").text("lock-version")
+        self.metadata = self.data.table("metadata")
+        version = self.metadata.text("lock-version") or "1.0"
+        check_version(version, r"[12]\.\d+", "metadata.lock-version")
         # since 2.1 Poetry writes down what its solver found out; before, the graph must be walked
         self.solved = version[:1] == "2" and version != "2.0"
         # who wrote older locks knew no standard groups
         self.project = _poetry_project(self.pyproject, self.solved)
+        selection, project = target.selection, self.project
+        self.known_extras = project.extras | normalised(self.data.table("extras").data)
+        self.known_groups = project.groups.union(*map(_poetry_groups, self.packages))
+        self.extras = selected_extras(selection, self.known_extras)
+        default = self.known_groups - project.optional_groups
+        self.groups = chosen_groups_with_main(selection, self.known_groups, default, "main")
 
     def fits(self, package: ParsedTable) -> bool:
         """Whether a package's `python-versions` admit the target."""
@@ -3207,19 +3336,31 @@ class _PoetryLock(LockGraph):
         groups = self.project.with_included(self.groups)
         for dependency in self.project.dependencies:
             if dependency.group in groups:
-                yield self.edge(dependency, self.extras)
+                yield self.dependency(dependency, self.extras)
 
-    def edges_of(self, package: ParsedTable, extras: Names) -> Iterator[Dependency]:
-        """The dependencies of a package."""
+    def dependencies_of(self, package: ParsedTable) -> Iterator[Dependency]:
+        """The dependencies of a package, without those of its extras."""
+        for dependency in self.told_dependencies(package):
+            yield self.dependency(dependency, NO_NAMES)
+
+    def extra_dependencies(self, package: ParsedTable, extra: str) -> Iterator[Dependency]:
+        """What an extra of a package adds."""
+        for dependency in self.told_dependencies(package):
+            yield self.dependency(dependency, frozenset({extra}))
+
+    def told_dependencies(self, package: ParsedTable) -> Iterator[_PoetryDependency]:
+        """All dependencies of a package."""
         listing = _poetry_listing(package.table("extras"))
-        for dependency in _poetry_dependencies(package.table("dependencies"), listing):
-            yield self.edge(dependency, extras)
+        return _poetry_dependencies(package.table("dependencies"), listing)
 
-    def edge(self, dependency: _PoetryDependency, extras: Names) -> Dependency:
+    def dependency(self, told: _PoetryDependency, extras: Names) -> Dependency:
         """A dependency, while these extras of what depends on it are asked for."""
-        candidates = self.by_name.get(dependency.name, [])
-        wanted = normalised(dependency.table.texts("extras"))
-        return Dependency(candidates, wanted, dependency.specifier(), dependency.counts(self, extras))
+        return Dependency(
+            self.by_key.get(told.name, []),
+            normalised(told.table.texts("extras")),
+            specifier=told.specifier(),
+            holds=told.counts(self, extras),
+        )
 
     def doubtful(self) -> set[ParsedTable]:
         """Without the project: the packages that don't count as far as they themselves tell."""
@@ -3227,12 +3368,22 @@ class _PoetryLock(LockGraph):
         found = set()
         for package in self.packages:
             category = canonicalize_name(package.text("category") or "main")
-            unlisted = package.flag("optional") and not listing.get(name_of(package), set()) & self.extras
+            listed = listing.get(name_of(package), set())
+            unlisted = package.flag("optional") and not listed & self.extras
             if category not in self.groups or unlisted or not self.fits(package):
                 found.add(package)
         return found
 
-    def counts(self, package: ParsedTable) -> bool:
+    def counting(self, doubtful: set[ParsedTable]) -> list[ParsedTable]:
+        """The packages that count; those of which that can't be told are added to `doubtful`."""
+        if self.solved:
+            return list(filter(self.is_selected, self.packages))
+        if self.pyproject.data:
+            return self.resolve()
+        doubtful |= self.doubtful()
+        return self.packages_without_project(doubtful)
+
+    def is_selected(self, package: ParsedTable) -> bool:
         """Whether a package of a lock 2.1 counts: one of its groups does, and its marker for that holds."""
         groups = self.groups & normalised(package.texts("groups"))
         if not isinstance(package.data.get("markers"), dict):
@@ -3244,31 +3395,21 @@ class _PoetryLock(LockGraph):
 
 def read_poetry(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     """poetry.lock."""
-    poetry, selection = _PoetryLock(lock, path, target), target.selection
-    metadata, project = poetry.data.table("metadata"), poetry.project
-    version = metadata.text("lock-version") or "1.0"
-    check_version(version, r"[12]\.\d+", "metadata.lock-version")
-    extras = project.extras | normalised(poetry.data.table("extras").data)
-    groups = project.groups.union(*map(_poetry_groups, poetry.packages))
-    poetry.extras = selected_extras(selection, extras)
-    poetry.groups = chosen_groups_with_main(selection, groups, groups - project.optional_groups, "main")
+    poetry = _PoetryLock(lock, path, target)
     doubtful: set[ParsedTable] = set()
-    if poetry.solved:
-        counting = list(filter(poetry.counts, poetry.packages))
-    elif poetry.pyproject.data:
-        counting = poetry.resolve()
-    else:
-        doubtful = poetry.doubtful()
-        counting = poetry.packages_without_project(doubtful)
-    found = _poetry_python(metadata, "python-versions")
+    counting = poetry.counting(doubtful)
+    found = _poetry_python(poetry.metadata, "python-versions")
     found += [_poetry_requirement(poetry, package) for package in counting]
-    return Bound(tuple(found), project_names(poetry.pyproject) | frozenset(map(name_of, doubtful)), extras, groups)
+    permitted = project_names(poetry.pyproject).union(map(name_of, doubtful))
+    return Bound(tuple(found), permitted, poetry.known_extras, poetry.known_groups)
 
 
 def _poetry_python(table: ParsedTable, key: str) -> list[BoundRequirement]:
     """What a constraint demands of the interpreter; nothing where it is absent."""
     text, place = table.text(key), key_path_of(table.place, key)
-    return [BoundRequirement("python", f"python {text}", parse_constraint(text, place), place=place)] if text else []
+    if not text:
+        return []
+    return [BoundRequirement("python", f"python {text}", parse_constraint(text, place), place=place)]
 
 
 def _poetry_groups(package: ParsedTable) -> Names:
@@ -3282,7 +3423,8 @@ _POETRY_SOURCES = {"git": "git", "url": "url", "file": "path", "directory": "pat
 def _poetry_requirement(poetry: _PoetryLock, package: ParsedTable) -> BoundRequirement:
     """What a package that counts demands."""
     files = poetry.data.table("metadata", "files")  # of a lock 1.x
-    archives = poetry.archives(package, "files") + poetry.archives(files, package.require("name", str))
+    name = package.require("name", str)
+    archives = poetry.archives(package, "files") + poetry.archives(files, name)
     source = package.table("source")
     kind = source.text("type") or "legacy"
     if kind == "legacy":
@@ -3293,31 +3435,26 @@ def _poetry_requirement(poetry: _PoetryLock, package: ParsedTable) -> BoundRequi
     commit = ""
     if kind == "git":
         commit = source.text("resolved_reference") or source.require("reference", str)
-    subdirectory, editable = source.text("subdirectory"), package.flag("develop")
-    reference = poetry.reference(_POETRY_SOURCES[kind], source.require("url", str), subdirectory, commit, editable)
+    where, subdirectory = source.require("url", str), source.text("subdirectory")
+    editable = package.flag("develop")
+    reference = poetry.reference(_POETRY_SOURCES[kind], where, subdirectory, commit, editable)
     return pinned_requirement(package, reference, archives)
 
 
 def read_poetry_project(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
     """A pyproject.toml whose dependencies stand in `[tool.poetry]`."""
-    reader = LockReader(ParsedLock(data), path, target)
+    reader, selection = LockReader(ParsedLock(data), path, target), target.selection
     project = _poetry_project(reader.data)
-    extras = selected_extras(target.selection, project.extras)
-    groups = chosen_groups_with_main(target.selection, project.groups, project.groups - project.optional_groups, "main")
+    extras = selected_extras(selection, project.extras)
+    default = project.groups - project.optional_groups
+    groups = chosen_groups_with_main(selection, project.groups, default, "main")
     groups = project.with_included(groups)
-    found = [*python_requirement(reader.data.table("project"))]
+    found = python_requirement(reader.data.table("project"))
     found += _poetry_python(reader.data.table("tool", "poetry", "dependencies"), "python")
-    found += [
-        _poetry_demand(reader, dependency)
-        for dependency in project.dependencies
-        if dependency.group in groups and dependency.counts(reader, extras)
-    ]
+    for dependency in project.dependencies:
+        if dependency.group in groups and dependency.counts(reader, extras):
+            found.append(_poetry_demand(reader, dependency))
     return Bound(tuple(found), project_names(reader.data), project.extras, project.groups)
-
-
-def source_of(table: ParsedTable, *keys: str) -> str:
-    """The first of these keys that a table has; empty where it has none."""
-    return next((key for key in keys if table.text(key)), "")
 
 
 def _poetry_demand(reader: LockReader, dependency: _PoetryDependency) -> BoundRequirement:
@@ -3328,14 +3465,15 @@ def _poetry_demand(reader: LockReader, dependency: _PoetryDependency) -> BoundRe
         if requirement.url and ":" not in requirement.url:  # what is relative begins at the project
             requirement.url = url_of_path(reader.path(requirement.url))
         return bound_requirement(requirement, reader.target, place=table.place)
-    kind = source_of(table, "git", "file", "path", "url")
+    kind = source_key(table, "git", "file", "path", "url")
     if not kind:
         text = f"{name} {table.text('version') or '*'}"
         return BoundRequirement(name, text, dependency.specifier(), place=table.place)
-    subdirectory, editable = table.text("subdirectory"), table.flag("develop")
-    reference = reader.reference("path" if kind == "file" else kind, table.text(kind), subdirectory, "", editable)
+    where, subdirectory, editable = table.text(kind), table.text("subdirectory"), table.flag("develop")
+    kind = "path" if kind == "file" else kind
+    reference = reader.reference(kind, where, subdirectory, editable=editable)
     if kind == "git":
-        revision = table.text(source_of(table, "rev", "tag", "branch"))
+        revision = table.text(source_key(table, "rev", "tag", "branch"))
         commit = revision if re.fullmatch(COMMIT, revision) else ""
         reference = reference._replace(revision=revision, commit=commit)
     return source_requirement(name, reference, table.place)
@@ -3457,77 +3595,135 @@ _UV_DIRECTORIES = ("editable", "virtual", "directory")
 _UV_SOURCES = ("registry", "git", "url", "path", *_UV_DIRECTORIES)
 
 
+class _UvChoice(NamedTuple):
+    """The extras and groups of a uv.lock's roots: those that there are, and those that count."""
+
+    known_extras: Names
+    known_groups: Names
+    extras: Names
+    groups: Names  # the roots' own
+    shared_groups: Names  # the workspace's
+
+
 class _UvLock(LockGraph):
-    """The graph in a uv.lock."""
+    """The graph in a uv.lock, and which part of it is selected."""
 
     def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
         check_version(str(ParsedTable(lock.data).require("version", int)), "1", "version")
         super().__init__(lock, path, target)
         self.manifest = self.data.table("manifest")
         self.conflicting = "conflicts" in lock.data
-        root = [each for each in self.packages if _uv_source(each)[1] == "." and _uv_source(each)[0] in _UV_DIRECTORIES]
-        self.root = root[0] if root else None
-        self.members = normalised(self.manifest.texts("members")) or frozenset(map(name_of, root))
-        asked = self.members if target.selection.all_packages else target.selection.packages
-        # the project that was locked, or all members of a workspace without one, or the members that were asked for
+        self.sources = {package: _uv_source(package) for package in self.packages}
+        projects = [each for each in self.packages if self.is_project(each)]
+        self.project = projects[0] if projects else None
+        self.members = normalised(self.manifest.texts("members")) or normalised(map(name_of, projects))
+        self.roots = self.selected_roots(target.selection)
+        # a workspace's groups are those of its project, or stand in the manifest
+        self.shared = self.manifest.table("dependency-groups")
+        if self.project:
+            self.shared = self.project.table("dev-dependencies")
+        self.choice = self.select(target.selection)
+
+    def is_project(self, package: ParsedTable) -> bool:
+        """Whether a package is the project in the lock's own folder."""
+        kind, where = self.sources[package]
+        return where == "." and kind in _UV_DIRECTORIES
+
+    def selected_roots(self, selection: Selection) -> list[ParsedTable]:
+        """The members that were asked for, else the project, else all members of a workspace without one."""
+        asked = self.members if selection.all_packages else selection.packages
+        if self.project and not asked:
+            return [self.project]
         names = self.members & (asked or self.members)
-        whole = [each for name in sorted(names) for each in self.by_name.get(name, [])]
-        self.roots = root[:1] if root and not asked else whole
-        # a workspace's groups are those of its root, project or not
-        self.shared = self.root.table("dev-dependencies") if self.root else self.manifest.table("dependency-groups")
-        self.shared_groups: Names = NO_NAMES  # that were chosen
+        return [each for name in sorted(names) for each in self.by_key.get(name, [])]
 
-    def starts(self) -> Iterator[Dependency]:
-        """The roots with their extras, then their groups, the workspace's groups, and a script's requirements."""
-        for root in self.roots:
-            yield Dependency([root], self.extras & _uv_extras(root))
-            yield from self.edges_in(root.table("dev-dependencies"), self.groups)
-        yield from self.edges_in(self.shared, self.shared_groups)
-        yield from self.edges(self.manifest, "requirements")
-
-    def edges_of(self, package: ParsedTable, extras: Names) -> Iterator[Dependency]:
-        """A package's dependencies, and those of the extras."""
-        yield from self.edges(package, "dependencies")
-        yield from self.edges_in(package.table("optional-dependencies"), extras)
-
-    def edges_in(self, table: ParsedTable, keys: Names) -> Iterator[Dependency]:
-        """The dependencies in these of a table's arrays."""
-        for key in sorted(keys & set(table.data)):
-            yield from self.edges(table, key)
-
-    def edges(self, table: ParsedTable, key: str) -> Iterator[Dependency]:
-        """The dependencies in an array whose markers hold; what they turn on may be what a marker asks for."""
-        for dependency in table.tables(key):
-            extras = frozenset(dependency.texts("extra") or dependency.texts("extras"))
-            active = self.active | _uv_names("extra", dependency, extras) if self.conflicting else self.active
-            if self.holds(dependency, "marker", active):
-                self.active = active
-                yield Dependency(self.candidates(dependency), extras)
-
-    def candidates(self, dependency: ParsedTable) -> list[ParsedTable]:
-        """The package that a dependency means: the version and the source stand there if the name is ambiguous."""
-        found = self.by_name.get(name_of(dependency), [])
-        for key in ("version", "source"):
-            if key in dependency.data:
-                found = [package for package in found if package.data.get(key) == dependency.data[key]]
-        if not found:
-            at = dependency.place
-            raise BoundError(f"{at}: there is no such package {dependency.data['name']!r}", place=at)
-        if len(found) < 2:
-            return found
-        return [each for each in found if self.any_holds(each, "resolution-markers", self.active)][:1]
+    def select(self, selection: Selection) -> _UvChoice:
+        """The extras and groups that count."""
+        extras = NO_NAMES.union(*map(_uv_extras, self.roots))
+        own = NO_NAMES.union(*map(_uv_groups, self.roots))
+        known = own.union(self.shared.data)
+        groups = selected_groups(selection, known, self.default_groups(known))
+        shared = groups
+        if selection.packages and (self.project or len(selection.packages) == 1):
+            # a member takes the groups that it hasn't itself from the workspace, if they are asked for by name
+            shared = selected_groups(selection, known) - own
+        return _UvChoice(extras, known, selected_extras(selection, extras), groups, shared)
 
     def default_groups(self, known: Names) -> Names:
         """`tool.uv.default-groups` of the root's pyproject.toml, which newer locks tell too."""
         if not self.roots and not self.shared.data:
-            return frozenset()
-        project = self.roots[0] if len(self.target.selection.packages) == 1 else self.root
-        pyproject = self.beside(_uv_source(project)[1] if project else ".")
+            return NO_NAMES
+        project = self.roots[0] if len(self.target.selection.packages) == 1 else self.project
+        pyproject = self.beside(self.sources[project][1] if project else ".")
         # uv takes the project's word, even where the lock is frozen and says something else
         table = pyproject.table("tool", "uv") if pyproject.data else project or self.manifest
         if table.data.get("default-groups") == "all":
             return known
         return normalised(table.texts("default-groups") if "default-groups" in table.data else ["dev"])
+
+    def counting(self) -> list[ParsedTable]:
+        """The packages that the roots reach; a virtual one isn't installed."""
+        active = NO_NAMES.union(*map(self.conflict_names, self.roots))
+        found = self.resolve(active)
+        return [package for package in found if self.sources[package][0] != "virtual"]
+
+    def conflict_names(self, root: ParsedTable) -> Names:
+        """What is selected on a root, as the markers of conflicts name it."""
+        name = root.require("name", str)
+        extras = _uv_names("extra", root, self.choice.extras & _uv_extras(root))
+        groups = _uv_names("group", root, self.choice.groups & _uv_groups(root))
+        return extras | groups | {canonicalize_name(f"project-{len(name)}-{name}")}
+
+    def starts(self) -> Iterator[Dependency]:
+        """The roots with their extras, then their groups, the workspace's groups, and a script's requirements."""
+        for root in self.roots:
+            yield Dependency([root], self.choice.extras & _uv_extras(root), root)
+            yield from self.grouped_dependencies(root.table("dev-dependencies"), self.choice.groups)
+        yield from self.grouped_dependencies(self.shared, self.choice.shared_groups)
+        yield from self.dependencies_in(self.manifest, "requirements")
+
+    def grouped_dependencies(self, table: ParsedTable, groups: Names) -> Iterator[Dependency]:
+        """The dependencies of these groups."""
+        for group in sorted(groups.intersection(table.data)):
+            yield from self.dependencies_in(table, group)
+
+    def dependencies_of(self, package: ParsedTable) -> Iterator[Dependency]:
+        """A package's dependencies, without those of its extras."""
+        return self.dependencies_in(package, "dependencies")
+
+    def extra_dependencies(self, package: ParsedTable, extra: str) -> Iterator[Dependency]:
+        """What an extra of a package adds."""
+        return self.dependencies_in(package.table("optional-dependencies"), extra)
+
+    def dependencies_in(self, table: ParsedTable, key: str) -> Iterator[Dependency]:
+        """The dependencies in an array; several packages of one name are told apart when a walk comes to them."""
+        for dependency in table.tables(key):
+            extras = frozenset(dependency.texts("extra") or dependency.texts("extras"))
+            yield Dependency(self.by_key.get(name_of(dependency), []), extras, dependency)
+
+    def counts(self, dependency: Dependency, active: set[str]) -> bool:
+        """Whether a dependency's marker holds; what it turns on may be what the marker asks for."""
+        extras = active | self.turned_on(dependency) if self.conflicting else active
+        return self.holds(dependency.table, "marker", extras)
+
+    def turned_on(self, dependency: Dependency) -> Names:
+        """The extras of the target, as the markers of conflicts name them."""
+        if not self.conflicting or not dependency.extras:
+            return NO_NAMES
+        return _uv_names("extra", dependency.table, dependency.extras)
+
+    def select_candidate(self, dependency: Dependency, walk: Walk) -> ParsedTable | None:
+        """The package that a dependency means: the version and the source stand there if the name is ambiguous."""
+        found, table = dependency.candidates, dependency.table
+        for key in ("version", "source"):
+            if key in table.data:
+                found = [package for package in found if package.data.get(key) == table.data[key]]
+        if not found:
+            at, name = table.place, table.data["name"]
+            raise BoundError(f"{at}: there is no such package {name!r}", place=at)
+        if len(found) > 1:
+            found = [each for each in found if self.any_holds(each, "resolution-markers", walk.active)]
+        return found[0] if found else None
 
 
 def _uv_source(package: ParsedTable) -> tuple[str, str]:
@@ -3535,15 +3731,15 @@ def _uv_source(package: ParsedTable) -> tuple[str, str]:
     source = package.table("source")
     kinds = [kind for kind in source.data if kind in _UV_SOURCES]
     if len(kinds) != 1:
-        expected = f"expected one of {', '.join(_UV_SOURCES)}, found {describe_value(source.data)}"
-        raise BoundError(f"{source.place}: {expected}", place=source.place)
+        expected, found = ", ".join(_UV_SOURCES), describe_value(source.data)
+        raise BoundError(f"{source.place}: expected one of {expected}, found {found}", place=source.place)
     return kinds[0], source.require(kinds[0], str)
 
 
 def _uv_names(kind: str, package: ParsedTable, names: Iterable[str]) -> Names:
     """Extras or groups of a package as the markers of conflicts name them."""
     name = package.require("name", str)
-    return frozenset(f"{kind}-{len(name)}-{name}-{each}" for each in names)
+    return normalised(f"{kind}-{len(name)}-{name}-{each}" for each in names)
 
 
 def _uv_extras(package: ParsedTable) -> Names:
@@ -3554,38 +3750,22 @@ def _uv_extras(package: ParsedTable) -> Names:
 
 def _uv_groups(package: ParsedTable) -> Names:
     """A package's groups; one without dependencies stands in the metadata alone."""
-    return frozenset([*package.table("dev-dependencies").data, *package.table("metadata", "requires-dev").data])
-
-
-def _conflict_names(root: ParsedTable, extras: Names, groups: Names) -> Names:
-    """What is selected on a root, as the markers of conflicts name it."""
-    name = root.require("name", str)
-    selected = _uv_names("extra", root, extras & _uv_extras(root)) | _uv_names("group", root, groups & _uv_groups(root))
-    return selected | {f"project-{len(name)}-{name}"}
+    listed = package.table("metadata", "requires-dev")
+    return frozenset([*package.table("dev-dependencies").data, *listed.data])
 
 
 def read_uv(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     """uv.lock: what its roots reach."""
-    uv, selection = _UvLock(lock, path, target), target.selection
-    extras = frozenset().union(*map(_uv_extras, uv.roots))
-    own = frozenset().union(*map(_uv_groups, uv.roots))
-    known = own | frozenset(uv.shared.data)
-    uv.extras = selected_extras(selection, extras)
-    uv.groups = selected_groups(selection, known, uv.default_groups(known))
-    # a member takes the groups that it hasn't itself from the workspace's root, if they are asked for by name
-    whole = not selection.packages or (len(selection.packages) > 1 and not uv.root)
-    uv.shared_groups = uv.groups if whole else selected_groups(selection, known) - own
-    uv.active = frozenset().union(*(_conflict_names(root, uv.extras, uv.groups) for root in uv.roots))
-    # a virtual package isn't installed
-    counting = [package for package in uv.resolve() if _uv_source(package)[0] != "virtual"]
-    python = [*python_requirement(uv.data), *uv.environments("supported-markers")]
-    requirements = (*python, *(_uv_requirement(uv, package) for package in counting))
-    return Bound(requirements, project_names(uv.pyproject), extras, known, uv.members)
+    uv = _UvLock(lock, path, target)
+    found = [*python_requirement(uv.data), *uv.environments("supported-markers")]
+    found += [_uv_requirement(uv, package) for package in uv.counting()]
+    choice = uv.choice
+    return Bound(tuple(found), project_names(uv.pyproject), choice.known_extras, choice.known_groups, uv.members)
 
 
 def _uv_requirement(uv: _UvLock, package: ParsedTable) -> BoundRequirement:
     """What a package that counts demands."""
-    archives, (kind, where) = uv.archives(package, "sdist", "wheels"), _uv_source(package)
+    archives, (kind, where) = uv.archives(package, "sdist", "wheels"), uv.sources[package]
     if kind == "registry":
         return pinned_requirement(package, None, archives)
     commit, subdirectory = "", package.table("source").text("subdirectory")
@@ -3594,7 +3774,8 @@ def _uv_requirement(uv: _UvLock, package: ParsedTable) -> BoundRequirement:
         where, _, query = where.partition("?")
         within = re.search(r"(?:^|&)subdirectory=([^&]*)", query)
         subdirectory = unquoted(within[1].replace("+", " ")) if within else ""
-    return pinned_requirement(package, uv.reference(kind, where, subdirectory, commit, kind == "editable"), archives)
+    reference = uv.reference(kind, where, subdirectory, commit, kind == "editable")
+    return pinned_requirement(package, reference, archives)
 
 
 # ==================================================================================================
@@ -3663,30 +3844,50 @@ def _pylock_requirement(reader: LockReader, package: ParsedTable) -> BoundRequir
 class _PdmLock(LockGraph):
     """A pdm.lock: of a package with extras, what they ask for is an entry of its own."""
 
+    def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
+        super().__init__(lock, path, target)
+        self.metadata = self.data.table("metadata")
+        version = self.metadata.require("lock_version", str)
+        check_version(version, r"4(\.\d+)*", "metadata.lock_version")
+        self.known = normalised(self.metadata.texts("groups")) | {"default"}
+        self.extras, dev = _pdm_kinds(self.pyproject, self.known)
+        self.groups = _pdm_chosen(target.selection, self.known, self.extras, dev)
+
     def key_of(self, package: ParsedTable) -> str:
         """The name with the extras."""
         return _pdm_key(package.require("name", str), normalised(package.texts("extras")))
 
     def starts(self) -> Iterator[Dependency]:
         """Without inherited metadata the project tells what a lock's packages are there for."""
-        return self.edges(_pdm_entries(self.pyproject, self.groups))
+        return self.dependencies_in(_pdm_entries(self.pyproject, self.groups))
 
-    def edges_of(self, package: ParsedTable, extras: Names) -> Iterator[Dependency]:  # noqa: ARG002
+    def dependencies_of(self, package: ParsedTable) -> Iterator[Dependency]:
         """The dependencies of an entry."""
-        return self.edges(entries_of(package, "dependencies"))
+        return self.dependencies_in(entries_of(package, "dependencies"))
 
-    def edges(self, entries: Iterable[Entry]) -> Iterator[Dependency]:
-        """Requirements as edges."""
+    def dependencies_in(self, entries: Iterable[Entry]) -> Iterator[Dependency]:
+        """Requirements as dependencies."""
         for place, text in entries:
             editable = re.match(r"-e\s.*#egg=([\w.-]+)", text)
             requirement = parse_requirement(editable[1] if editable else text, place)
             extras = normalised(requirement.extras)
-            found = self.by_name.get(_pdm_key(requirement.name, extras), [])
-            yield Dependency(found, extras, requirement.specifier, self.target.holds(requirement.marker))
+            yield Dependency(
+                self.by_key.get(_pdm_key(requirement.name, extras), []),
+                extras,
+                specifier=requirement.specifier,
+                holds=self.target.holds(requirement.marker),
+            )
 
-    def counts(self, package: ParsedTable) -> bool:
+    def counting(self, doubtful: set[ParsedTable]) -> list[ParsedTable]:
+        """The packages that count; those of which that can't be told are added to `doubtful`."""
+        if "inherit_metadata" in self.metadata.texts("strategy"):
+            return [package for package in self.packages if self.is_selected(package)]
+        return self.resolve() if self.pyproject.data else self.packages_without_project(doubtful)
+
+    def is_selected(self, package: ParsedTable) -> bool:
         """Whether one of a package's groups is chosen and its marker holds."""
-        return bool(normalised(package.texts("groups")) & self.groups) and self.holds(package, "marker")
+        groups = normalised(package.texts("groups"))
+        return bool(groups & self.groups) and self.holds(package, "marker")
 
 
 def _pdm_key(name: str, extras: Names) -> str:
@@ -3708,26 +3909,6 @@ def _pdm_entries(pyproject: ParsedTable, chosen: Names) -> Iterator[Entry]:
         yield from entries_of(older, group) if canonicalize_name(group) in chosen else ()
 
 
-def read_pdm(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
-    """pdm.lock."""
-    pdm = _PdmLock(lock, path, target)
-    metadata = pdm.data.table("metadata")
-    check_version(metadata.require("lock_version", str), r"4(\.\d+)*", "metadata.lock_version")
-    known = normalised(metadata.texts("groups")) | {"default"}
-    extras, dev = _pdm_kinds(pdm.pyproject, known)
-    pdm.groups = _pdm_chosen(target.selection, known, extras, dev)
-    doubtful: set[ParsedTable] = set()
-    if "inherit_metadata" in metadata.texts("strategy"):
-        counting = list(filter(pdm.counts, pdm.packages))
-    elif pdm.pyproject.data:
-        counting = pdm.resolve()
-    else:
-        counting = pdm.packages_without_project(doubtful)
-    found = {name_of(package): _pdm_requirement(pdm, package) for package in counting}
-    permitted = project_names(pdm.pyproject) | frozenset(map(name_of, doubtful))
-    return Bound((*_pdm_python(metadata, target), *found.values()), permitted, extras, known)
-
-
 def _pdm_kinds(pyproject: ParsedTable, known: Names) -> tuple[Names, Names]:
     """Which of the groups in a lock are extras, and which are for development."""
     optional = normalised(pyproject.table("project", "optional-dependencies").data)
@@ -3741,8 +3922,19 @@ def _pdm_chosen(selection: Selection, known: Names, extras: Names, dev: Names) -
     named = selected_extras(selection, extras) | selected_groups(selection, known)
     default = known
     if named:
-        default = frozenset() if named & dev else dev
-    return chosen_groups_with_main(selection, known, default, "default") | (named - selection.no_groups)
+        default = NO_NAMES if named & dev else dev
+    chosen = chosen_groups_with_main(selection, known, default, "default")
+    return chosen | (named - selection.no_groups)
+
+
+def read_pdm(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
+    """pdm.lock."""
+    pdm = _PdmLock(lock, path, target)
+    doubtful: set[ParsedTable] = set()
+    counting = pdm.counting(doubtful)
+    found = {name_of(package): _pdm_requirement(pdm, package) for package in counting}
+    permitted = project_names(pdm.pyproject).union(map(name_of, doubtful))
+    return Bound((*_pdm_python(pdm.metadata, target), *found.values()), permitted, pdm.extras, pdm.known)
 
 
 _PDM_PLATFORM = r"(windows|macos|linux|manylinux|musllinux|alpine)(?:_\d+_\d+)?_?(\w*)"
@@ -3752,43 +3944,44 @@ _PDM_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "i386": "x86", "i686": "
 
 def _pdm_python(metadata: ParsedTable, target: ReadContext) -> list[BoundRequirement]:
     """`metadata.targets`: one of them must admit the interpreter."""
-    tables = metadata.tables("targets")
+    tables, place = metadata.tables("targets"), "metadata.targets[0]"
     texts = [table.text("requires_python") or "*" for table in tables if _pdm_admits(table, target)]
     if "*" in texts or not tables:
         return []
     if texts:
-        text, place = " || ".join(dict.fromkeys(texts)), "metadata.targets[0]"
-        return [BoundRequirement("python", f"python{text}", parse_constraint(text, place), place=place)]
-    told = (table.text("platform") or table.text("implementation") for table in tables)
-    text = "python for " + " or ".join(told)
-    return [BoundRequirement("python", text, SpecifierSet("<0"), place="metadata.targets[0]")]
+        text = " || ".join(dict.fromkeys(texts))
+        specifier = parse_constraint(text, place)
+        return [BoundRequirement("python", f"python{text}", specifier, place=place)]
+    platforms = [table.text("platform") or table.text("implementation") for table in tables]
+    text = "python for " + " or ".join(platforms)
+    return [BoundRequirement("python", text, SpecifierSet("<0"), place=place)]
 
 
 def _pdm_admits(table: ParsedTable, target: ReadContext) -> bool:
-    """Whether a target can be this implementation and platform; a C library's version makes pdm warn at most."""
-    implementation, platform = table.text("implementation"), re.fullmatch(_PDM_PLATFORM, table.text("platform"))
-    if implementation and implementation != target.environment()["implementation_name"]:
+    """Whether a target can be this implementation and platform; of another C library's version pdm only warns."""
+    environment = target.environment()
+    if table.text("implementation") not in ("", environment["implementation_name"]):
         return False
+    platform = re.fullmatch(_PDM_PLATFORM, table.text("platform"))
     if not platform:
         return True
     machine = platform[2] or ("arm64" if platform[1] == "macos" else "x86_64")
     wanted = _PDM_SYSTEMS.get(platform[1], "linux"), _PDM_MACHINES.get(machine, machine)
-    found = target.environment()["platform_machine"].lower()
-    return wanted == (target.environment()["sys_platform"], _PDM_MACHINES.get(found, found))
+    found = environment["platform_machine"].lower()
+    return wanted == (environment["sys_platform"], _PDM_MACHINES.get(found, found))
 
 
 def _pdm_requirement(pdm: _PdmLock, package: ParsedTable) -> BoundRequirement:
     """What a package that counts demands."""
     archives = pdm.archives(package, "files")
-    kind = source_of(package, "git", "url", "path")
+    kind = source_key(package, "git", "url", "path")
     if not kind:
         return pinned_requirement(package, None, archives)
     where = package.text(kind).replace("${PROJECT_ROOT}", pdm.folder)
     commit = package.require("revision", str) if kind == "git" else ""
     editable = kind == "path" and package.flag("editable")
-    return pinned_requirement(
-        package, pdm.reference(kind, where, package.text("subdirectory"), commit, editable), archives
-    )
+    reference = pdm.reference(kind, where, package.text("subdirectory"), commit, editable)
+    return pinned_requirement(package, reference, archives)
 
 
 # ==================================================================================================
@@ -3816,7 +4009,7 @@ def read_pipfile(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
 
 def _pipfile_requirement(reader: LockReader, key: str, entry: ParsedTable) -> BoundRequirement:
     """What an entry demands."""
-    name, kind = canonicalize_name(key), source_of(entry, *VCS_KINDS, "path", "file")
+    name, kind = canonicalize_name(key), source_key(entry, *VCS_KINDS, "path", "file")
     if not kind:
         version = entry.text("version")
         specifier = parse_specifier("" if version == "*" else version, key_path_of(entry.place, "version"))
