@@ -1975,10 +1975,29 @@ class Format(NamedTuple):
     content: str  # pattern somewhere in the text of a file of another name (re.MULTILINE)
     load: Callable[[str], Any]
     read: Callable[[Any, BoundFile, ReadContext], Bound]
-    repair: str  # the words that align an environment; of `A|B`, B where further packages may be present
-    options: str = ""  # the tool's, for the fields of a Selection in their order; "-" where it has none
+    # The words of the command that aligns an environment, with values in braces; True where further packages
+    # may be present. None if the tool can't be asked for such a selection.
+    repair: Callable[[Selection, bool], list[str] | None]
     project: str = ""  # the file that the tool needs beside the lock
+    removes: bool = False  # whether the command also removes what isn't required
     replaces: bool = False  # whether it also installs anew what has the right version from another source
+
+
+def option_words(option: str, value: Names | bool) -> list[str]:
+    """A tool's option for each of these names, or once if it is on."""
+    if isinstance(value, bool):
+        return [option] if value else []
+    return [f"{option}{name}" for name in sorted(value)]
+
+
+def install_files(selection: Selection, superset: bool) -> list[str]:  # noqa: ARG001
+    """`pip install` of whole files."""
+    return ["{pip}", "install", "{files}"]
+
+
+def install_names(selection: Selection, superset: bool) -> list[str]:  # noqa: ARG001
+    """`pip install` of what is missing or wrong."""
+    return ["{pip}", "install", "{names}"]
 
 
 # ==================================================================================================
@@ -3479,6 +3498,20 @@ def _poetry_demand(reader: LockReader, dependency: _PoetryDependency) -> BoundRe
     return source_requirement(name, reference, table.place)
 
 
+def poetry_sync(selection: Selection, superset: bool) -> list[str] | None:
+    """`poetry sync`, or `install`, which leaves further packages alone."""
+    if selection.no_default_groups or selection.packages or selection.all_packages:
+        return None
+    return [
+        *("VIRTUAL_ENV={prefix}", "poetry", "install" if superset else "sync", "--directory={folder}"),
+        *option_words("--extras=", selection.extras),
+        *option_words("--all-extras", selection.all_extras),
+        *option_words("--with=", selection.groups),
+        *option_words("--all-groups", selection.all_groups),
+        *option_words("--without=", selection.no_groups),
+    ]
+
+
 # ==================================================================================================
 # pyproject.toml and scripts
 # ==================================================================================================
@@ -3778,6 +3811,22 @@ def _uv_requirement(uv: _UvLock, package: ParsedTable) -> BoundRequirement:
     return pinned_requirement(package, reference, archives)
 
 
+def uv_sync(selection: Selection, superset: bool) -> list[str]:
+    """`uv sync`."""
+    return [
+        *("UV_PROJECT_ENVIRONMENT={prefix}", "uv", "sync", *option_words("--inexact", superset)),
+        "--project={folder}",
+        *option_words("--extra=", selection.extras),
+        *option_words("--all-extras", selection.all_extras),
+        *option_words("--group=", selection.groups),
+        *option_words("--all-groups", selection.all_groups),
+        *option_words("--no-group=", selection.no_groups),
+        *option_words("--no-default-groups", selection.no_default_groups),
+        *option_words("--package=", selection.packages),
+        *option_words("--all-packages", selection.all_packages),
+    ]
+
+
 # ==================================================================================================
 # pylock.toml
 # ==================================================================================================
@@ -3834,6 +3883,15 @@ def _pylock_requirement(reader: LockReader, package: ParsedTable) -> BoundRequir
         commit = source.require("commit-id", str)
         return pinned_requirement(package, reader.reference(vcs, url, subdirectory, commit), "")
     return pinned_requirement(package, reader.reference("url", url, subdirectory), reader.archives(package, "archive"))
+
+
+def uv_pip_sync(selection: Selection, superset: bool) -> list[str] | None:
+    """`uv pip sync`, or `install`, which leaves further packages alone."""
+    if selection != Selection():
+        return None
+    if superset:
+        return ["uv", "pip", "install", "--python={python}", "-r", "{file}"]
+    return ["uv", "pip", "sync", "--python={python}", "{file}"]
 
 
 # ==================================================================================================
@@ -3984,6 +4042,20 @@ def _pdm_requirement(pdm: _PdmLock, package: ParsedTable) -> BoundRequirement:
     return pinned_requirement(package, reference, archives)
 
 
+def pdm_sync(selection: Selection, superset: bool) -> list[str] | None:
+    """`pdm sync`."""
+    if selection.no_default_groups or selection.packages or selection.all_packages:
+        return None
+    return [
+        *("PDM_PYTHON={prefix}/bin/python", "pdm", "sync"),
+        *option_words("--clean-unselected", not superset),
+        "--project={folder}",
+        *option_words("-G", selection.extras | selection.groups),
+        *option_words("-G:all", selection.all_extras or selection.all_groups),
+        *option_words("--without=", selection.no_groups),
+    ]
+
+
 # ==================================================================================================
 # Pipfile.lock
 # ==================================================================================================
@@ -4030,6 +4102,16 @@ def _pipfile_requirement(reader: LockReader, key: str, entry: ParsedTable) -> Bo
     return source_requirement(name, reference, entry.place)
 
 
+def pipenv_sync(selection: Selection, superset: bool) -> list[str] | None:  # noqa: ARG001
+    """`pipenv sync`, which removes nothing."""
+    words = ["PIPENV_PIPFILE={folder}/Pipfile", "VIRTUAL_ENV={prefix}", "pipenv", "sync"]
+    if selection.groups:
+        words.append("--categories=" + ",".join(["default", *sorted(selection.groups)]))
+    words += option_words("--all", selection.all_groups)
+    rest = selection._replace(groups=NO_NAMES, all_groups=False, options=NO_NAMES)
+    return words if rest == Selection() else None
+
+
 # ==================================================================================================
 # Bound files
 # ==================================================================================================
@@ -4048,16 +4130,23 @@ _FORMATS = (
         r"^\[(project|dependency-groups|tool\.poetry)\]",
         load_toml,
         read_pyproject,
-        "{pip} install {names}",
+        install_names,
     ),
-    Format("*.py (PEP 723)", r".*\.pyw?", r"^# /// script\s*$", load_script, read_script, "{pip} install {names}"),
+    Format(
+        "*.py (PEP 723)",
+        r".*\.pyw?",
+        r"^# /// script\s*$",
+        load_script,
+        read_script,
+        install_names,
+    ),
     Format(
         "requirements files",
         r".*\.(txt|in|pip)|(requirements|constraints)([^.]*|.*\.lock)",
         _FIRST_LINE,
         str.splitlines,
         read_requirements,
-        "{pip} install {files}",
+        install_files,
     ),
     Format(
         "pylock.toml",
@@ -4065,8 +4154,8 @@ _FORMATS = (
         r"^created-by = |^\[\[packages\]\]",
         load_lock,
         read_pylock,
-        "uv pip sync|install --python={python} |-r {file}",
-        "- - - - - - - -",
+        uv_pip_sync,
+        removes=True,
     ),
     Format(
         "uv.lock",
@@ -4074,9 +4163,9 @@ _FORMATS = (
         r"^version = \d+$",
         load_lock,
         read_uv,
-        "UV_PROJECT_ENVIRONMENT={prefix} uv sync |--inexact --project={folder}",
-        "--extra={} --all-extras --group={} --all-groups --no-group={} --no-default-groups --package={} --all-packages",
+        uv_sync,
         "pyproject.toml",
+        removes=True,
         replaces=True,
     ),
     Format(
@@ -4085,9 +4174,9 @@ _FORMATS = (
         r"^content-hash = ",
         load_lock,
         read_poetry,
-        "VIRTUAL_ENV={prefix} poetry sync|install --directory={folder}",
-        "--extras={} --all-extras --with={} --all-groups --without={} - - -",
+        poetry_sync,
         "pyproject.toml",
+        removes=True,
         replaces=True,
     ),
     Format(
@@ -4096,9 +4185,9 @@ _FORMATS = (
         r"^lock_version = ",
         load_lock,
         read_pdm,
-        "PDM_PYTHON={prefix}/bin/python pdm sync --clean-unselected| --project={folder}",
-        "-G{} -G:all -G{} -G:all --without={} - - -",
+        pdm_sync,
         "pyproject.toml",
+        removes=True,
     ),
     Format(
         "Pipfile.lock",
@@ -4106,8 +4195,7 @@ _FORMATS = (
         r'^ *"pipfile-spec"',
         load_json,
         read_pipfile,
-        "PIPENV_PIPFILE={folder}/Pipfile VIRTUAL_ENV={prefix} pipenv sync",
-        "- - --categories=default,{} --all - - - -",
+        pipenv_sync,
         "Pipfile",
     ),
 )
@@ -4129,9 +4217,16 @@ def _format_of(path: str, text: str) -> Format:
 def read_bounds(paths: Sequence[str], target: ReadContext) -> Bound:
     """The union of what bounds demand; what is no file stands in the target's texts."""
     bounds = [_read_bound(path, target) for path in paths]
+    requirements: list[BoundRequirement] = []
+    for bound in bounds:
+        requirements += bound.requirements
     union = Bound(
-        tuple(requirement for bound in bounds for requirement in bound.requirements),
-        *(frozenset().union(*parts) for parts in list(zip(*bounds))[1:]),
+        tuple(requirements),
+        NO_NAMES.union(*(bound.permitted for bound in bounds)),
+        NO_NAMES.union(*(bound.extras for bound in bounds)),
+        NO_NAMES.union(*(bound.groups for bound in bounds)),
+        NO_NAMES.union(*(bound.members for bound in bounds)),
+        frozenset().union(*(bound.formats for bound in bounds)),
     )
     _check_selection(union, target.selection, ", ".join(map(shown_bound, paths)))
     return union
@@ -4148,9 +4243,9 @@ def _read_bound(path: str, target: ReadContext) -> Bound:
         raise error.at(file, file.line_of(error.place) if error.place else 0) from None
     except RecursionError:
         raise too_deep(file.text).at(file) from None
-    named = (each if each.file else BoundRequirement(*each[:7], file, *each[8:]) for each in bound.requirements)
+    named = tuple(_with_file(requirement, file) for requirement in bound.requirements)
     permitted = bound.permitted or _project_beside(path, target)
-    return bound._replace(requirements=tuple(named), permitted=permitted, formats=frozenset({form}))
+    return bound._replace(requirements=named, permitted=permitted, formats=frozenset({form}))
 
 
 def _project_beside(path: str, target: ReadContext) -> Names:
@@ -4163,6 +4258,25 @@ def _project_beside(path: str, target: ReadContext) -> Names:
     except BoundError:  # not this bound's fault
         return NO_NAMES
     return normalised([name] if name else [])
+
+
+def _with_file(requirement: BoundRequirement, file: BoundFile) -> BoundRequirement:
+    """A requirement with the file that it stands in, unless a nested file told another."""
+    if requirement.file:
+        return requirement
+    return BoundRequirement(  # not _replace: ten times slower
+        requirement.name,
+        requirement.text,
+        requirement.specifier,
+        requirement.version,
+        requirement.reference,
+        requirement.hashes,
+        requirement.constraint,
+        file,
+        requirement.line,
+        requirement.archives,
+        requirement.place,
+    )
 
 
 def _check_selection(bound: Bound, selection: Selection, files: str) -> None:
@@ -6187,8 +6301,7 @@ def _to_repair(report: Report, installed: Mapping[str, Distribution]) -> tuple[l
     """Names to uninstall first, requirements that the bound's tool has to see to, and pins to install once more."""
     interpreter, bound, found = report
     (form,), inside = bound.formats, os.path.join(interpreter.prefix, "")
-    removes = "|" in form.repair
-    needed = set() if removes else _needed(bound, list(installed.values()))
+    needed = set() if form.removes else _needed(bound, list(installed.values()))
     removed, asked, renewed = [], {}, {}
     for one in found:
         record = installed.get(one.package)
@@ -6201,10 +6314,10 @@ def _to_repair(report: Report, installed: Mapping[str, Distribution]) -> tuple[l
         elif record and recorded_reference(record) is None:
             renewed[one.package] = f"{record.name}=={record.version}"
         foreign = one.explain == Verdict.MISDEFINED and not form.replaces and one.reason != Reason.VERSION
-        surplus = one.explain == Verdict.UNREQUIRED and not removes and one.name not in needed
+        surplus = one.explain == Verdict.UNREQUIRED and not form.removes and one.name not in needed
         if record and (foreign or surplus):
             removed.append(record.name)
-    texts = [one.dependency for one in asked.values() if removes or one.dependency]
+    texts = [one.dependency for one in asked.values() if form.removes or one.dependency]
     return removed, texts, [pin for label, pin in renewed.items() if label not in asked]
 
 
@@ -6225,35 +6338,30 @@ def _repair_words(report: Report, paths: Sequence[str], selection: Selection, su
     """A bound's repair for this environment, with values still in braces; empty where it wouldn't do."""
     interpreter, bound, _ = report
     (form,), prefix = bound.formats, interpreter.prefix
-    if form.repair.startswith("{pip}"):
-        return form.repair
+    words = form.repair(_with_options(selection, bound), superset)
+    if words is None or "{pip}" in words:
+        return " ".join(words or [])
     folder, name = os.path.split(paths[0])
-    selected = _selected_words(selection, bound, form.options)
     files = os.path.join(prefix, "pyvenv.cfg"), os.path.join(folder, form.project or name)
-    if len(paths) > 1 or name != form.title or selected is None or not all(map(os.path.isfile, files)):
+    if len(paths) > 1 or name != form.title or not all(map(os.path.isfile, files)):
         return ""
-    kept = []
-    for word in form.repair.split(" "):
-        variable, _, value = word.partition("={prefix}")  # told unless the tool has it so anyway
-        usual = os.environ.get(variable) or os.path.abspath(os.path.join(folder, ".venv")) + value
-        if (folder or "{folder}" not in word) and not ("{prefix}" in word and usual == prefix + value):
-            kept.append(word.split("|")[superset] if "|" in word else word)
-    return " ".join([*filter(None, kept), *selected])
+    if not folder:
+        words = [word for word in words if "{folder}" not in word]
+    return " ".join([word for word in words if not _is_default(word, prefix, folder)])
 
 
-def _selected_words(selection: Selection, bound: Bound, words: str) -> list[str] | None:
-    """A selection in a tool's options; None if it can't be said in them."""
-    options = selection.options
-    values: Any = selection._replace(
-        extras=selection.extras | (options & bound.extras), groups=selection.groups | (options & bound.groups)
-    )
-    found: list[str] = []
-    for value, word in zip(values, words.split()):
-        names: list[Any] = [value] * bool(value) if isinstance(value, (bool, str)) else sorted(value)
-        if names and word == "-":
-            return None
-        found += [word.format(name) for name in ([",".join(names)] if names and "," in word else names)]
-    return found
+def _with_options(selection: Selection, bound: Bound) -> Selection:
+    """A selection whose `options` are told apart: as extras and groups."""
+    extras, groups = selection.options & bound.extras, selection.options & bound.groups
+    extras, groups = selection.extras | extras, selection.groups | groups
+    return selection._replace(extras=extras, groups=groups, options=NO_NAMES)
+
+
+def _is_default(word: str, prefix: str, folder: str) -> bool:
+    """Whether the variable in `VARIABLE={prefix}…` tells the tool what it takes anyway."""
+    variable, separator, rest = word.partition("={prefix}")
+    default = os.path.abspath(os.path.join(folder, ".venv")) + rest
+    return bool(separator) and (os.environ.get(variable) or default) == prefix + rest
 
 
 # ==================================================================================================
