@@ -2122,6 +2122,29 @@ def real_path(path: str) -> str:
         return path
 
 
+def is_same_file(one: str, other: str) -> bool:
+    """Whether two paths lead to one file: on a volume that ignores case, or composes letters anew, in two spellings."""
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
+
+
+def ignores_case(folder: str) -> bool:
+    """Whether names in a folder mean the same in upper and lower case, as on Windows and usually on macOS."""
+    parent, name = os.path.split(folder)
+    return name.swapcase() != name and is_same_file(folder, os.path.join(parent, name.swapcase()))
+
+
+def fold_name(name: str) -> str:
+    """A name as a folder that ignores case compares it."""
+    if not name.isascii():
+        from unicodedata import normalize
+
+        name = normalize("NFC", name)
+    return name.casefold()
+
+
 def archive_identity(filename: str) -> tuple[str, str]:
     """The name and version that a wheel's or sdist's file name tells; empty if it tells none."""
     if filename.endswith(".whl"):
@@ -4608,16 +4631,12 @@ def start_up_files(site: str, entries: list[str], interpreter: Interpreter) -> l
     names = [entry for entry in entries if entry.endswith(".pth") and not (hidden and entry[0] == ".")]
     paths = [os.path.join(site, name) for name in names]
     if hidden and sys.platform in ("win32", "darwin"):
-        return [path for path in paths if not _has_hidden_flag(path)]
+        return [path for path in paths if not (os.path.lexists(path) and _has_hidden_flag(os.lstat(path)))]
     return paths
 
 
-def _has_hidden_flag(path: str) -> bool:
+def _has_hidden_flag(status: os.stat_result) -> bool:
     """Whether a file is hidden by its attribute (Windows) or its flag UF_HIDDEN (macOS)."""
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return False
     return bool(getattr(status, "st_file_attributes", 0) & 2 or getattr(status, "st_flags", 0) & 0x8000)
 
 
@@ -5389,6 +5408,14 @@ _LAUNCHER = rb"""(?x)
       | sys\.argv\[0\]\.removesuffix\(['"]\.exe['"]\) | re\.sub\(r?['"][^'"\n]*['"],\ ?['"]{2},\ ?sys\.argv\[0\]\)
       )\s+ )*
     (?:sys\.exit|raise\ SystemExit)\( ([\w.]+) \(\)\)\s*"""
+# On Windows the folder of an installation is a site directory itself. Of an embeddable Python it holds the extension
+# modules of the standard library.
+_WINDOWS_OWN_ENTRIES = r"""(?xi)
+    DLLs | Doc | include | Lib | libs | Scripts | tcl | Tools | (?:
+    _(?: asyncio | bz2 | ctypes | decimal | elementtree | hashlib | interpchannels | interpqueues | interpreters | lzma
+      | msi | multiprocessing | overlapped | queue | remote_debugging | socket | sqlite3 | ssl | tkinter | uuid | wmi
+      | zoneinfo | zstd )
+    | pyexpat | select | unicodedata | winsound )\.pyd"""
 # A script's first line that starts some Python, and what stands for one too long or with blanks; without a path, that
 # finds its Python by itself.
 _PYTHON = r"(?:python|pypy)[\w.]*"
@@ -5436,6 +5463,7 @@ def integrity_findings(
 
 
 def _file_finding(explain: str, distribution: Distribution | None, path: str, remark: str) -> Finding:
+    path = path.replace("/", os.sep)
     site = distribution.site if distribution else os.path.dirname(path)
     finding = Finding(explain, sites=(site,), detail=f"{path} ({remark})" if remark else path)
     if distribution:
@@ -5609,7 +5637,7 @@ def _unrecorded(interpreter: Interpreter, recorded: RecordIndex) -> list[tuple[s
     found: list[tuple[str, str]] = []
     for site in dict.fromkeys(os.path.realpath(site) for site in interpreter.sites):
         entries = list_entries(site)
-        loose = [entry for entry in entries if f"{site}{os.sep}{entry}" not in recorded.owners]
+        loose = _loose_entries(site, entries, interpreter, recorded)
         remarks = {
             **dict.fromkeys(_foreign_guard(site, loose, interpreter), "not as this envlock writes it"),
             **_silenced(site, entries, interpreter, recorded),
@@ -5626,6 +5654,17 @@ def _unrecorded(interpreter: Interpreter, recorded: RecordIndex) -> list[tuple[s
             packaged.add("_virtualenv.py")
         found += [(f"{site}{os.sep}{entry}", remarks.get(entry, "")) for entry in {*(suspects - packaged), *remarks}]
     return found
+
+
+def _loose_entries(site: str, entries: list[str], interpreter: Interpreter, recorded: RecordIndex) -> list[str]:
+    """The entries of a site directory that neither a record lists nor Python itself has brought."""
+    loose = [entry for entry in entries if f"{site}{os.sep}{entry}" not in recorded.owners]
+    if loose and ignores_case(site):
+        listed = set(map(fold_name, recorded.owners))
+        loose = [entry for entry in loose if fold_name(f"{site}{os.sep}{entry}") not in listed]
+    if os.name == "nt" and site == os.path.realpath(interpreter.prefix):
+        loose = [entry for entry in loose if not re.fullmatch(_WINDOWS_OWN_ENTRIES, entry)]
+    return loose
 
 
 def _foreign_guard(site: str, loose: list[str], interpreter: Interpreter) -> list[str]:
@@ -5982,7 +6021,11 @@ def _meets_revision(revision: str, recorded: DirectReference) -> bool:
 
 
 def _same_url(one: str, other: str) -> bool:
-    return one == other or _comparable_url(one) == _comparable_url(other)
+    if one == other:
+        return True
+    one, other = _comparable_url(one), _comparable_url(other)
+    files = one.startswith("file://") and other.startswith("file://")
+    return one == other or (files and is_same_file(one[7:-1], other[7:-1]))
 
 
 def _comparable_url(url: str) -> str:
@@ -6001,6 +6044,8 @@ def _comparable_url(url: str) -> str:
     scheme = parts.scheme.lower().rpartition("+")[2]
     host = parts.netloc.rpartition("@")[2].lower()
     if scheme == "file":
+        if os.name == "nt":
+            path = re.sub(r"\A/(?=[A-Za-z]:)", "", path)
         host, path = "", real_path(path)
     return f"{scheme}://{host}{path}?{parts.query}"
 

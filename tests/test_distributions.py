@@ -8,6 +8,8 @@ import sys
 import unittest
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import envlock
 from tests.support import ENVLOCK, NO_PERMISSIONS, POWERLESS, Environment, TestCase, add_record, run
@@ -290,6 +292,18 @@ class DirectUrlTest(TestCase):
             with self.subTest(text=text[:40]):
                 self.assertIsNone(self.reference(text))
                 self.setUp()
+
+
+class HiddenFilesTest(TestCase):
+    def test_a_flag_or_an_attribute_hides_a_file(self) -> None:
+        statuses: list[Any] = [
+            os.stat(self.folder),
+            SimpleNamespace(st_flags=0),
+            SimpleNamespace(st_file_attributes=0x20),
+            SimpleNamespace(st_flags=0x8000),  # macOS
+            SimpleNamespace(st_file_attributes=0x22),  # Windows
+        ]
+        self.assertEqual(list(map(envlock._has_hidden_flag, statuses)), [False, False, False, True, True])
 
 
 class SiteDirectoriesTest(TestCase):

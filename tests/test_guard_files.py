@@ -63,6 +63,19 @@ class GuardFilesTest(GuardTestCase):
         self.assertNotIn(".tmp", names)
 
 
+class GuardSiteTest(support.TestCase):
+    def test_apples_python_is_guarded_below_its_prefix(self) -> None:
+        # Apple's Python processes /Library/Python/3.9/site-packages, too, which other Pythons share.
+        prefix = self.folder / "Python3.framework" / "Versions" / "3.9"
+        own, shared = prefix / "lib" / "python3.9" / "site-packages", self.folder / "Library" / "site-packages"
+        shared.mkdir(parents=True)
+        apple = envlock.this_interpreter()._replace(prefix=str(prefix), sites=(str(shared), str(own)), user=None)
+        with self.assertRaisesRegex(envlock.GuardError, "there is no site-packages directory that a guard could stand"):
+            envlock.guard_site(apple)
+        own.mkdir(parents=True)
+        self.assertEqual(envlock.guard_site(apple), str(own))
+
+
 class KnownFilesTest(IntegrityTest):
     def unrecorded(self) -> list[str]:
         rows = self.check()

@@ -7,7 +7,7 @@ import unittest
 
 import envlock
 from envlock import DirectReference, ReadContext
-from tests.support import COMMIT, LINUX, InFolder
+from tests.support import COMMIT, LINUX, InFolder, TestCase
 
 
 class TestLocations(InFolder):
@@ -194,6 +194,29 @@ class TestLocations(InFolder):
         found = self.one("c:\\dist\\x.tar.gz#egg=x") if os.name == "nt" else None
         self.assertIsNone(found)
         self.assertEqual(("", "c:\\x-1.zip"), self.one("c:\\x-1.zip")[:2])
+
+
+class TestFolderThatIgnoresCase(TestCase):
+    """As usual on macOS and Windows; here a link stands for the other spelling of a folder."""
+
+    def test_is_told_by_the_folder_itself(self) -> None:
+        folder = self.folder / "site-packages"
+        folder.mkdir()
+        self.assertEqual(envlock.ignores_case(str(folder)), os.path.exists(self.folder / "SITE-PACKAGES"))
+        if not os.path.exists(self.folder / "SITE-PACKAGES"):
+            (self.folder / "SITE-PACKAGES").symlink_to(folder)
+            self.assertTrue(envlock.ignores_case(str(folder)))
+
+    def test_names_are_the_same_in_any_case_and_composition(self) -> None:
+        self.assertEqual(envlock.fold_name("Gr\u00f6\u00dfe.PY"), envlock.fold_name("gro\u0308\u00dfe.py"))
+        self.assertNotEqual(envlock.fold_name("a.py"), envlock.fold_name("b.py"))
+
+    def test_two_spellings_may_lead_to_one_file(self) -> None:
+        one, other = self.write("a.whl", ""), self.folder / "b.whl"
+        os.link(one, other)
+        self.assertTrue(envlock.is_same_file(str(one), str(other)))
+        self.assertFalse(envlock.is_same_file(str(one), str(self.write("c.whl", ""))))
+        self.assertFalse(envlock.is_same_file(str(one), "\0"))
 
 
 if __name__ == "__main__":
