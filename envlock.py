@@ -25,7 +25,8 @@ files, streams or the environment, or start processes. The others compute.
     Pipfile.lock *
     Bound files                  the table of formats
     Interpreters *               finding interpreters, and asking them
-    Distributions *              site directories, the distributions in them, what their records list
+    Distributions *              site directories, and the distributions in them
+    Recorded files *             which files records list, and whose a file is
     Findings                     policy, findings and their words
     Guard: files *               what a guard consists of
     Integrity *                  installed files against what the records say of them
@@ -4826,6 +4827,10 @@ def _recorded_reference(data: dict[str, Any]) -> DirectReference:
     return DirectReference("archive", url, subdirectory=subdirectory, hashes=frozenset(hashes))
 
 
+# ==================================================================================================
+# Recorded files
+# ==================================================================================================
+
 # Which files an installer may write anew after it has recorded them, in a record's own folder.
 _INSTALLER_FILES = (
     "INSTALLER",
@@ -4862,9 +4867,6 @@ class RecordIndex(NamedTuple):
     opaque: set[str]  # the site directories where one of those doesn't tell its modules either
     unhashed: list[str]  # labels
     outside: list[str]  # recorded paths that no installation of the package could have written
-
-
-# -- what records list
 
 
 def read_records(interpreter: Interpreter) -> RecordIndex:
