@@ -74,9 +74,13 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Path = str | os.PathLike[str]
     NamedRecord = TypeVar("NamedRecord", "BoundRequirement", "Distribution")
-    Tell = Callable[[str, bool], object]  # takes a note, and whether it is only progress, which the next overwrites
+    Tell = Callable[
+        [str, bool], object
+    ]  # takes a note, and whether it is only progress, which the next overwrites
     Names = frozenset[str]  # of extras or groups
-    Known = dict[str, tuple[str, tuple[int, ...]]]  # by path: a file's digest as its record tells it, its identity
+    Known = dict[
+        str, tuple[str, tuple[int, ...]]
+    ]  # by path: a file's digest as its record tells it, its identity
     Report = tuple["Interpreter", "Bound", list["Finding"]]  # what was found for one interpreter
     Entry = tuple[str, str]  # where a requirement stands (`project.dependencies[0]`), and its text
 
@@ -649,7 +653,9 @@ def default_environment() -> "dict[str, str]":  # noqa: UP037
     }
 
 
-_VERSION_VARIABLES = frozenset({"implementation_version", "platform_release", "python_full_version", "python_version"})
+_VERSION_VARIABLES = frozenset(
+    {"implementation_version", "platform_release", "python_full_version", "python_version"}
+)
 _SET_VARIABLES = frozenset({"dependency_groups", "extras"})  # PEP 751
 _NAME_VARIABLES = _SET_VARIABLES | {"extra"}  # compared with normalised names
 _TEXT_VARIABLES = frozenset(
@@ -1136,7 +1142,9 @@ def _toml_parser() -> Any:
         except ImportError:
             continue
     version = ".".join(map(str, sys.version_info[:2]))
-    raise BoundError(f"reading TOML on Python {version} needs the package 'tomli' (pip install tomli)")
+    raise BoundError(
+        f"reading TOML on Python {version} needs the package 'tomli' (pip install tomli)"
+    )
 
 
 # Plain TOML is TOML as tools write it: it has no other lines than these, and no other values.
@@ -1351,7 +1359,9 @@ class ParsedTable:
             at, what = key_path_of(self.place, key), _TYPE_NAMES[kind]
             raise BoundError(f"{at}: missing, expected {what}", place=self.place)
         value = self.data[key]
-        return value if type(value) is kind else expect_type(value, kind, key_path_of(self.place, key))
+        return (
+            value if type(value) is kind else expect_type(value, kind, key_path_of(self.place, key))
+        )
 
     def members(self, key: str, kind: type[T]) -> list[T]:
         """An array of one type; empty where it is absent."""
@@ -1464,7 +1474,9 @@ def _path_of(keys: str) -> str:
     return ".".join([key_path_of("", part) for part in parts])
 
 
-def _header_place(match: re.Match[str], arrays: dict[str, str], numbers: dict[str, Iterator[int]]) -> str:
+def _header_place(
+    match: re.Match[str], arrays: dict[str, str], numbers: dict[str, Iterator[int]]
+) -> str:
     """The path of the table that a header begins, with the numbers of tables in arrays.
 
     `arrays` keeps the path of the last table of each array of tables.
@@ -1494,9 +1506,7 @@ def unquoted(text: str) -> str:
     return os.fsdecode(unquote_to_bytes(text))
 
 
-_BOUND_URL = (
-    r"(?i)(https?://)(?:([^/?#]*)@)?((?:[^][/?#@:\s]+|\[[\da-f:.]+\])(?::\d+)?)((?:/[^?#]*)?)((?:\?[^#]*)?)(?:#.*)?"
-)
+_BOUND_URL = r"(?i)(https?://)(?:([^/?#]*)@)?((?:[^][/?#@:\s]+|\[[\da-f:.]+\])(?::\d+)?)((?:/[^?#]*)?)((?:\?[^#]*)?)(?:#.*)?"
 _READ_SECONDS = 10  # without a byte
 _URL_SECONDS = 30  # in all
 
@@ -1572,7 +1582,9 @@ def _fetch(scheme: str, user: str | None, host: str, path: str, query: str) -> b
         request = Request(scheme + host + path + query)  # noqa: S310 - http: or https:
         if user:  # not for another host that this one may redirect to
             user = unquoted(user if ":" in user else f"{user}:")
-            request.add_unredirected_header("Authorization", f"Basic {b64encode(os.fsencode(user)).decode()}")
+            request.add_unredirected_header(
+                "Authorization", f"Basic {b64encode(os.fsencode(user)).decode()}"
+            )
         with build_opener(Redirects).open(request, timeout=_READ_SECONDS) as answer:
             if answer.status != 200:
                 return f"HTTP status {answer.status}"
@@ -1651,7 +1663,9 @@ def printable(text: str) -> str:
     """Text with line breaks, terminal controls and undecodable bytes escaped: names on disk may hold anything."""
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def say(text: str, stream: TextIO | None) -> None:
@@ -1729,7 +1743,9 @@ def shows_escapes(handle: int) -> bool:
     console, mode = ctypes.c_void_p(kernel.GetStdHandle(handle)), ctypes.c_uint32()
     if not kernel.GetConsoleMode(console, ctypes.byref(mode)):
         return False
-    return bool(kernel.SetConsoleMode(console, mode.value | 4))  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
+    return bool(
+        kernel.SetConsoleMode(console, mode.value | 4)
+    )  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
 
 
 # ==================================================================================================
@@ -1776,7 +1792,9 @@ class BoundRequirement(NamedTuple):
     specifier: SpecifierSet | None = None  # of a requirement: pre-releases are admitted
     version: str | None = None  # of a tool's lock: exactly this one, the local label included
     reference: DirectReference | None = None
-    hashes: Names = NO_NAMES  # "sha256:0123…": an archive that tells its hash must have one of these
+    hashes: Names = (
+        NO_NAMES  # "sha256:0123…": an archive that tells its hash must have one of these
+    )
     constraint: bool = False  # narrows a requirement that is there, requires nothing by itself
     file: BoundFile = BoundFile()
     line: int = 0  # of a requirements file; in other formats `place` tells it
@@ -1806,7 +1824,9 @@ class Selection(NamedTuple):
     no_default_groups: bool = False
     packages: frozenset[str] = frozenset()  # members of a workspace
     all_packages: bool = False
-    options: frozenset[str] = frozenset()  # --bound-options: each an extra or a group, whichever the file has
+    options: frozenset[str] = (
+        frozenset()
+    )  # --bound-options: each an extra or a group, whichever the file has
 
 
 class ReadContext:
@@ -1847,7 +1867,9 @@ class ReadContext:
     def holds(self, marker: Marker | None, extra: str = "", **variables: frozenset[str]) -> bool:
         """Whether a marker holds here, with these further variables. Raises BoundError."""
         try:
-            return marker is None or marker.evaluate({**self.environment(), "extra": extra, **variables})
+            return marker is None or marker.evaluate(
+                {**self.environment(), "extra": extra, **variables}
+            )
         except ValueError as error:
             raise BoundError(f"the marker {marker} cannot be judged: {error}") from None
 
@@ -1871,7 +1893,9 @@ class ReadContext:
                 with open(path, "rb") as file:
                     data = read_at_most(file, SIZE_LIMIT + 1)
             except (OSError, ValueError) as error:
-                raise BoundError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
+                raise BoundError(
+                    f"cannot be read ({getattr(error, 'strerror', None) or error})"
+                ) from None
             self.texts[path] = decode(data, not path.endswith(".toml"))
         return self.texts[path]
 
@@ -1918,7 +1942,9 @@ def selected_extras(selection: Selection, known: frozenset[str]) -> frozenset[st
     return known if selection.all_extras else known & (selection.extras | selection.options)
 
 
-def selected_groups(selection: Selection, known: frozenset[str], default: frozenset[str] = NO_NAMES) -> frozenset[str]:
+def selected_groups(
+    selection: Selection, known: frozenset[str], default: frozenset[str] = NO_NAMES
+) -> frozenset[str]:
     """Those of a file's groups that are selected, and the default ones unless they are excluded."""
     chosen = known if selection.all_groups else known & (selection.groups | selection.options)
     return (chosen if selection.no_default_groups else chosen | default) - selection.no_groups
@@ -1981,7 +2007,9 @@ class Format(NamedTuple):
     repair: Callable[[Selection, bool], list[str] | None]
     project: str = ""  # the file that the tool needs beside the lock
     removes: bool = False  # whether the command also removes what isn't required
-    replaces: bool = False  # whether it also installs anew what has the right version from another source
+    replaces: bool = (
+        False  # whether it also installs anew what has the right version from another source
+    )
 
 
 def option_words(option: str, value: Names | bool) -> list[str]:
@@ -2327,7 +2355,9 @@ def read_requirements(lines: list[str], path: BoundFile, target: ReadContext) ->
     return Bound(tuple(_file_requirements(file, set())))
 
 
-def _file_requirements(file: _RequirementsFile, finished: set[tuple[str, bool]]) -> Iterator[BoundRequirement]:
+def _file_requirements(
+    file: _RequirementsFile, finished: set[tuple[str, bool]]
+) -> Iterator[BoundRequirement]:
     """What a file's lines demand.
 
     A file that was read before (as `finished` tells) adds nothing. So diamonds of files stay small.
@@ -2543,7 +2573,9 @@ def _plain_requirement(text: str, file: _RequirementsFile) -> BoundRequirement:
     """What a line without options and marker demands: a URL, a path or a requirement by name."""
     check_length(text)
     location = _location_of(text, file)
-    return _location_requirement(location, text, file) if location else _named_requirement(text, file)
+    return (
+        _location_requirement(location, text, file) if location else _named_requirement(text, file)
+    )
 
 
 def _named_requirement(text: str, file: _RequirementsFile) -> BoundRequirement:
@@ -2702,7 +2734,9 @@ def _check_editable(location: str, text: str) -> None:
 # ==================================================================================================
 
 
-_ARCHIVE_HASH = r"""\b(sha\d+|md5)(?::| = "|': ')([0-9a-f]+)["']"""  # as TOML, or as Python shows it
+_ARCHIVE_HASH = (
+    r"""\b(sha\d+|md5)(?::| = "|': ')([0-9a-f]+)["']"""  # as TOML, or as Python shows it
+)
 
 
 class ParsedLock(NamedTuple):
@@ -2736,7 +2770,9 @@ def name_of(package: ParsedTable) -> str:
     return canonicalize_name(package.require("name", str))
 
 
-def grouped(packages: list[ParsedTable], key_of: Callable[[ParsedTable], str]) -> dict[str, list[ParsedTable]]:
+def grouped(
+    packages: list[ParsedTable], key_of: Callable[[ParsedTable], str]
+) -> dict[str, list[ParsedTable]]:
     """A lock's packages by their keys, by which dependencies find them."""
     found: dict[str, list[ParsedTable]] = {}
     for package in packages:
@@ -2744,7 +2780,9 @@ def grouped(packages: list[ParsedTable], key_of: Callable[[ParsedTable], str]) -
     return found
 
 
-def pinned_requirement(package: ParsedTable, reference: DirectReference | None, archives: str) -> BoundRequirement:
+def pinned_requirement(
+    package: ParsedTable, reference: DirectReference | None, archives: str
+) -> BoundRequirement:
     """What a locked package demands: its version from an index, or its source."""
     name, version = name_of(package), package.text("version")
     if reference:
@@ -2791,7 +2829,9 @@ def check_version(found: str, known: str, place: str) -> None:
     """Of a lock's own format: a newer revision of a known version is read."""
     if not re.fullmatch(known, found):
         version = describe_value(found)
-        raise BoundError(f"{place}: envlock doesn't know version {version} of this format", place=place)
+        raise BoundError(
+            f"{place}: envlock doesn't know version {version} of this format", place=place
+        )
 
 
 def chosen_groups_with_main(selection: Selection, known: Names, default: Names, main: str) -> Names:
@@ -2824,9 +2864,13 @@ class LockReader:
         self.remote = is_remote(path)
         self.target = target
         self.answers: dict[tuple[str, Names, Names], bool] = {}
-        self.quoted: dict[str, Names] = {}  # the normalised texts in a marker that asks for extras or groups
+        self.quoted: dict[
+            str, Names
+        ] = {}  # the normalised texts in a marker that asks for extras or groups
 
-    def holds(self, table: ParsedTable, key: str, extras: Iterable[str] = (), groups: Names = NO_NAMES) -> bool:
+    def holds(
+        self, table: ParsedTable, key: str, extras: Iterable[str] = (), groups: Names = NO_NAMES
+    ) -> bool:
         """Whether a table's marker holds while these extras and groups are selected."""
         text = table.text(key)
         return not text or self.judge(text, key_path_of(table.place, key), extras, groups)
@@ -2836,14 +2880,18 @@ class LockReader:
         texts, place = table.texts(key), key_path_of(table.place, key)
         return not texts or any(self.judge(text, place, extras) for text in texts)
 
-    def judge(self, text: str, place: str, extras: Iterable[str] = (), groups: Names = NO_NAMES) -> bool:
+    def judge(
+        self, text: str, place: str, extras: Iterable[str] = (), groups: Names = NO_NAMES
+    ) -> bool:
         """Whether a marker holds; the same text is judged once for the same answer to what it asks."""
         quoted = self.asked_names(text)
         asked_extras, asked_groups = quoted.intersection(extras), quoted & groups
         key = (text, asked_extras, asked_groups)
         if key not in self.answers:
             marker = parse_marker(re.sub(_EXTRA_COMPARISON, _extra_membership, text), place)
-            self.answers[key] = self.target.holds(marker, extras=asked_extras, dependency_groups=asked_groups)
+            self.answers[key] = self.target.holds(
+                marker, extras=asked_extras, dependency_groups=asked_groups
+            )
         return self.answers[key]
 
     def asked_names(self, text: str) -> Names:
@@ -2892,10 +2940,17 @@ class LockReader:
             raise error.at(path) from None
 
     def reference(
-        self, kind: str, where: str, subdirectory: str = "", commit: str = "", editable: bool = False
+        self,
+        kind: str,
+        where: str,
+        subdirectory: str = "",
+        commit: str = "",
+        editable: bool = False,
     ) -> DirectReference:
         """A source: the commit of a repository, the archive at a URL, or what is at a path."""
-        if kind in VCS_KINDS:  # by which branch or tag a commit was found, each tool records differently
+        if (
+            kind in VCS_KINDS
+        ):  # by which branch or tag a commit was found, each tool records differently
             prefix = f"{kind}+"
             url = without_credentials(where[len(prefix) :] if where.startswith(prefix) else where)
             return DirectReference("vcs", url, kind, "", commit, editable, subdirectory)
@@ -2930,13 +2985,17 @@ class Walk:
         self.before = before
         self.active = set(before.active)
         self.specifiers: dict[str, dict[str, SpecifierSet]] = {}
-        self.remaining: dict[str, list[ParsedTable]] = {}  # of several candidates those that all requesters admit
+        self.remaining: dict[
+            str, list[ParsedTable]
+        ] = {}  # of several candidates those that all requesters admit
 
     def state(self) -> WalkState:
         """What the next walk begins with."""
         return WalkState(frozenset(self.active), self.specifiers)
 
-    def narrow(self, key: str, candidates: list[ParsedTable], specifier: SpecifierSet) -> list[ParsedTable]:
+    def narrow(
+        self, key: str, candidates: list[ParsedTable], specifier: SpecifierSet
+    ) -> list[ParsedTable]:
         """The candidates of one key that satisfy every requester, as far as these are known."""
         if key not in self.remaining:
             self.remaining[key], self.specifiers[key] = candidates, {}
@@ -2954,7 +3013,9 @@ _MAX_WALKS = 20  # real locks take three at most
 
 def _filter_candidates(packages: list[ParsedTable], specifier: SpecifierSet) -> list[ParsedTable]:
     """The packages whose versions satisfy a specifier; all if none does."""
-    found = [each for each in packages if specifier.contains(each.text("version"), prereleases=True)]
+    found = [
+        each for each in packages if specifier.contains(each.text("version"), prereleases=True)
+    ]
     return found or packages
 
 
@@ -3093,7 +3154,9 @@ class _AnyOf(SpecifierSet):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.alternatives = [SpecifierSet(_poetry_clauses(part)) for part in re.split(r"\|\|?", text)]
+        self.alternatives = [
+            SpecifierSet(_poetry_clauses(part)) for part in re.split(r"\|\|?", text)
+        ]
 
     def contains(self, version: Version | str, prereleases: bool | None = None) -> bool:
         """Whether the version satisfies one of the sets."""
@@ -3126,7 +3189,9 @@ def _poetry_clause(operator: str, version: str) -> str:
     if operator in ("", "=", "==", "!="):
         return f"!={version}" if operator == "!=" else f"=={version}"
     version = version[:-2] if version.endswith(".*") else version  # `>=3.6.*` stands in old locks
-    version = version if operator == "===" else version.partition("+")[0]  # PEP 440 orders no local labels
+    version = (
+        version if operator == "===" else version.partition("+")[0]
+    )  # PEP 440 orders no local labels
     if operator in ("^", "~") or (operator == "~=" and version.isdigit()):
         return f">={version},<{_upper_bound(operator, Version(version))}"
     return operator + version
@@ -3146,7 +3211,9 @@ class _PoetryDependency(NamedTuple):
     """A dependency as Poetry writes it, in a pyproject.toml or in a lock."""
 
     name: str
-    table: ParsedTable  # { version, extras, optional, markers, python, platform, and a source's keys }
+    table: (
+        ParsedTable  # { version, extras, optional, markers, python, platform, and a source's keys }
+    )
     group: str
     listed: Names  # the extras that list it
 
@@ -3249,7 +3316,9 @@ def _poetry_project(pyproject: ParsedTable, standard_groups: bool = True) -> _Po
     )
 
 
-def _own_dependencies(poetry: ParsedTable, listing: Mapping[str, set[str]]) -> dict[str, list[_PoetryDependency]]:
+def _own_dependencies(
+    poetry: ParsedTable, listing: Mapping[str, set[str]]
+) -> dict[str, list[_PoetryDependency]]:
     """By group the dependencies in Poetry's own tables."""
     groups = poetry.table("group")
     tables = [("main", poetry.table("dependencies"))]
@@ -3268,7 +3337,9 @@ def _standard_dependencies(groups: ParsedTable) -> dict[str, list[_PoetryDepende
     found: dict[str, list[_PoetryDependency]] = {}
     for group in groups.data:
         name = canonicalize_name(group)
-        entries = [(place, text) for place, text in _members_of(groups, group) if isinstance(text, str)]
+        entries = [
+            (place, text) for place, text in _members_of(groups, group) if isinstance(text, str)
+        ]
         found.setdefault(name, []).extend(_standard_dependency(entry, name) for entry in entries)
     return found
 
@@ -3294,9 +3365,13 @@ def _merge_dependencies(
             yield dependency
 
 
-def _both_places(standard: _PoetryDependency, own: _PoetryDependency) -> Iterator[_PoetryDependency]:
+def _both_places(
+    standard: _PoetryDependency, own: _PoetryDependency
+) -> Iterator[_PoetryDependency]:
     """A dependency that stands in both places, as each tells it: one counts if both do."""
-    conditions: dict[str, Any] = {key: own.table.data[key] for key in ("python", "platform") if key in own.table.data}
+    conditions: dict[str, Any] = {
+        key: own.table.data[key] for key in ("python", "platform") if key in own.table.data
+    }
     markers = filter(None, (each.table.text("markers") for each in (standard, own)))
     conditions["markers"] = " and ".join([f"({marker})" for marker in markers])
     for each in (standard, own):
@@ -3313,9 +3388,15 @@ def _poetry_includes(groups: ParsedTable, standard: ParsedTable) -> dict[str, Na
     """By group those that it includes, in Poetry's way or the standard one."""
     told = []
     for group in groups.data:
-        told.append((group, key_path_of(groups.place, group), groups.table(group).texts("include-groups")))
+        told.append(
+            (group, key_path_of(groups.place, group), groups.table(group).texts("include-groups"))
+        )
     for group in standard.data:
-        others = [(place, member) for place, member in _members_of(standard, group) if not isinstance(member, str)]
+        others = [
+            (place, member)
+            for place, member in _members_of(standard, group)
+            if not isinstance(member, str)
+        ]
         told += [(group, place, [included_group(member, place)]) for place, member in others]
     known = normalised([*groups.data, *standard.data])
     found: dict[str, Names] = {}
@@ -3452,7 +3533,9 @@ def _poetry_python(table: ParsedTable, key: str) -> list[BoundRequirement]:
     text, place = table.text(key), key_path_of(table.place, key)
     if not text:
         return []
-    return [BoundRequirement("python", f"python {text}", parse_constraint(text, place), place=place)]
+    return [
+        BoundRequirement("python", f"python {text}", parse_constraint(text, place), place=place)
+    ]
 
 
 def _poetry_groups(package: ParsedTable) -> Names:
@@ -3512,7 +3595,11 @@ def _poetry_demand(reader: LockReader, dependency: _PoetryDependency) -> BoundRe
     if not kind:
         text = f"{name} {table.text('version') or '*'}"
         return BoundRequirement(name, text, dependency.specifier(), place=table.place)
-    where, subdirectory, editable = table.text(kind), table.text("subdirectory"), table.flag("develop")
+    where, subdirectory, editable = (
+        table.text(kind),
+        table.text("subdirectory"),
+        table.flag("develop"),
+    )
     kind = "path" if kind == "file" else kind
     reference = reader.reference(kind, where, subdirectory, editable=editable)
     if kind == "git":
@@ -3527,7 +3614,12 @@ def poetry_sync(selection: Selection, superset: bool) -> list[str] | None:
     if selection.no_default_groups or selection.packages or selection.all_packages:
         return None
     return [
-        *("VIRTUAL_ENV={prefix}", "poetry", "install" if superset else "sync", "--directory={folder}"),
+        *(
+            "VIRTUAL_ENV={prefix}",
+            "poetry",
+            "install" if superset else "sync",
+            "--directory={folder}",
+        ),
         *option_words("--extras=", selection.extras),
         *option_words("--all-extras", selection.all_extras),
         *option_words("--with=", selection.groups),
@@ -3566,7 +3658,9 @@ def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Boun
     return Bound(tuple(found), frozenset({name} - {""}), frozenset(extras), groups)
 
 
-def group_entries(table: ParsedTable, name: str, done: set[str], including: tuple[str, ...] = ()) -> Iterator[Entry]:
+def group_entries(
+    table: ParsedTable, name: str, done: set[str], including: tuple[str, ...] = ()
+) -> Iterator[Entry]:
     """A group's requirements and those of the groups that it includes, each once (PEP 735)."""
     keys = by_normal_name(table)
     if name in done:
@@ -3673,7 +3767,9 @@ class _UvLock(LockGraph):
         self.sources = {package: _uv_source(package) for package in self.packages}
         projects = [each for each in self.packages if self.is_project(each)]
         self.project = projects[0] if projects else None
-        self.members = normalised(self.manifest.texts("members")) or normalised(map(name_of, projects))
+        self.members = normalised(self.manifest.texts("members")) or normalised(
+            map(name_of, projects)
+        )
         self.roots = self.selected_roots(target.selection)
         # a workspace's groups are those of its project, or stand in the manifest
         self.shared = self.manifest.table("dependency-groups")
@@ -3716,7 +3812,9 @@ class _UvLock(LockGraph):
         table = pyproject.table("tool", "uv") if pyproject.data else project or self.manifest
         if table.data.get("default-groups") == "all":
             return known
-        return normalised(table.texts("default-groups") if "default-groups" in table.data else ["dev"])
+        return normalised(
+            table.texts("default-groups") if "default-groups" in table.data else ["dev"]
+        )
 
     def counting(self) -> list[ParsedTable]:
         """The packages that the roots reach; a virtual one isn't installed."""
@@ -3779,7 +3877,9 @@ class _UvLock(LockGraph):
             at, name = table.place, table.data["name"]
             raise BoundError(f"{at}: there is no such package {name!r}", place=at)
         if len(found) > 1:
-            found = [each for each in found if self.any_holds(each, "resolution-markers", walk.active)]
+            found = [
+                each for each in found if self.any_holds(each, "resolution-markers", walk.active)
+            ]
         return found[0] if found else None
 
 
@@ -3789,7 +3889,9 @@ def _uv_source(package: ParsedTable) -> tuple[str, str]:
     kinds = [kind for kind in source.data if kind in _UV_SOURCES]
     if len(kinds) != 1:
         expected, found = ", ".join(_UV_SOURCES), describe_value(source.data)
-        raise BoundError(f"{source.place}: expected one of {expected}, found {found}", place=source.place)
+        raise BoundError(
+            f"{source.place}: expected one of {expected}, found {found}", place=source.place
+        )
     return kinds[0], source.require(kinds[0], str)
 
 
@@ -3817,7 +3919,13 @@ def read_uv(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     found = [*python_requirement(uv.data), *uv.environments("supported-markers")]
     found += [_uv_requirement(uv, package) for package in uv.counting()]
     choice = uv.choice
-    return Bound(tuple(found), project_names(uv.pyproject), choice.known_extras, choice.known_groups, uv.members)
+    return Bound(
+        tuple(found),
+        project_names(uv.pyproject),
+        choice.known_extras,
+        choice.known_groups,
+        uv.members,
+    )
 
 
 def _uv_requirement(uv: _UvLock, package: ParsedTable) -> BoundRequirement:
@@ -3869,7 +3977,9 @@ def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     asked = selected_extras(selection, extras)
     found = [*python_requirement(reader.data), *reader.environments("environments")]
     for name, packages in grouped(reader.data.tables("packages"), name_of).items():
-        counting = [package for package in packages if reader.holds(package, "marker", asked, chosen)]
+        counting = [
+            package for package in packages if reader.holds(package, "marker", asked, chosen)
+        ]
         if len(counting) > 1:
             place = counting[1].place
             raise BoundError(f"{place}: {name!r} counts twice for this interpreter", place=place)
@@ -3885,7 +3995,9 @@ def _pylock_requirement(reader: LockReader, package: ParsedTable) -> BoundRequir
     indexed = "sdist" in package.data or "wheels" in package.data
     if len(kinds) + indexed != 1:
         expected = "expected one of vcs, directory, archive, or sdist and wheels"
-        raise BoundError(f"{package.place}: {expected}, found {', '.join(kinds) or 'none'}", place=package.place)
+        raise BoundError(
+            f"{package.place}: {expected}, found {', '.join(kinds) or 'none'}", place=package.place
+        )
     if indexed:
         archives = reader.archives(package, "sdist", "wheels")
         if "version" in package.data:
@@ -3903,10 +4015,15 @@ def _pylock_requirement(reader: LockReader, package: ParsedTable) -> BoundRequir
         vcs = source.text("type") or "git"
         if vcs not in VCS_KINDS:
             at = key_path_of(source.place, "type")
-            raise BoundError(f"{at}: expected one of {', '.join(VCS_KINDS)}, found {describe_value(vcs)}", place=at)
+            raise BoundError(
+                f"{at}: expected one of {', '.join(VCS_KINDS)}, found {describe_value(vcs)}",
+                place=at,
+            )
         commit = source.require("commit-id", str)
         return pinned_requirement(package, reader.reference(vcs, url, subdirectory, commit), "")
-    return pinned_requirement(package, reader.reference("url", url, subdirectory), reader.archives(package, "archive"))
+    return pinned_requirement(
+        package, reader.reference("url", url, subdirectory), reader.archives(package, "archive")
+    )
 
 
 def uv_pip_sync(selection: Selection, superset: bool) -> list[str] | None:
@@ -4016,7 +4133,9 @@ def read_pdm(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     counting = pdm.counting(doubtful)
     found = {name_of(package): _pdm_requirement(pdm, package) for package in counting}
     permitted = project_names(pdm.pyproject).union(map(name_of, doubtful))
-    return Bound((*_pdm_python(pdm.metadata, target), *found.values()), permitted, pdm.extras, pdm.known)
+    return Bound(
+        (*_pdm_python(pdm.metadata, target), *found.values()), permitted, pdm.extras, pdm.known
+    )
 
 
 _PDM_PLATFORM = r"(windows|macos|linux|manylinux|musllinux|alpine)(?:_\d+_\d+)?_?(\w*)"
@@ -4108,9 +4227,13 @@ def _pipfile_requirement(reader: LockReader, key: str, entry: ParsedTable) -> Bo
     name, kind = canonicalize_name(key), source_key(entry, *VCS_KINDS, "path", "file")
     if not kind:
         version = entry.text("version")
-        specifier = parse_specifier("" if version == "*" else version, key_path_of(entry.place, "version"))
+        specifier = parse_specifier(
+            "" if version == "*" else version, key_path_of(entry.place, "version")
+        )
         hashes = frozenset(text.lower() for text in entry.texts("hashes"))
-        return BoundRequirement(name, f"{name}{specifier}", specifier, hashes=hashes, place=entry.place)
+        return BoundRequirement(
+            name, f"{name}{specifier}", specifier, hashes=hashes, place=entry.place
+        )
     # the hashes beside a path or URL are those of the index's project of that name; pipenv passes them over
     where, editable = entry.text(kind), entry.flag("editable")
     if kind in VCS_KINDS:
@@ -4120,7 +4243,9 @@ def _pipfile_requirement(reader: LockReader, key: str, entry: ParsedTable) -> Bo
         editable = "file://" in where or os.path.isdir(reader.path(where))
     elif kind == "file":
         kind = "url" if is_url(where) else "path"
-    reference = reader.reference(kind, where, entry.text("subdirectory"), entry.text("ref"), editable)
+    reference = reader.reference(
+        kind, where, entry.text("subdirectory"), entry.text("ref"), editable
+    )
     if reference.kind == "directory":  # pipenv names its entry as it likes
         name = canonicalize_name(project_name(reader.path(where), reader.target) or name)
     return source_requirement(name, reference, entry.place)
@@ -4335,7 +4460,10 @@ class InterpreterError(EnvlockError):
 
 
 # A foreign Python as old as 3.6 runs this function's source too: no later syntax, quoted annotations.
-def describe_interpreter(user_site: "bool | None" = None, forced: "bool" = False) -> "dict[str, Any]":  # noqa: UP037
+def describe_interpreter(
+    user_site: "bool | None" = None,  # noqa: UP037 - quoted for interpreters from 3.6 on
+    forced: "bool" = False,  # noqa: UP037
+) -> "dict[str, Any]":  # noqa: UP037
     """Tell, as JSON data, where this Python's packages lie, without running a start-up file.
 
     Works before, while and after `site` runs, and under -S. `user_site` says whether a usual start has the user site;
@@ -4346,7 +4474,9 @@ def describe_interpreter(user_site: "bool | None" = None, forced: "bool" = False
     import site
     import sys
 
-    prefixes = [sys.base_prefix] + [sys.base_exec_prefix] * (sys.base_exec_prefix != sys.base_prefix)
+    prefixes = [sys.base_prefix] + [sys.base_exec_prefix] * (
+        sys.base_exec_prefix != sys.base_prefix
+    )
     private, system = None, True
     scripts = os.path.dirname(os.path.abspath(sys.executable)) if sys.executable else ""
     for folder in (scripts, os.path.dirname(scripts)):
@@ -4364,7 +4494,10 @@ def describe_interpreter(user_site: "bool | None" = None, forced: "bool" = False
     if hasattr(os, "geteuid"):  # Pyodide has os.getuid alone
         user_site = user_site and os.getuid() == os.geteuid() and os.getgid() == os.getegid()
     user = site.getusersitepackages() if forced or (user_site and system) else None
-    before = sys.prefix, sys.exec_prefix  # under -S they are the base's; Debian's site decides by them
+    before = (
+        sys.prefix,
+        sys.exec_prefix,
+    )  # under -S they are the base's; Debian's site decides by them
     if private:
         sys.prefix = sys.exec_prefix = private
     try:
@@ -4395,8 +4528,12 @@ class Interpreter(NamedTuple):
     prefix: str  # the virtual environment's folder, or the installation's
     sites: tuple[str, ...]  # in the order of sys.path, existing or not
     user: str | None  # the one of these that is the user site
-    library: str | None  # the one that is the standard library's: what it holds came with the interpreter
-    variables: Mapping[str, str] | None  # for markers; None: this very interpreter's, found out when needed
+    library: (
+        str | None
+    )  # the one that is the standard library's: what it holds came with the interpreter
+    variables: (
+        Mapping[str, str] | None
+    )  # for markers; None: this very interpreter's, found out when needed
 
     def environment(self) -> Mapping[str, str]:
         return default_environment() if self.variables is None else self.variables
@@ -4441,7 +4578,9 @@ def find_executable(exe: str) -> str:
             return os.path.abspath(os.path.join(path, inside))
     if os.path.dirname(path):
         if os.path.isdir(path):
-            raise InterpreterError(f"{exe}: this folder holds no Python (expected {path}/bin/python)")
+            raise InterpreterError(
+                f"{exe}: this folder holds no Python (expected {path}/bin/python)"
+            )
         if os.name == "nt" and os.path.isfile(path + ".exe"):
             path += ".exe"
         if not os.path.exists(path):
@@ -4459,7 +4598,9 @@ def find_on_path(name: str) -> str | None:
 
     if os.name != "nt":
         return shutil.which(name)
-    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(folder)]
+    folders = [
+        folder for folder in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(folder)
+    ]
     paths = (os.path.join(folder, name + suffix) for folder in folders for suffix in ("", ".exe"))
     return next(filter(os.path.isfile, paths), None)
 
@@ -4474,7 +4615,9 @@ def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list
         return [this_interpreter(user_site)]
     sources = map(_source_of, (describe_interpreter, default_environment))
     wanted = "True" if user_site else 'not os.environ.get("PYTHONNOUSERSITE")'
-    answer = f"json.dumps([describe_interpreter({wanted}, {bool(user_site)}), default_environment()])"
+    answer = (
+        f"json.dumps([describe_interpreter({wanted}, {bool(user_site)}), default_environment()])"
+    )
     code = "\n".join((*sources, "import json, os", f"print('\\n' {ANSWER!r} + {answer})"))
     children: list[subprocess.Popen[bytes]] = []
     try:
@@ -4506,7 +4649,12 @@ def _spawn(exe: str, command: list[str]) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "ENVLOCK_DISABLE": "1"}
     try:
         return subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=apart
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            start_new_session=apart,
         )
     except OSError as error:
         raise InterpreterError(f"{exe}: cannot be run: {error.strerror}") from None
@@ -4519,7 +4667,9 @@ def _read_answer(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
     try:
         output, errors = child.communicate(timeout=ASK_SECONDS)
     except subprocess.TimeoutExpired:
-        raise InterpreterError(f"{exe}: no answer from this interpreter in {ASK_SECONDS} seconds") from None
+        raise InterpreterError(
+            f"{exe}: no answer from this interpreter in {ASK_SECONDS} seconds"
+        ) from None
     lines = output.decode(errors="replace").splitlines()
     line = next((line for line in reversed(lines) if line.startswith(ANSWER)), ANSWER)
     try:
@@ -4558,7 +4708,9 @@ class Distribution(NamedTuple):
     label: str  # NAME-VERSION as recorded
     site: str  # the directory on the path
     record: str  # the path of the *.dist-info, the *.egg-info or the egg
-    develop: str = ""  # the source folder of a `setup.py develop` install, which has no direct_url.json
+    develop: str = (
+        ""  # the source folder of a `setup.py develop` install, which has no direct_url.json
+    )
 
 
 # What an environment holds is read up to limits, for it to make envlock neither hang nor swell.
@@ -4581,7 +4733,9 @@ def parse_record_name(entry: str) -> tuple[str, str]:
     stem, _, suffix = entry.rpartition(".")
     name, *rest = stem.split("-")
     # Each part of a record's name is escaped, so one dash divides it; an egg's may end with -py3.8 and a platform.
-    if len(rest) != 1 and (suffix.lower() == "dist-info" or not "".join(rest[1:2]).startswith("py")):
+    if len(rest) != 1 and (
+        suffix.lower() == "dist-info" or not "".join(rest[1:2]).startswith("py")
+    ):
         return "", ""
     letters, numbers = name.replace("_", "").replace(".", ""), rest[0].split(".")
     if not (letters.isalnum() and name.isascii() and name[0].isalnum() and name[-1].isalnum()):
@@ -4629,16 +4783,24 @@ def start_up_files(site: str, entries: list[str], interpreter: Interpreter) -> l
     """The .pth files that `site` reads in a directory, in its order."""
     major, minor, micro = interpreter.version
     hidden = (major, minor) >= (3, 13) or micro >= HIDDEN_PTH_SINCE.get(minor, 99)
-    names = [entry for entry in entries if entry.endswith(".pth") and not (hidden and entry[0] == ".")]
+    names = [
+        entry for entry in entries if entry.endswith(".pth") and not (hidden and entry[0] == ".")
+    ]
     paths = [os.path.join(site, name) for name in names]
     if hidden and sys.platform in ("win32", "darwin"):
-        return [path for path in paths if not (os.path.lexists(path) and _has_hidden_flag(os.lstat(path)))]
+        return [
+            path
+            for path in paths
+            if not (os.path.lexists(path) and _has_hidden_flag(os.lstat(path)))
+        ]
     return paths
 
 
 def _has_hidden_flag(status: os.stat_result) -> bool:
     """Whether a file is hidden by its attribute (Windows) or its flag UF_HIDDEN (macOS)."""
-    return bool(getattr(status, "st_file_attributes", 0) & 2 or getattr(status, "st_flags", 0) & 0x8000)
+    return bool(
+        getattr(status, "st_file_attributes", 0) & 2 or getattr(status, "st_flags", 0) & 0x8000
+    )
 
 
 def path_lines(files: list[str], interpreter: Interpreter) -> Iterator[str]:
@@ -4650,7 +4812,9 @@ def path_lines(files: list[str], interpreter: Interpreter) -> Iterator[str]:
                 continue
             count += 1
             if count > _MOST_PATH_LINES:
-                raise InterpreterError(f"{path}: more than {_MOST_PATH_LINES} lines that add to the path")
+                raise InterpreterError(
+                    f"{path}: more than {_MOST_PATH_LINES} lines that add to the path"
+                )
             yield os.path.abspath(os.path.join(folder, line.rstrip()))
 
 
@@ -4690,7 +4854,9 @@ def scan(interpreter: Interpreter) -> list[Distribution]:
     found: dict[str, list[Distribution]] = {}
     links: set[str] = set()
     for site, entries in _site_directories(interpreter):
-        links.update(canonicalize_name(entry[:-9]) for entry in entries if entry.endswith(".egg-link"))
+        links.update(
+            canonicalize_name(entry[:-9]) for entry in entries if entry.endswith(".egg-link")
+        )
         linked = links if site not in interpreter.sites else set()
         for distribution in _distributions(site, entries, linked):
             known = found.setdefault(distribution.name, [])
@@ -4713,7 +4879,9 @@ def _distribution(site: str, entry: str, record: str, linked: set[str]) -> Distr
         name, version = _recorded_name_and_version(record)
     if not name and stem.count("-") == 1:
         name, _, version = stem.partition("-")
-        name, version = (name, version) if is_project_name(name) and is_version(version) else ("", "")
+        name, version = (
+            (name, version) if is_project_name(name) and is_version(version) else ("", "")
+        )
     normal = canonicalize_name(name)
     develop = site if normal in linked and stem == entry[:-9] and "-" not in stem else ""
     label = f"{name}-{version}" if name and version else stem
@@ -4757,11 +4925,16 @@ def _zipped_metadata(egg: BinaryIO) -> bytes:
     import zipfile
 
     try:
-        if os.fstat(egg.fileno()).st_size > METADATA_LIMIT:  # what lists its contents may be as large
+        if (
+            os.fstat(egg.fileno()).st_size > METADATA_LIMIT
+        ):  # what lists its contents may be as large
             return b""
         with zipfile.ZipFile(egg) as archive:
             info = archive.getinfo("EGG-INFO/PKG-INFO")
-            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # they ask for memory
+            if info.compress_type not in (
+                zipfile.ZIP_STORED,
+                zipfile.ZIP_DEFLATED,
+            ):  # they ask for memory
                 return b""
             with archive.open(info) as file:
                 return _read_headers(file)
@@ -4797,7 +4970,9 @@ def _is_listed_by_conda(distribution: Distribution, folder: str) -> bool:
 def recorded_reference(distribution: Distribution) -> DirectReference | None:
     """What a distribution's direct_url.json tells (PEP 610); None for an index install, or if the file is no use."""
     if distribution.develop:
-        return DirectReference("directory", url_of_path(os.path.abspath(distribution.develop)), editable=True)
+        return DirectReference(
+            "directory", url_of_path(os.path.abspath(distribution.develop)), editable=True
+        )
     path = f"{distribution.record}/direct_url.json"
     if not os.path.isfile(path):  # nearly always: cheaper than an exception
         return None
@@ -4816,7 +4991,9 @@ def _recorded_reference(data: dict[str, Any]) -> DirectReference:
     if "vcs_info" in data:
         info = data["vcs_info"]
         revision, commit = info.get("requested_revision") or "", info.get("commit_id") or ""
-        return DirectReference("vcs", url, info.get("vcs", ""), revision, commit, subdirectory=subdirectory)
+        return DirectReference(
+            "vcs", url, info.get("vcs", ""), revision, commit, subdirectory=subdirectory
+        )
     if "dir_info" in data:
         editable = bool(data["dir_info"].get("editable", False))
         return DirectReference("directory", url, editable=editable, subdirectory=subdirectory)
@@ -4858,11 +5035,19 @@ class RecordEntry(NamedTuple):
 class RecordIndex(NamedTuple):
     """What the records of an environment say of files. Paths are absolute, their folders resolved."""
 
-    watched: list[str]  # what findings rest on besides: records, folders that hold no module, folders behind links
+    watched: list[
+        str
+    ]  # what findings rest on besides: records, folders that hold no module, folders behind links
     claims: dict[str, list[RecordEntry]]  # what can be compared; several records may list one file
-    hashes: dict[str, str]  # of the files among these that are right: the digest of the claim that they meet
-    owners: dict[str, str]  # the entries of site directories that records list, and a name of a package that does
-    unlisted: dict[str, set[str]]  # by site directory: names of packages that don't list their files
+    hashes: dict[
+        str, str
+    ]  # of the files among these that are right: the digest of the claim that they meet
+    owners: dict[
+        str, str
+    ]  # the entries of site directories that records list, and a name of a package that does
+    unlisted: dict[
+        str, set[str]
+    ]  # by site directory: names of packages that don't list their files
     modules: set[str]  # the modules of those, as paths without a suffix
     opaque: set[str]  # the site directories where one of those doesn't tell its modules either
     unhashed: list[str]  # labels
@@ -4904,7 +5089,9 @@ def _roots(interpreter: Interpreter) -> tuple[str, ...]:
 
 def _installation(site: str) -> str:
     """The folder that holds lib/python3.13/site-packages and bin, or their like."""
-    return re.sub(r"(?i)[/\\](lib(64)?[/\\]((python|pypy)[\w.]*[/\\])?)?(site|dist)-packages\Z", "", site)
+    return re.sub(
+        r"(?i)[/\\](lib(64)?[/\\]((python|pypy)[\w.]*[/\\])?)?(site|dist)-packages\Z", "", site
+    )
 
 
 def _record_rows(distribution: Distribution) -> list[tuple[str, str, str]] | None:
@@ -4917,7 +5104,11 @@ def _record_rows(distribution: Distribution) -> list[tuple[str, str, str]] | Non
     if data is not None:
         text = data.replace(b"\0", b"").decode("utf-8-sig", "surrogateescape")
         # A third of the lines may be of bytecode without a hash, which says nothing.
-        told = (line for line in StringIO(text, newline="") if ".pyc,," not in line or "__pycache__/" not in line)
+        told = (
+            line
+            for line in StringIO(text, newline="")
+            if ".pyc,," not in line or "__pycache__/" not in line
+        )
         rows = (_record_row(row) for row in csv.reader(told) if row and row[0])
         try:
             listed = list(islice(rows, _MOST_ROWS + 1))
@@ -4956,11 +5147,15 @@ def _add_unlisted(recorded: RecordIndex, distribution: Distribution) -> None:
     """A distribution that doesn't list its files may tell the modules it has."""
     site = os.path.realpath(os.path.dirname(distribution.record))
     recorded.unlisted.setdefault(site, set()).add(distribution.name)
-    recorded.watched.extend(f"{distribution.record}/{name}" for name in ("installed-files.txt", "top_level.txt"))
+    recorded.watched.extend(
+        f"{distribution.record}/{name}" for name in ("installed-files.txt", "top_level.txt")
+    )
     modules = read_file(os.path.join(distribution.record, "top_level.txt"), SMALL_LIMIT)
     if modules is None:
         recorded.opaque.add(site)
-    recorded.modules.update(os.path.join(site, module) for module in os.fsdecode(modules or b"").split())
+    recorded.modules.update(
+        os.path.join(site, module) for module in os.fsdecode(modules or b"").split()
+    )
 
 
 def _add_rows(
@@ -4987,7 +5182,9 @@ def _add_rows(
                 recorded.outside.append(path)
                 continue
         owners.setdefault(entry, name)
-        if not _may_change(listed, folder) and (uncertain is None or not re.search(uncertain, listed)):
+        if not _may_change(listed, folder) and (
+            uncertain is None or not re.search(uncertain, listed)
+        ):
             claims.setdefault(path, []).append(RecordEntry(distribution, digest, size))
     recorded.watched.extend(place for place, resolved in places.items() if place != resolved)
 
@@ -5000,7 +5197,10 @@ def _resolved(site: str, listed: str, places: dict[str, str]) -> str:
     if folder not in places:
         try:
             places[folder] = os.path.realpath(folder)
-        except (OSError, ValueError):  # a locale that can't name the folder, on some versions a loop
+        except (
+            OSError,
+            ValueError,
+        ):  # a locale that can't name the folder, on some versions a loop
             places[folder] = folder
     return os.path.join(places[folder], name)
 
@@ -5031,7 +5231,11 @@ def _distributor_changed(distribution: Distribution) -> str | None:
     installer = read_file(os.path.join(distribution.record, "INSTALLER"), SMALL_LIMIT) or b""
     if re.match("/usr/lib/[^/]+/dist-packages$", site) or installer.strip() in (b"conda", b"rpm"):
         return ""
-    return r"\.so\b" if os.path.isfile(os.path.join(os.path.dirname(site), "EXTERNALLY-MANAGED")) else None
+    return (
+        r"\.so\b"
+        if os.path.isfile(os.path.join(os.path.dirname(site), "EXTERNALLY-MANAGED"))
+        else None
+    )
 
 
 def is_start_module(entry: str) -> bool:
@@ -5052,9 +5256,17 @@ def packaged_entries(site: str) -> set[str]:
     lists = glob.glob(os.path.join(glob.escape(root), "conda-meta", "*.json"))
     if site.startswith(("/usr/lib/", "/usr/share/")):
         lists += glob.glob("/var/lib/dpkg/info/*.list")
-    names = "|".join(re.escape(os.fsencode(name).decode("latin-1")) for name in (site, site[len(root) + 1 :]) if name)
+    names = "|".join(
+        re.escape(os.fsencode(name).decode("latin-1"))
+        for name in (site, site[len(root) + 1 :])
+        if name
+    )
     pattern = rf'(?m)["/]?(?:{names})/([^/"\n]+)'.encode("latin-1")
-    return {os.fsdecode(name) for path in lists for name in re.findall(pattern, read_file(path, METADATA_LIMIT) or b"")}
+    return {
+        os.fsdecode(name)
+        for path in lists
+        for name in re.findall(pattern, read_file(path, METADATA_LIMIT) or b"")
+    }
 
 
 # ==================================================================================================
@@ -5199,7 +5411,9 @@ class GuardConfiguration(NamedTuple):
         return json.dumps(plain, default=sorted, indent=1) + "\n"
 
     @classmethod
-    def for_bounds(cls, bounds: Iterable[str], selection: Selection, policy: Policy) -> GuardConfiguration:
+    def for_bounds(
+        cls, bounds: Iterable[str], selection: Selection, policy: Policy
+    ) -> GuardConfiguration:
         """A guard that warns; relative paths mean the working directory."""
         try:
             return cls(tuple(map(os.path.abspath, bounds)), os.getcwd(), selection, policy, 0)
@@ -5223,7 +5437,9 @@ class GuardConfiguration(NamedTuple):
     @classmethod
     def read(cls, folder: str) -> GuardConfiguration:
         try:
-            with open(f"{folder}/{CONFIGURATION}", encoding="utf-8", errors="surrogateescape") as file:
+            with open(
+                f"{folder}/{CONFIGURATION}", encoding="utf-8", errors="surrogateescape"
+            ) as file:
                 return cls.from_json(file.read())
         except Exception:  # whatever a damaged one causes
             raise GuardError(f"{folder}/{CONFIGURATION} is missing or damaged") from None
@@ -5265,10 +5481,15 @@ def foreign_code(executable: str, site: str) -> list[str]:
 def guard_site(interpreter: Interpreter) -> str:
     """The directory that a guard stands in: the first that belongs to the interpreter, not to a user or a base."""
     for site in interpreter.sites:
-        own = is_inside(site, interpreter.prefix) and site not in (interpreter.user, interpreter.library)
+        own = is_inside(site, interpreter.prefix) and site not in (
+            interpreter.user,
+            interpreter.library,
+        )
         if own and os.path.isdir(site):
             return site
-    raise GuardError(f"{interpreter.executable}: there is no site-packages directory that a guard could stand in")
+    raise GuardError(
+        f"{interpreter.executable}: there is no site-packages directory that a guard could stand in"
+    )
 
 
 class exclusive_lock:  # noqa: N801
@@ -5338,7 +5559,11 @@ def start_up_texts(code: int, interpreter: Interpreter) -> dict[str, bytes]:
     end = f"os._exit({code})" if code else "0"
     damaged = _DAMAGED.format(end=end)
     # PyPy's code depends on its own version.
-    hexversion = "sys.hexversion" if interpreter.implementation == "cpython" else "sys.implementation.hexversion"
+    hexversion = (
+        "sys.hexversion"
+        if interpreter.implementation == "cpython"
+        else "sys.implementation.hexversion"
+    )
     if interpreter.version < (3, 18):
         boot = _BOOT.format(version=hexversion, recover=repr(_RECOVER.format(end=end)))
         return {f"{START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode("ascii")}
@@ -5372,7 +5597,12 @@ def _run_target(executable: str, arguments: list[str], disable: str = "1") -> st
     command = [executable, *arguments]
     try:
         done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=ASK_SECONDS, check=False
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=ASK_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise GuardError(f"{executable}: cannot be started to try the guard ({error})") from None
@@ -5430,7 +5660,10 @@ _SHEBANG = rf"""(?x) \#!(?!.*coding[:=]) (?:
 
 
 def integrity_findings(
-    interpreter: Interpreter, policy: Policy, tell: Tell | None = None, hashes: dict[str, str] | None = None
+    interpreter: Interpreter,
+    policy: Policy,
+    tell: Tell | None = None,
+    hashes: dict[str, str] | None = None,
 ) -> dict[str, list[Finding]]:
     """What about installed files isn't as recorded, by normalised name; "" has the files of no package.
 
@@ -5444,9 +5677,13 @@ def integrity_findings(
         findings.setdefault("", []).append(_file_finding(Verdict.UNRECORDED, None, path, remark))
     for path, explain, remark in sorted(results):
         claimed = recorded.claims[path]
-        counted = [claim.distribution for claim in claimed if claim.distribution.name not in policy.ignore]
+        counted = [
+            claim.distribution for claim in claimed if claim.distribution.name not in policy.ignore
+        ]
         if explain and counted:
-            findings.setdefault(counted[0].name, []).append(_file_finding(explain, counted[0], path, remark))
+            findings.setdefault(counted[0].name, []).append(
+                _file_finding(explain, counted[0], path, remark)
+            )
     if tell:
         unread = sorted(path for path, explain, _ in results if not explain)
         for what, names in (
@@ -5464,7 +5701,9 @@ def integrity_findings(
     return findings
 
 
-def _file_finding(explain: str, distribution: Distribution | None, path: str, remark: str) -> Finding:
+def _file_finding(
+    explain: str, distribution: Distribution | None, path: str, remark: str
+) -> Finding:
     path = path.replace("/", os.sep)
     site = distribution.site if distribution else os.path.dirname(path)
     finding = Finding(explain, sites=(site,), detail=f"{path} ({remark})" if remark else path)
@@ -5491,7 +5730,9 @@ def _verify_files(
 
     def examine(batch: list[str]) -> None:
         for path in batch:
-            explain, remark = ("Right", "") if stop.is_set() else _verify_file(path, recorded, interpreter, stop)
+            explain, remark = (
+                ("Right", "") if stop.is_set() else _verify_file(path, recorded, interpreter, stop)
+            )
             if explain != "Right":
                 results.append((path, explain, remark))
 
@@ -5500,7 +5741,11 @@ def _verify_files(
             recorded.hashes[path] = known[path]
     fresh = [path for path in recorded.claims if path not in recorded.hashes]
     # Neighbours on the disk at the same time, but in several batches: large files come together.
-    shares = [fresh[start + at : start + 1024 : 16] for start in range(0, len(fresh), 1024) for at in range(16)]
+    shares = [
+        fresh[start + at : start + 1024 : 16]
+        for start in range(0, len(fresh), 1024)
+        for at in range(16)
+    ]
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
         try:
             _await([(pool.submit(examine, share), len(share)) for share in shares], tell)
@@ -5519,7 +5764,10 @@ def _await(batches: list[tuple[Future[None], int]], tell: Tell | None) -> None:
         for future, _ in batches:
             while wait((future,), 0.2).not_done:
                 if tell and monotonic() - began > 1:
-                    done, total = sum(size for one, size in batches if one.done()), sum(size for _, size in batches)
+                    done, total = (
+                        sum(size for one, size in batches if one.done()),
+                        sum(size for _, size in batches),
+                    )
                     tell(f"{done} of {total} files compared", True)
                     shown = True
             future.result()
@@ -5532,14 +5780,18 @@ def _number(size: str) -> int:
     return int(size) if size.isdecimal() and len(size) < 20 else -1
 
 
-def _verify_file(path: str, recorded: RecordIndex, interpreter: Interpreter, stop: Event) -> tuple[str, str]:
+def _verify_file(
+    path: str, recorded: RecordIndex, interpreter: Interpreter, stop: Event
+) -> tuple[str, str]:
     """The verdict on one file, and a remark: "Right" where a record meets it, none where it can't be read."""
     claims = recorded.claims[path]
     try:
         status = os.stat(path)
         if status.st_mode & 0o170000 != 0o100000:
             vague = not any(claim.digest or claim.size for claim in claims)
-            return ("Right", "") if vague else (Verdict.MODIFIED, _link(path) or "not a regular file")
+            return (
+                ("Right", "") if vague else (Verdict.MODIFIED, _link(path) or "not a regular file")
+            )
         for claim in claims:
             if _meets(path, status.st_size, claim, stop):
                 recorded.hashes[path] = claim.digest
@@ -5600,7 +5852,10 @@ def _is_digest(claim: RecordEntry, digest: Any) -> bool:
     import binascii  # `from` would cost as much as all the rest
 
     told = claim.digest.partition("=")[2].rstrip("=").replace("-", "+").replace("_", "/")
-    return told == binascii.b2a_base64(digest.digest()).decode().rstrip("=\n") or told.lower() == digest.hexdigest()
+    return (
+        told == binascii.b2a_base64(digest.digest()).decode().rstrip("=\n")
+        or told.lower() == digest.hexdigest()
+    )
 
 
 def _is_rewritten_script(path: str, claim: RecordEntry, interpreter: Interpreter) -> bool:
@@ -5610,13 +5865,21 @@ def _is_rewritten_script(path: str, claim: RecordEntry, interpreter: Interpreter
     if not shebang:
         return False
     path = os.fsdecode(shebang["path"] or shebang["plain"] or b"")
-    places = [os.path.join(prefix, "bin") for prefix in (interpreter.prefix, real_path(interpreter.prefix))]
-    if path and not (os.path.dirname(path) in places and re.fullmatch(_PYTHON, os.path.basename(path))):
+    places = [
+        os.path.join(prefix, "bin")
+        for prefix in (interpreter.prefix, real_path(interpreter.prefix))
+    ]
+    if path and not (
+        os.path.dirname(path) in places and re.fullmatch(_PYTHON, os.path.basename(path))
+    ):
         return False
     rest = data[shebang.end() :]
     launcher = re.fullmatch(_LAUNCHER, rest)
     if launcher:
-        entry_points = read_file(os.path.join(claim.distribution.record, "entry_points.txt"), METADATA_LIMIT) or b""
+        entry_points = (
+            read_file(os.path.join(claim.distribution.record, "entry_points.txt"), METADATA_LIMIT)
+            or b""
+        )
         called = rb"\s*:\s*".join(re.escape(name) for name in launcher.group(1, 3))
         return bool(re.search(rb"(?m)^[^\n=]+=\s*" + called + rb"\s*(\[|$)", entry_points))
     major, minor = interpreter.version[:2]
@@ -5641,24 +5904,38 @@ def _unrecorded(interpreter: Interpreter, recorded: RecordIndex) -> list[tuple[s
         entries = list_entries(site)
         loose = _loose_entries(site, entries, interpreter, recorded)
         remarks = {
-            **dict.fromkeys(_foreign_guard(site, loose, interpreter), "not as this envlock writes it"),
+            **dict.fromkeys(
+                _foreign_guard(site, loose, interpreter), "not as this envlock writes it"
+            ),
             **_silenced(site, entries, interpreter, recorded),
         }
         suspects = {
             entry
             for entry in loose
-            if _is_foreign_start(site, entry, interpreter, recorded) or _is_foreign_module(site, entry, recorded)
+            if _is_foreign_start(site, entry, interpreter, recorded)
+            or _is_foreign_module(site, entry, recorded)
         }
         packaged = packaged_entries(site) if suspects else set()
-        if (site in recorded.opaque and not packaged) or site == os.path.realpath(interpreter.library or os.devnull):
-            suspects = {entry for entry in suspects if entry.endswith((".pth", ".start")) or is_start_module(entry)}
+        if (site in recorded.opaque and not packaged) or site == os.path.realpath(
+            interpreter.library or os.devnull
+        ):
+            suspects = {
+                entry
+                for entry in suspects
+                if entry.endswith((".pth", ".start")) or is_start_module(entry)
+            }
         if made_by_virtualenv(interpreter):
             packaged.add("_virtualenv.py")
-        found += [(f"{site}{os.sep}{entry}", remarks.get(entry, "")) for entry in {*(suspects - packaged), *remarks}]
+        found += [
+            (f"{site}{os.sep}{entry}", remarks.get(entry, ""))
+            for entry in {*(suspects - packaged), *remarks}
+        ]
     return found
 
 
-def _loose_entries(site: str, entries: list[str], interpreter: Interpreter, recorded: RecordIndex) -> list[str]:
+def _loose_entries(
+    site: str, entries: list[str], interpreter: Interpreter, recorded: RecordIndex
+) -> list[str]:
     """The entries of a site directory that neither a record lists nor Python itself has brought."""
     loose = [entry for entry in entries if f"{site}{os.sep}{entry}" not in recorded.owners]
     if loose and ignores_case(site):
@@ -5671,13 +5948,24 @@ def _loose_entries(site: str, entries: list[str], interpreter: Interpreter, reco
 
 def _foreign_guard(site: str, loose: list[str], interpreter: Interpreter) -> list[str]:
     """What can run in the guard's place, and isn't as this envlock would write it for that interpreter."""
-    names, source = [entry for entry in loose if entry in GUARD_STARTS], f"{GUARD_FOLDER}/envlock.py"
+    names, source = (
+        [entry for entry in loose if entry in GUARD_STARTS],
+        f"{GUARD_FOLDER}/envlock.py",
+    )
     # A start can't judge the code that judges it, and what it keeps changes the folder.
     if GUARD_FOLDER in loose and __name__ != GUARD_FOLDER:
         folder = os.path.join(site, GUARD_FOLDER)
-        names += [f"{GUARD_FOLDER}/{entry}" for entry in list_entries(folder) if _is_module(folder, entry, [])]
-    foreign = [name for name in names if not _is_guards(os.path.join(site, name), name, interpreter)]
-    if source in names and source not in foreign and os.path.isfile(__file__):  # else nobody knows what would run
+        names += [
+            f"{GUARD_FOLDER}/{entry}"
+            for entry in list_entries(folder)
+            if _is_module(folder, entry, [])
+        ]
+    foreign = [
+        name for name in names if not _is_guards(os.path.join(site, name), name, interpreter)
+    ]
+    if (
+        source in names and source not in foreign and os.path.isfile(__file__)
+    ):  # else nobody knows what would run
         foreign += foreign_code(interpreter.executable, site)
     return foreign
 
@@ -5686,32 +5974,48 @@ def _is_guards(path: str, name: str, interpreter: Interpreter) -> bool:
     """Whether a file has the bytes that `site-install` gives to one of this name, whatever its exit status."""
     data = read_file(path, METADATA_LIMIT) or b""
     if name == f"{GUARD_FOLDER}/envlock.py":
-        return read_file(__file__, METADATA_LIMIT) in (data, None)  # None: envlock came by standard input
+        return read_file(__file__, METADATA_LIMIT) in (
+            data,
+            None,
+        )  # None: envlock came by standard input
     return any(data == start_up_texts(code, interpreter).get(name) for code in range(256))
 
 
-def _silenced(site: str, entries: list[str], interpreter: Interpreter, recorded: RecordIndex) -> dict[str, str]:
+def _silenced(
+    site: str, entries: list[str], interpreter: Interpreter, recorded: RecordIndex
+) -> dict[str, str]:
     """The .start files that keep another package's .pth from running (PEP 829), with a remark."""
     if interpreter.version < (3, 15):
         return {}
     owners, silenced = recorded.owners, {}
     for entry in entries:
         other = f"{entry[:-6]}.pth"
-        if entry.endswith(".start") and entry[0] != "." and other in entries and os.path.isfile(f"{site}/{entry}"):
+        if (
+            entry.endswith(".start")
+            and entry[0] != "."
+            and other in entries
+            and os.path.isfile(f"{site}/{entry}")
+        ):
             owner = owners.get(f"{site}{os.sep}{entry}")
             if owner is None or owner != owners.get(f"{site}{os.sep}{other}"):
                 silenced[entry] = f"it silences {other}"
     return silenced
 
 
-def _is_foreign_start(site: str, entry: str, interpreter: Interpreter, recorded: RecordIndex) -> bool:
+def _is_foreign_start(
+    site: str, entry: str, interpreter: Interpreter, recorded: RecordIndex
+) -> bool:
     """Whether an entry is a .pth or .start file that neither envlock nor an installer leaves unrecorded."""
     if not entry.endswith((".pth", ".start")) or entry in GUARD_STARTS:
         return False
     path = os.path.join(site, entry)
     if entry.endswith(".start"):
         return entry[0] != "." and not os.path.isdir(path)
-    if path not in start_up_files(site, [entry], interpreter) or os.path.isdir(path) or not os.path.exists(path):
+    if (
+        path not in start_up_files(site, [entry], interpreter)
+        or os.path.isdir(path)
+        or not os.path.exists(path)
+    ):
         return False
     data = read_file(path, METADATA_LIMIT)
     if entry == "_virtualenv.pth":
@@ -5734,7 +6038,11 @@ def _is_foreign_module(site: str, entry: str, recorded: RecordIndex) -> bool:
     """Whether an entry can be imported, and no package's own words claim it."""
     match = re.fullmatch(MODULE_FILE, entry)
     path = os.path.join(site, match[1] if match else entry)
-    return path not in recorded.modules and entry != GUARD_FOLDER and _is_module(site, entry, recorded.watched)
+    return (
+        path not in recorded.modules
+        and entry != GUARD_FOLDER
+        and _is_module(site, entry, recorded.watched)
+    )
 
 
 def _is_module(folder: str, entry: str, watched: list[str]) -> bool:
@@ -5750,9 +6058,17 @@ def _holds_module(folder: str, watched: list[str]) -> bool:
     for path, folders, files in os.walk(folder):
         watched.append(path)
         deep = path.count(os.sep) > 100  # some versions walk recursively
-        folders[:] = [name for name in folders if not deep and name.isidentifier() and name != "__pycache__"]
-        links = filter(os.path.islink, (os.path.join(path, name) for name in folders))  # which aren't walked
-        if any(re.fullmatch(MODULE_FILE, name) for names in (files, *map(list_entries, links)) for name in names):
+        folders[:] = [
+            name for name in folders if not deep and name.isidentifier() and name != "__pycache__"
+        ]
+        links = filter(
+            os.path.islink, (os.path.join(path, name) for name in folders)
+        )  # which aren't walked
+        if any(
+            re.fullmatch(MODULE_FILE, name)
+            for names in (files, *map(list_entries, links))
+            for name in names
+        ):
             return True
     return False
 
@@ -5826,14 +6142,17 @@ def name_requirements(
 
 
 def _with_recorded_name(
-    requirement: BoundRequirement, names: Mapping[tuple[str, ...], list[tuple[str, DirectReference]]]
+    requirement: BoundRequirement,
+    names: Mapping[tuple[str, ...], list[tuple[str, DirectReference]]],
 ) -> BoundRequirement:
     """A requirement with the name of a record from its source, best of one that it admits."""
     source = requirement.reference
     found = names.get(_source_key(source), []) if source else []
     if not source or not found:
         return requirement
-    admitted = [name for name, recorded in found if _reference_mismatch(source, recorded) == _NO_MISMATCH]
+    admitted = [
+        name for name, recorded in found if _reference_mismatch(source, recorded) == _NO_MISMATCH
+    ]
     return requirement._replace(name=(admitted or [found[0][0]])[0])
 
 
@@ -5842,7 +6161,9 @@ def _source_key(reference: DirectReference) -> tuple[str, ...]:
     return reference.kind, _comparable_url(reference.url), reference.subdirectory.strip("/")
 
 
-def _required_by_name(requirements: Iterable[BoundRequirement], policy: Policy) -> dict[str, list[BoundRequirement]]:
+def _required_by_name(
+    requirements: Iterable[BoundRequirement], policy: Policy
+) -> dict[str, list[BoundRequirement]]:
     """The requirements by name, without names that have constraints alone.
 
     Constraints "only control which version of a requirement is installed, not whether it is
@@ -5881,11 +6202,15 @@ def _finding(
             place=requirement.line or requirement.place or 0,
         )
     if distribution:
-        finding = finding._replace(name=distribution.name, package=distribution.label, sites=(distribution.site,))
+        finding = finding._replace(
+            name=distribution.name, package=distribution.label, sites=(distribution.site,)
+        )
     return finding
 
 
-def _python_findings(interpreter: Interpreter, requirements: list[BoundRequirement]) -> list[Finding]:
+def _python_findings(
+    interpreter: Interpreter, requirements: list[BoundRequirement]
+) -> list[Finding]:
     """The first demand on the interpreter's version that it doesn't meet."""
     # pip, uv and poetry compare requires-python with the release alone: 3.14.0rc1 counts as 3.14.0.
     version = ".".join(map(str, interpreter.version))
@@ -5904,7 +6229,9 @@ def _record_findings(
     first = records[0]
     if not first.name:
         unread = Verdict.UNREADABLE
-        return [_finding(unread, one, None, f"no name or version in {one.record}") for one in records]
+        return [
+            _finding(unread, one, None, f"no name or version in {one.record}") for one in records
+        ]
     if not all(_same_version(one.version, first.version) for one in records):
         versions = " and ".join(one.version for one in records)
         detail = f"this site directory holds records of {versions}"
@@ -5923,10 +6250,14 @@ def _record_findings(
 
 def _same_version(one: str, other: str) -> bool:
     """PEP 440 equality, the local label included; text where either is no PEP 440 version."""
-    return one == other or (is_version(one) and is_version(other) and Version(one) == Version(other))
+    return one == other or (
+        is_version(one) and is_version(other) and Version(one) == Version(other)
+    )
 
 
-def _mismatch(distribution: Distribution, requirement: BoundRequirement, tells_source: bool) -> tuple[str, str]:
+def _mismatch(
+    distribution: Distribution, requirement: BoundRequirement, tells_source: bool
+) -> tuple[str, str]:
     """What about a distribution isn't as the requirement says: a reason, and one sentence.
 
     Both are empty if it satisfies it. `tells_source`: some requirement tells where it comes from.
@@ -5990,7 +6321,9 @@ def _shown(reference: DirectReference) -> str:
     return f"{'the editable ' * reference.editable}{url}{at and '@' + at}"
 
 
-def _reference_mismatch(asked: DirectReference, recorded: DirectReference | None) -> tuple[str, str]:
+def _reference_mismatch(
+    asked: DirectReference, recorded: DirectReference | None
+) -> tuple[str, str]:
     """How PEP 610's record differs from the reference that was asked for, as `_mismatch` tells it.
 
     What either doesn't tell is not compared.
@@ -6077,7 +6410,9 @@ _MEANINGS = {
 }
 
 
-def format_table(findings: Sequence[Finding], width: int = 0, color: bool = False, detail: bool = False) -> str:
+def format_table(
+    findings: Sequence[Finding], width: int = 0, color: bool = False, detail: bool = False
+) -> str:
     """Findings as four aligned columns, or five with their details.
 
     Lines are cut to `width` columns unless it is 0.
@@ -6111,7 +6446,9 @@ def count(number: int, noun: str) -> str:
 def count_verdicts(findings: Iterable[Finding]) -> str:
     """`2 Unrequired, 1 Missing`."""
     verdicts = [finding.explain for finding in findings]
-    return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in _MEANINGS if verdict in verdicts)
+    return ", ".join(
+        f"{verdicts.count(verdict)} {verdict}" for verdict in _MEANINGS if verdict in verdicts
+    )
 
 
 def shorten_path(path: str) -> str:
@@ -6186,7 +6523,9 @@ def format_sarif(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
     """Findings as a log of SARIF 2.1.0, whose rules are the verdicts; without findings one without results."""
     import json
 
-    rules = [{"id": verdict, "shortDescription": {"text": text}} for verdict, text in _MEANINGS.items()]
+    rules = [
+        {"id": verdict, "shortDescription": {"text": text}} for verdict, text in _MEANINGS.items()
+    ]
     driver = {
         "name": "envlock",
         "version": __version__,
@@ -6222,7 +6561,11 @@ def _sarif_result(finding: Finding, bounds: Sequence[str], seen: dict[str, int])
     }
     path, line = _place_of(finding, bounds)
     if path:
-        address = url_of_path(path) if os.path.isabs(path) else quote(path.encode("utf-8", "surrogateescape"))
+        address = (
+            url_of_path(path)
+            if os.path.isabs(path)
+            else quote(path.encode("utf-8", "surrogateescape"))
+        )
         location = {"artifactLocation": {"uri": address}, "region": {"startLine": line}}
         result["locations"] = [{"physicalLocation": location}]
     return result
@@ -6240,7 +6583,9 @@ def format_junit(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
         path, line = _place_of(finding, bounds)
         about = " ".join(filter(None, (finding.explain, finding.package or finding.dependency)))
         place = f" file={_quoted(path)} line={_quoted(str(line))}" if path else ""
-        lines.append(f"    <testcase classname={_quoted(finding.executable)} name={_quoted(about)}{place}>")
+        lines.append(
+            f"    <testcase classname={_quoted(finding.executable)} name={_quoted(about)}{place}>"
+        )
         text = _sentence(finding)
         failure = f"<failure type={_quoted(finding.explain)} message={_quoted(text)}>"
         where = f"{path}:{line}: {text}" if path else text
@@ -6315,7 +6660,9 @@ def format_delimited(findings: Sequence[Finding], delimiter: str) -> str:
 # ==================================================================================================
 
 
-def repair_commands(report: Report, paths: Sequence[str], selection: Selection, policy: Policy) -> list[str]:
+def repair_commands(
+    report: Report, paths: Sequence[str], selection: Selection, policy: Policy
+) -> list[str]:
     """Shell commands, in their order; none for what no tool repairs, nor where one would do more than was asked for."""
     from shlex import quote
     from shutil import which
@@ -6326,14 +6673,21 @@ def repair_commands(report: Report, paths: Sequence[str], selection: Selection, 
     installed = {one.label: one for one in scan(interpreter)}
     removed, asked, renewed = _to_repair(report, installed)
     words = _repair_words(report, paths, selection, policy.superset)
-    plain = all(re.fullmatch(r"\S+( @ \S+)?", text) for text in asked)  # Poetry's constraints aren't
+    plain = all(
+        re.fullmatch(r"\S+( @ \S+)?", text) for text in asked
+    )  # Poetry's constraints aren't
     if not words or ("{names}" in words and not plain):
         return []
     python = quote(interpreter.executable)
     pip = f"{python} -m pip"
     if "pip" not in (one.name for one in installed.values()):
         pip = f"UV_PYTHON={python} uv pip" if which("uv") else f"pip --python={python}"
-    values = {"pip": pip, "python": python, "prefix": quote(interpreter.prefix), "file": quote(paths[0])}
+    values = {
+        "pip": pip,
+        "python": python,
+        "prefix": quote(interpreter.prefix),
+        "file": quote(paths[0]),
+    }
     values["folder"] = quote(os.path.dirname(paths[0]))
     values["files"] = " ".join(f"-r {quote(path)}" for path in paths)
     steps = (
@@ -6341,10 +6695,14 @@ def repair_commands(report: Report, paths: Sequence[str], selection: Selection, 
         (words, asked),
         ("{pip} install --force-reinstall --no-deps {names}", renewed),
     )
-    return [step.format(names=" ".join(map(quote, names)), **values) for step, names in steps if names]
+    return [
+        step.format(names=" ".join(map(quote, names)), **values) for step, names in steps if names
+    ]
 
 
-def _to_repair(report: Report, installed: Mapping[str, Distribution]) -> tuple[list[str], list[str], list[str]]:
+def _to_repair(
+    report: Report, installed: Mapping[str, Distribution]
+) -> tuple[list[str], list[str], list[str]]:
     """Names to uninstall first, requirements that the bound's tool has to see to, and pins to install once more."""
     interpreter, bound, found = report
     (form,), inside = bound.formats, os.path.join(interpreter.prefix, "")
@@ -6360,7 +6718,9 @@ def _to_repair(report: Report, installed: Mapping[str, Distribution]) -> tuple[l
             continue
         elif record and recorded_reference(record) is None:
             renewed[one.package] = f"{record.name}=={record.version}"
-        foreign = one.explain == Verdict.MISDEFINED and not form.replaces and one.reason != Reason.VERSION
+        foreign = (
+            one.explain == Verdict.MISDEFINED and not form.replaces and one.reason != Reason.VERSION
+        )
         surplus = one.explain == Verdict.UNREQUIRED and not form.removes and one.name not in needed
         if record and (foreign or surplus):
             removed.append(record.name)
@@ -6374,14 +6734,20 @@ def _needed(bound: Bound, installed: Sequence[Distribution]) -> set[str]:
     required = name_requirements(bound.requirements, installed)
     queue = [(one.name, "[" in one.text) for one in required]
     for each in queue:
-        metadata = core_metadata(records.pop(each)).decode(errors="replace") if each in records else ""
-        for name, bracket, rest in re.findall(r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)", metadata):
+        metadata = (
+            core_metadata(records.pop(each)).decode(errors="replace") if each in records else ""
+        )
+        for name, bracket, rest in re.findall(
+            r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)", metadata
+        ):
             if each[1] or "extra" not in rest:
                 queue.append((canonicalize_name(name), bool(bracket)))
     return {name for name, _ in queue}
 
 
-def _repair_words(report: Report, paths: Sequence[str], selection: Selection, superset: bool) -> str:
+def _repair_words(
+    report: Report, paths: Sequence[str], selection: Selection, superset: bool
+) -> str:
     """A bound's repair for this environment, with values still in braces; empty where it wouldn't do."""
     interpreter, bound, _ = report
     (form,), prefix = bound.formats, interpreter.prefix
@@ -6416,7 +6782,18 @@ def _is_default(word: str, prefix: str, folder: str) -> bool:
 # ==================================================================================================
 
 
-_REPAIR_MODULES = {"pip", "ensurepip", "venv", "virtualenv", "piptools", "uv", "poetry", "pdm", "pipenv", "envlock"}
+_REPAIR_MODULES = {
+    "pip",
+    "ensurepip",
+    "venv",
+    "virtualenv",
+    "piptools",
+    "uv",
+    "poetry",
+    "pdm",
+    "pipenv",
+    "envlock",
+}
 # By these dpkg compiles what it installs; a package stays half installed if they, or the starts by them, fail.
 _DPKG_SCRIPTS = {"py3compile", "py3clean", "pypy3compile", "pypy3clean"}
 _REPAIR_SCRIPTS = (
@@ -6485,7 +6862,9 @@ def _ps_words(number: int) -> list[str]:
     import subprocess
 
     try:
-        done = subprocess.run(["/bin/ps", "-o", "command=", "-p", str(number)], capture_output=True, check=False)
+        done = subprocess.run(
+            ["/bin/ps", "-o", "command=", "-p", str(number)], capture_output=True, check=False
+        )
     except OSError:
         return []
     return os.fsdecode(done.stdout).split()
@@ -6525,7 +6904,9 @@ def _split_command_line(text: str) -> list[str]:
     split = windows_library("shell32").CommandLineToArgvW
     split.restype = ctypes.POINTER(ctypes.c_wchar_p)
     count = ctypes.c_int()
-    words = split(ctypes.c_wchar_p(text), ctypes.byref(count))  # never freed: a start asks once or twice
+    words = split(
+        ctypes.c_wchar_p(text), ctypes.byref(count)
+    )  # never freed: a start asks once or twice
     return [words[index] for index in range(count.value)]
 
 
@@ -6562,7 +6943,9 @@ class _WindowsProcess:
 
         self.kernel, self.parent, self.began = kernel, 0, 0
         kernel.OpenProcess.restype = ctypes.c_void_p
-        self.handle = kernel.OpenProcess(0x410, False, number) if number else None  # query, read memory
+        self.handle = (
+            kernel.OpenProcess(0x410, False, number) if number else None
+        )  # query, read memory
         if self.handle is None:
             return
         times = (ctypes.c_uint64 * 4)()
@@ -6582,10 +6965,16 @@ class _WindowsProcess:
     def words(self) -> list[str]:
         """The command line, which no function tells: it is read where the process itself finds it."""
         wide = sys.maxsize > 1 << 32
-        parameters = self._pointer(self.basic[1] + (0x20 if wide else 0x10))  # of the process environment block
-        place = parameters + (0x70 if wide else 0x40)  # a UNICODE_STRING: length in bytes, and where it is
+        parameters = self._pointer(
+            self.basic[1] + (0x20 if wide else 0x10)
+        )  # of the process environment block
+        place = parameters + (
+            0x70 if wide else 0x40
+        )  # a UNICODE_STRING: length in bytes, and where it is
         size = int.from_bytes(self._read(place, 2), "little")
-        text = self._read(self._pointer(place + (8 if wide else 4)), size).decode("utf-16-le", "surrogatepass")
+        text = self._read(self._pointer(place + (8 if wide else 4)), size).decode(
+            "utf-16-le", "surrogatepass"
+        )
         return _split_command_line(text) if text else []
 
     def _pointer(self, place: int) -> int:
@@ -6598,7 +6987,9 @@ class _WindowsProcess:
         import ctypes
 
         data, process = ctypes.create_string_buffer(size), ctypes.c_void_p(self.handle)
-        found = self.kernel.ReadProcessMemory(process, ctypes.c_void_p(place), data, ctypes.c_size_t(size), None)
+        found = self.kernel.ReadProcessMemory(
+            process, ctypes.c_void_p(place), data, ctypes.c_size_t(size), None
+        )
         return data.raw if found else b""
 
 
@@ -6627,7 +7018,9 @@ def is_repair(command: _Command, parent: Sequence[str]) -> bool:
     if command.kind == "-m":
         return command.what in _REPAIR_MODULES
     if command.kind == "script":
-        return bool(re.fullmatch(_REPAIR_SCRIPTS, name)) or "/pipenv/resolver/" in command.what.replace(os.sep, "/")
+        return bool(
+            re.fullmatch(_REPAIR_SCRIPTS, name)
+        ) or "/pipenv/resolver/" in command.what.replace(os.sep, "/")
     if command.kind != "-c":
         return False
     starter = _python_command(parent)
@@ -6662,7 +7055,9 @@ def start_step_1() -> None:
         if data[65535:]:  # with integrity there is more
             data += os.read(file, 1 << 26)
         os.close(file)
-        if data[:8] == source_hash(0, data[8:]):  # else it is damaged, and `loads` might crash on it
+        if data[:8] == source_hash(
+            0, data[8:]
+        ):  # else it is damaged, and `loads` might crash on it
             key, home, entries, verdict = loads(data[8:])[:4]
             environ: Any = os.environ.get if home else {}.get
             place = environ("APPDATA" if os.name == "nt" else "HOME")
@@ -6670,7 +7065,13 @@ def start_step_1() -> None:
                 for path, identity in entries:
                     try:
                         now = os.stat(path)
-                        found = now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]  # inode, device, size
+                        found = (
+                            now.st_mtime_ns,
+                            now.st_ctime_ns,
+                            now[1],
+                            now[2],
+                            now[6],
+                        )  # inode, device, size
                     except OSError:
                         found = None
                     if found != identity:
@@ -6718,7 +7119,9 @@ def without_trace(known: set[str], function: Callable[..., None], *arguments: An
         function(*arguments)
     finally:
         sys.path[:] = path
-        for name in set(sys.modules) - known:  # else they would come before modules of these names in a user's folder
+        for name in (
+            set(sys.modules) - known
+        ):  # else they would come before modules of these names in a user's folder
             del sys.modules[name]
 
 
@@ -6805,7 +7208,9 @@ def write_state(base: str, state: Any) -> None:
     try:
         for name in os.listdir(folder):
             stray = f"{folder}/{name}"  # or another file that a site-install or a start is writing just now
-            if name.endswith(".tmp") and (".state" in name or os.stat(stray).st_mtime < time() - 60):
+            if name.endswith(".tmp") and (
+                ".state" in name or os.stat(stray).st_mtime < time() - 60
+            ):
                 os.unlink(stray)
     except OSError:
         pass
@@ -6817,7 +7222,9 @@ def start_key(base: str, home: str | None) -> tuple[str | None, ...]:
     import sys
 
     environ: Any = os.environ.get if home else {}.get
-    place = environ("APPDATA" if os.name == "nt" else "HOME")  # what the user site hangs on, as `start_step_1` has it
+    place = environ(
+        "APPDATA" if os.name == "nt" else "HOME"
+    )  # what the user site hangs on, as `start_step_1` has it
     return base, sys.version, sys.prefix, environ("PYTHONUSERBASE"), place
 
 
@@ -6828,8 +7235,12 @@ def is_for_start(key: tuple[str | None, ...], base: str, home: str | None) -> bo
 
     now, user = start_key(base, home), getattr(sys.modules.get("site"), "USER_SITE", None)
     if os.name == "nt":  # a path may be spelled in another case at each start
-        key, now = (tuple([word and os.path.normcase(word) for word in each]) for each in (key, now))
-    return key == now or bool(key[:3] == now[:3] and home and user and not any(map(os.path.exists, (home, user))))
+        key, now = (
+            tuple([word and os.path.normcase(word) for word in each]) for each in (key, now)
+        )
+    return key == now or bool(
+        key[:3] == now[:3] and home and user and not any(map(os.path.exists, (home, user)))
+    )
 
 
 def file_identity(path: str) -> tuple[int, ...] | None:
@@ -6840,7 +7251,13 @@ def file_identity(path: str) -> tuple[int, ...] | None:
         now = stat(path)
     except (OSError, ValueError):
         return None
-    return now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]  # inode, device, size, as `start_step_1` has it
+    return (
+        now.st_mtime_ns,
+        now.st_ctime_ns,
+        now[1],
+        now[2],
+        now[6],
+    )  # inode, device, size, as `start_step_1` has it
 
 
 def is_old(identity: tuple[int, ...] | None, limit: int) -> bool:
@@ -6863,7 +7280,9 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
             continue
         parts.append(site)
         for name in names:
-            if not name.endswith((".dist-info", ".egg-info", ".egg-link", ".egg", ".pth", ".start")):
+            if not name.endswith(
+                (".dist-info", ".egg-info", ".egg-link", ".egg", ".pth", ".start")
+            ):
                 continue
             parts.append(name)
             if name.endswith(".dist-info") and os.access(f"{site}/{name}/direct_url.json", os.F_OK):
@@ -6873,7 +7292,9 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
     data = [os.fsencode("\0".join(parts))]
     for path in files:
         try:
-            with open(path if os.path.isfile(path) else "", "rb") as file:  # a named pipe would never end
+            with open(
+                path if os.path.isfile(path) else "", "rb"
+            ) as file:  # a named pipe would never end
                 data.append(file.read())
         except (OSError, ValueError) as error:
             data.append(type(error).__name__.encode())
@@ -6930,7 +7351,9 @@ def finish_start(base: str, message: str | None) -> None:
     except KeyboardInterrupt:
         os._exit(130)
     except BaseException as error:  # one line, whatever happens
-        message = f"envlock: error: the guard failed: {type(error).__name__}: {printable(str(error))}\n"
+        message = (
+            f"envlock: error: the guard failed: {type(error).__name__}: {printable(str(error))}\n"
+        )
     if message and not is_repair(own_command(), parent_words()):
         _end_start(message, configuration.code)
 
@@ -6957,7 +7380,11 @@ def _start_step_3(base: str, configuration: GuardConfiguration) -> str:
     if site not in map(os.path.normcase, interpreter.sites):
         return ""
     known = _known_files(base)
-    hashes = {path: digest for path, (digest, _) in known.items()} if configuration.policy.integrity else None
+    hashes = (
+        {path: digest for path, (digest, _) in known.items()}
+        if configuration.policy.integrity
+        else None
+    )
     bound, files = configuration.demand(interpreter)
     findings = check(interpreter, bound, configuration.policy, _tell_progress, hashes)
     message = ""
@@ -6979,7 +7406,11 @@ def _known_files(base: str) -> Known:
     """The files that were right when the last verdict was found, and haven't changed since."""
     try:
         entries, digests = read_state(base)[2::4]
-        known = ((path, (digest, identity)) for (path, identity), digest in zip(entries, digests.split("\0")) if digest)
+        known = (
+            (path, (digest, identity))
+            for (path, identity), digest in zip(entries, digests.split("\0"))
+            if digest
+        )
         return {path: one for path, one in known if file_identity(path) == one[1]}
     except Exception:  # no state yet, or another release's
         return {}
@@ -7006,13 +7437,20 @@ def save_verdict(
     hashes = hashes or {}
     paths = (*sites, *files, *hashes)
     entries = [(path, known[path][1] if path in known else file_identity(path)) for path in paths]
-    if not all(identity is None or _changed_at(identity) < began - 100_000_000 for _, identity in entries):
+    if not all(
+        identity is None or _changed_at(identity) < began - 100_000_000 for _, identity in entries
+    ):
         return
     # A time too young to trust is kept as one that never recurs, so that the next start compares the content.
-    entries = [(path, identity if is_old(identity, began - 2_000_000_000) else ()) for path, identity in entries]
+    entries = [
+        (path, identity if is_old(identity, began - 2_000_000_000) else ())
+        for path, identity in entries
+    ]
     home = interpreter.user
     digests = "\0".join([hashes.get(path, "") for path, _ in entries])
-    write_state(base, (start_key(base, home), home, entries, message, len(sites), digest, digests, began))
+    write_state(
+        base, (start_key(base, home), home, entries, message, len(sites), digest, digests, began)
+    )
 
 
 def _changed_at(identity: tuple[int, ...]) -> int:
@@ -7025,7 +7463,9 @@ def _watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
     sites, files = list(interpreter.sites), [os.path.join(interpreter.prefix, "pyvenv.cfg")]
     for site in interpreter.sites:
         entries = list_entries(site)
-        files += [os.path.join(site, entry) for entry in entries if entry.endswith((".pth", ".start"))]
+        files += [
+            os.path.join(site, entry) for entry in entries if entry.endswith((".pth", ".start"))
+        ]
         sites += path_lines(start_up_files(site, entries, interpreter), interpreter)
     sites = list(dict.fromkeys(sites))
     return sites, files + [
@@ -7046,7 +7486,9 @@ def _guard_code(site: str) -> dict[str, Any]:
     first: Any = start_step_1.__code__
     # Every name costs the start: letters are there already.
     kept = ("base", "codes", "message")
-    names = [name if name in kept else chr(97 + index) for index, name in enumerate(first.co_varnames)]
+    names = [
+        name if name in kept else chr(97 + index) for index, name in enumerate(first.co_varnames)
+    ]
     first = first.replace(co_filename="", co_name="", co_varnames=tuple(names))
     return {f"{base}.full": whole, f"{base}.lean": lean, base: first}
 
@@ -7078,7 +7520,9 @@ def damaged_code(site: str) -> list[str]:
 # ==================================================================================================
 
 
-def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, command: str = "") -> Callable[[], None]:
+def install_guard(
+    interpreter: Interpreter, configuration: GuardConfiguration, command: str = ""
+) -> Callable[[], None]:
     """Make every start of an interpreter check its environment, prove that it does, or leave all as it was.
 
     Returns what takes it back, to what stood there before. `command` is what starts the interpreter, if that isn't its
@@ -7099,7 +7543,9 @@ def install_guard(interpreter: Interpreter, configuration: GuardConfiguration, c
                     _restore_guard(site, before)
                 raise
     except OSError as error:
-        raise GuardError(f"{error.filename or site}: cannot be written ({error.strerror})") from None
+        raise GuardError(
+            f"{error.filename or site}: cannot be written ({error.strerror})"
+        ) from None
 
     def take_back() -> None:
         with suppress(OSError), exclusive_lock(site):
@@ -7115,7 +7561,9 @@ def uninstall_guard(interpreter: Interpreter) -> bool:
         with exclusive_lock(site):
             return _remove_guard(site)
     except OSError as error:
-        raise GuardError(f"{error.filename or site}: cannot be removed ({error.strerror})") from None
+        raise GuardError(
+            f"{error.filename or site}: cannot be removed ({error.strerror})"
+        ) from None
 
 
 def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
@@ -7139,7 +7587,9 @@ def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
         configuration = GuardConfiguration.read(os.path.join(site, GUARD_FOLDER))
         status.update(mode=configuration.mode(), bounds=configuration.bounds)
         version, verdict, at = _prove_guard(command, interpreter, site, configuration)
-        status.update(guard="armed", version=version, last_verdict=verdict or None, last_verdict_at=at or None)
+        status.update(
+            guard="armed", version=version, last_verdict=verdict or None, last_verdict_at=at or None
+        )
         if version != __version__:
             status["notes"].append(
                 f"its copy of envlock is another than this one, {__version__} (site-install renews it)"
@@ -7156,7 +7606,9 @@ def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfig
         source = file.read()
     _write_files(site, {f"{GUARD_FOLDER}/envlock.py": source})
     folder = os.path.join(site, GUARD_FOLDER)
-    for name in os.listdir(folder):  # an older guard's states and code; starts meanwhile go by the source
+    for name in os.listdir(
+        folder
+    ):  # an older guard's states and code; starts meanwhile go by the source
         if os.path.isfile(os.path.join(folder, name)) and name not in ("envlock.py", CONFIGURATION):
             patiently(os.unlink, os.path.join(folder, name))
     _write_files(site, {f"{GUARD_FOLDER}/{CONFIGURATION}": configuration.to_json().encode("ascii")})
@@ -7175,13 +7627,18 @@ def describe_guard(site: str) -> tuple[object, ...]:
     ran = ran and path.startswith(f"{site}/{GUARD_FOLDER}/")
     try:
         state = read_state(guard_base(site))
-        kept = "not aligned" if state[3] else "aligned", strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(state[7] // 10**9))
+        kept = (
+            "not aligned" if state[3] else "aligned",
+            strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(state[7] // 10**9)),
+        )
     except Exception:  # no state yet, or another release's
         kept = "", ""
     return (ran, sys.flags.no_site, __version__, *kept)
 
 
-def _prove_guard(command: str, interpreter: Interpreter, site: str, configuration: GuardConfiguration) -> list[str]:
+def _prove_guard(
+    command: str, interpreter: Interpreter, site: str, configuration: GuardConfiguration
+) -> list[str]:
     """Start the interpreter, and see that the guard has run.
 
     Returns the version of its envlock.py, the verdict that starts like this one keep, and when it was found (or "").
@@ -7206,7 +7663,10 @@ def _prove_guard(command: str, interpreter: Interpreter, site: str, configuratio
 def _guard_files(site: str) -> dict[str, bytes]:
     """An installed guard, as `_write_files` takes it."""
     folder = os.path.join(site, GUARD_FOLDER)
-    names = [f"{GUARD_FOLDER}/{name}" for name in list_entries(folder)] + [f"{START_STEM}.pth", f"{START_STEM}.start"]
+    names = [f"{GUARD_FOLDER}/{name}" for name in list_entries(folder)] + [
+        f"{START_STEM}.pth",
+        f"{START_STEM}.start",
+    ]
     files = {}
     for name in names:
         path = os.path.join(site, name)
@@ -7416,7 +7876,9 @@ _SELECTION_OPTIONS = (
     _switch("--no-default-groups", "count only the groups that are named"),
     _names_option("--package", "count this member of the workspace, not its root"),
     _switch("--all-packages", "count every member of the workspace", configured=False),
-    _names_option("--bound-options", "extras or groups, whichever the file has", False, several=True),
+    _names_option(
+        "--bound-options", "extras or groups, whichever the file has", False, several=True
+    ),
 )
 _POLICY_OPTIONS = (
     _switch("--subset", "locked packages may be absent"),
@@ -7430,7 +7892,9 @@ _POLICY_OPTIONS = (
     ),
     _switch("--integrity", "compare installed files with their recorded hashes, too"),
 )
-CODE_OPTION = Option(("--code",), "exit status if not aligned, 1 to 255 (default: 3)", "N", _exit_status)
+CODE_OPTION = Option(
+    ("--code",), "exit status if not aligned, 1 to 255 (default: 3)", "N", _exit_status
+)
 WRITE_OPTIONS = (
     Option(("-o", "--output"), "the file to write", "FILE", _file),
     Option(("-d", "--delimiter"), "between columns (default: ,)", "CHAR", _delimiter),
@@ -7531,7 +7995,10 @@ exit status, the worst of several:
 OPTION_GUESSES = (
     ("--bound FILE", "-r -f -l --requirement --requirements --requirements-file --file --from"),
     ("--bound FILE", "--lock --lockfile --lock-file --lock-path --constraint"),
-    ("--exe EXE", "-p --python --interpreter --executable --venv --env --environment --prefix --path"),
+    (
+        "--exe EXE",
+        "-p --python --interpreter --executable --venv --env --environment --prefix --path",
+    ),
     ("WORD", "--format --output-format --report-format"),
     ("json", "--json"),
     ("github", "--github"),
@@ -7539,7 +8006,10 @@ OPTION_GUESSES = (
     ("junit", "--junit --junitxml --xml"),
     ("write -o FILE", "--csv --output-file --report --write"),
     ("exit", "--exit"),
-    ("--ignore NAME", "-x --exclude --ignore-package --ignore-packages --skip --no-install-package"),
+    (
+        "--ignore NAME",
+        "-x --exclude --ignore-package --ignore-packages --skip --no-install-package",
+    ),
     ("--extra NAME", "-E --extras"),
     ("--group NAME", "-G --groups --with --categories --include-group"),
     ("--group dev", "--dev"),
@@ -7558,7 +8028,10 @@ OPTION_GUESSES = (
     ("--no-config", "--isolated --no-project"),
     ("(leave it out: every difference counts)", "--strict --exact --error --exit-non-zero"),
     ("(leave it out: envlock changes no lock)", "--frozen --locked --no-sync --dry-run --check"),
-    ("(envlock changes no package: on a terminal it names the command that does)", "--fix --sync --upgrade -U"),
+    (
+        "(envlock changes no package: on a terminal it names the command that does)",
+        "--fix --sync --upgrade -U",
+    ),
 )
 WORD_GUESSES = (
     ("validate", "check verify compare diff test audit scan lint drift ci doctor"),
@@ -7567,8 +8040,14 @@ WORD_GUESSES = (
     ("site-status", "status info show"),
     ("--help", "help"),
     ("--version", "version"),
-    ("(envlock makes no lock: pip freeze and every packaging tool do)", "lock freeze compile export"),
-    ("(envlock changes no package: on a terminal it names the command that does)", "sync fix repair upgrade update"),
+    (
+        "(envlock makes no lock: pip freeze and every packaging tool do)",
+        "lock freeze compile export",
+    ),
+    (
+        "(envlock changes no package: on a terminal it names the command that does)",
+        "sync fix repair upgrade update",
+    ),
     ("validate WORD", "json github sarif junit exit display write"),
     ("display", "table text print"),
     ("write -o FILE", "csv tsv file"),
@@ -7596,7 +8075,11 @@ def unknown_option(
     words = [word.word for word in command.words]
     right = _find_guess(OPTION_GUESSES, name, [*names, *words, "WORD"])
     if right == "WORD":
-        right = value if value in words else f"(the output is a word without dashes: {', '.join(words)})"
+        right = (
+            value
+            if value in words
+            else f"(the output is a word without dashes: {', '.join(words)})"
+        )
     if right:
         hint = _hint(right, value, f"{program} {command.word}")
     else:
@@ -7659,7 +8142,10 @@ def nearest_word(word: str, words: Sequence[str]) -> str:
 
 
 def parse_arguments(
-    given: Sequence[tuple[Option, str]], plain: Sequence[str], commands: Sequence[Command], program: str
+    given: Sequence[tuple[Option, str]],
+    plain: Sequence[str],
+    commands: Sequence[Command],
+    program: str,
 ) -> Arguments:
     """Options and words, as `split_words` gives them, with their meaning. Raises UsageError."""
     command = _find_command(plain, commands, program)
@@ -7744,7 +8230,9 @@ def _read_values(given: Iterable[tuple[Option, str]]) -> dict[str, Any]:
         try:
             value = option.parse(text) if option.metavar else True
         except ValueError as error:
-            raise UsageError(f"{option.names[-1]}: expected {error}, found {excerpt(text)}") from None
+            raise UsageError(
+                f"{option.names[-1]}: expected {error}, found {excerpt(text)}"
+            ) from None
         if option.repeatable:
             values.setdefault(option.key, []).append(value)
         else:
@@ -7776,14 +8264,22 @@ def _find_word(plain: Sequence[str], command: Command, program: str) -> str:
 def _check_place(option: Option, command: Command, word: str, program: str) -> None:
     """An option of another command, or of another output word, is an error."""
     if option not in command.options():
-        raise UsageError(f"{option.names[-1]} is no option of {command.word} (see: {program} {command.word} --help)")
+        raise UsageError(
+            f"{option.names[-1]} is no option of {command.word} (see: {program} {command.word} --help)"
+        )
     owners = [each.word for each in command.words if option in each.options]
     if owners and word not in owners:
-        example = f"{program} {command.word} {owners[0]} {option.names[0]} {option.metavar}".rstrip()
-        raise UsageError(f"{option.names[-1]} goes with {owners[0]!r} alone (did you mean '{example}'?)")
+        example = (
+            f"{program} {command.word} {owners[0]} {option.names[0]} {option.metavar}".rstrip()
+        )
+        raise UsageError(
+            f"{option.names[-1]} goes with {owners[0]!r} alone (did you mean '{example}'?)"
+        )
 
 
-def _check_needs(given: Sequence[tuple[Option, str]], command: Command, word: str, program: str) -> None:
+def _check_needs(
+    given: Sequence[tuple[Option, str]], command: Command, word: str, program: str
+) -> None:
     needed = [each.needs for each in command.words if each.word == word and each.needs]
     for option in needed:
         if option not in [one for one, _ in given]:
@@ -7805,7 +8301,12 @@ def format_help(commands: Sequence[Command], plain: Sequence[str], program: str,
     summary = f"{command.summary[0].upper()}{command.summary[1:]}."
     sections = [*_option_sections(command.groups), (command.words_title, _word_rows(command))]
     parts = [_format_rows(*section, width) for section in sections if section[1]]
-    return "\n\n".join([usage, summary, *parts, command.epilog.format(call=f"{program} {command.word}")]) + "\n"
+    return (
+        "\n\n".join(
+            [usage, summary, *parts, command.epilog.format(call=f"{program} {command.word}")]
+        )
+        + "\n"
+    )
 
 
 def _option_sections(
@@ -7935,7 +8436,9 @@ def find_default_bound() -> str:
     for folder in project_folders():
         locks = [name for name in _TOOL_LOCKS if os.path.isfile(os.path.join(folder, name))]
         if len(locks) > 1:
-            raise BoundError(f"there are {', '.join(locks)} in {folder}: choose one, as in --bound {locks[0]}")
+            raise BoundError(
+                f"there are {', '.join(locks)} in {folder}: choose one, as in --bound {locks[0]}"
+            )
         for name in locks or _REQUIREMENTS_LOCKS:
             path = os.path.join(folder, name)
             if os.path.isfile(path):
@@ -7954,7 +8457,9 @@ def read_configuration(options: Iterable[Option]) -> tuple[str, dict[str, Any]]:
         if os.path.isfile(path):
             file = BoundFile(relative_path(path))
             try:
-                return file, _read_table(file, {option.key: option for option in options if option.configured})
+                return file, _read_table(
+                    file, {option.key: option for option in options if option.configured}
+                )
             except BoundError as error:
                 raise error.at(file, file.line_of(error.place) if error.place else 0) from None
     return "", {}
@@ -7974,7 +8479,9 @@ def _read_table(file: BoundFile, options: Mapping[str, Option]) -> dict[str, Any
         try:
             values[key] = _configured_value(options[key], value, os.path.dirname(file))
         except ValueError as error:
-            raise BoundError(f"{place}: expected {error}, found {describe_value(value)}", place=place) from None
+            raise BoundError(
+                f"{place}: expected {error}, found {describe_value(value)}", place=place
+            ) from None
     return values
 
 
@@ -8004,7 +8511,9 @@ def _settings(arguments: Arguments) -> Arguments:
     values = dict(arguments.values)
     source = ""
     if not arguments.flag("no-config"):
-        source, configured = read_configuration(option for command in COMMANDS for option in command.options())
+        source, configured = read_configuration(
+            option for command in COMMANDS for option in command.options()
+        )
         keys = {option.key for option in arguments.command.options()}
         source = source if "bound" in configured else ""
         values = {**{key: value for key, value in configured.items() if key in keys}, **values}
@@ -8030,7 +8539,9 @@ def validate(
     `exe` is what -e takes; None is the interpreter that runs this.
     """
     interpreter = ask_interpreters([os.fspath(exe)] if exe else [], user_site)[0]
-    paths = [os.fspath(each) for each in ([bounds] if isinstance(bounds, (str, os.PathLike)) else bounds)]
+    paths = [
+        os.fspath(each) for each in ([bounds] if isinstance(bounds, (str, os.PathLike)) else bounds)
+    ]
     target = ReadContext(interpreter.environment, selection, texts=read_streams(paths))
     return check(interpreter, read_bounds(paths, target), policy)
 
@@ -8150,7 +8661,9 @@ def _print_tables(arguments: Arguments, reports: list[Report]) -> None:
 def _advise(arguments: Arguments, one: Report) -> None:
     """Say what would align an environment."""
     if not arguments.flag("quiet"):
-        commands = repair_commands(one, arguments.all("bound"), _selection(arguments), _policy(arguments))
+        commands = repair_commands(
+            one, arguments.all("bound"), _selection(arguments), _policy(arguments)
+        )
         say("".join(f"To align: {printable(command)}\n" for command in commands), sys.stderr)
 
 
@@ -8170,13 +8683,20 @@ def _shown_bounds(arguments: Arguments) -> Iterator[str]:
     from hashlib import sha256
 
     for bound in arguments.all("bound"):
-        data = read_file(bound, SIZE_LIMIT) if arguments.flag("verbose") and not is_stream(bound) else None
+        data = (
+            read_file(bound, SIZE_LIMIT)
+            if arguments.flag("verbose") and not is_stream(bound)
+            else None
+        )
         yield shown_bound(bound) + ("" if data is None else f" (sha256 {sha256(data).hexdigest()})")
 
 
 def _note_unpinned(arguments: Arguments, bound: Bound) -> None:
     """Say for how many packages the bound admits several versions."""
-    loose, names = unpinned_names(bound), {requirement.name for requirement in bound.requirements} - {"python"}
+    loose, names = (
+        unpinned_names(bound),
+        {requirement.name for requirement in bound.requirements} - {"python"},
+    )
     if loose:
         _note(
             arguments,
@@ -8196,16 +8716,23 @@ def _install_command(arguments: Arguments) -> int:
     _install_guards(interpreters, guard)
     shown = ", ".join(map(shown_bound, bounds))
     for interpreter, _ in interpreters:
-        _note(arguments, f"{interpreter.executable}: every start is checked against {shown} ({guard.mode()})")
+        _note(
+            arguments,
+            f"{interpreter.executable}: every start is checked against {shown} ({guard.mode()})",
+        )
     # Not before: an older guard that stood there would be found.
     reports: list[Report] = []
     for (interpreter, _), bound in zip(interpreters, demands):
-        reports.append((interpreter, bound, check(interpreter, bound, guard.policy, _reporter(arguments))))
+        reports.append(
+            (interpreter, bound, check(interpreter, bound, guard.policy, _reporter(arguments)))
+        )
     _print_tables(arguments, reports)
     return 0
 
 
-def _install_guards(interpreters: Iterable[tuple[Interpreter, str]], guard: GuardConfiguration) -> None:
+def _install_guards(
+    interpreters: Iterable[tuple[Interpreter, str]], guard: GuardConfiguration
+) -> None:
     """All of them, or none."""
     done: list[Callable[[], None]] = []
     try:
@@ -8220,7 +8747,9 @@ def _install_guards(interpreters: Iterable[tuple[Interpreter, str]], guard: Guar
 def _status_command(arguments: Arguments) -> int:
     import json
 
-    statuses = [guard_status(interpreter, command) for interpreter, command in _interpreters(arguments)]
+    statuses = [
+        guard_status(interpreter, command) for interpreter, command in _interpreters(arguments)
+    ]
     lines = "\n".join(map(format_status, statuses))
     say(json.dumps(statuses, indent=2) + "\n" if arguments.word == "json" else lines, sys.stdout)
     return max(4 if one["guard"] != "armed" else 3 * (one["now"] != "aligned") for one in statuses)

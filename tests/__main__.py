@@ -15,13 +15,22 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 AT_ONCE = (os.cpu_count() or 1) + 1
-FIRST = ("test_guard_", "test_readme", "test_command_line")  # how the names of those begin that take the longest
+FIRST = (
+    "test_guard_",
+    "test_readme",
+    "test_command_line",
+)  # how the names of those begin that take the longest
 
 
 def run(module: str) -> tuple[str, int, str]:
     command = [sys.executable, "-m", "unittest", f"tests.{module}"]
     done = subprocess.run(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     return module, done.returncode, done.stdout.decode(errors="replace")
 
@@ -36,15 +45,22 @@ def main() -> int:
             module, status, output = job.result()
             ran = re.search(r"^Ran (\d+) tests? in (.+)$", output, re.MULTILINE)
             summary = output.rpartition("\n\n")[2]
-            told = dict(re.findall(r"[(,] ?(failures|errors|unexpected successes|skipped)=(\d+)", summary))
+            told = dict(
+                re.findall(r"[(,] ?(failures|errors|unexpected successes|skipped)=(\d+)", summary)
+            )
             skips = int(told.pop("skipped", 0))
             bad = max(sum(map(int, told.values())), int(status != 0 or not ran))
-            print(f"{'FAILED' if bad else 'ok':8}{module}{f': {ran[1]} tests in {ran[2]}' if ran else ''}", flush=True)
+            print(
+                f"{'FAILED' if bad else 'ok':8}{module}{f': {ran[1]} tests in {ran[2]}' if ran else ''}",
+                flush=True,
+            )
             if bad:
                 print(output, flush=True)
             passed += max(int(ran[1]) - skips - bad, 0) if ran else 0
             skipped, failed = skipped + skips, failed + bad
-    print(f"{passed} passed, {skipped} skipped, {failed} failed, in {time.monotonic() - began:.0f} s")
+    print(
+        f"{passed} passed, {skipped} skipped, {failed} failed, in {time.monotonic() - began:.0f} s"
+    )
     return 1 if failed else 0
 
 

@@ -42,7 +42,11 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
 ENVLOCK = ROOT / "envlock.py"
 DATA = ROOT / "tests" / "data"
-LOCKS = [path for tool in ("uv", "poetry", "pdm", "pipfile", "pylock") for path in sorted((DATA / tool).glob("*"))]
+LOCKS = [
+    path
+    for tool in ("uv", "poetry", "pdm", "pipfile", "pylock")
+    for path in sorted((DATA / tool).glob("*"))
+]
 if sys.implementation.name == "pypy":  # its start with TOML is slow
     LOCKS = LOCKS[::4]
 COMMIT = "31ec7eaf960d3c1f4ce6082279f8ee853aaea0bf"
@@ -67,7 +71,8 @@ COMMAND = f"import sys; sys.path[0] = {str(ROOT)!r}; from envlock import main; s
 CLEAN = {
     key: value
     for key, value in os.environ.items()
-    if not key.startswith(("PYTHON", "ENVLOCK", "VIRTUAL_ENV", "PIP_")) and key not in ("NO_COLOR", "FORCE_COLOR")
+    if not key.startswith(("PYTHON", "ENVLOCK", "VIRTUAL_ENV", "PIP_"))
+    and key not in ("NO_COLOR", "FORCE_COLOR")
 }
 
 
@@ -78,9 +83,15 @@ except BoundError as error:
     NO_TOML = str(error)
 
 # Begins a command that permissions are to hold for, whoever runs the tests; a reason where there can be none.
-POWERLESS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.name == "posix" and os.geteuid() == 0 else []
+POWERLESS = (
+    ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    if os.name == "posix" and os.geteuid() == 0
+    else []
+)
 NO_PERMISSIONS = (
-    "" if os.name == "posix" and all(map(shutil.which, POWERLESS[:1])) else "needs POSIX, or setpriv for root"
+    ""
+    if os.name == "posix" and all(map(shutil.which, POWERLESS[:1]))
+    else "needs POSIX, or setpriv for root"
 )
 
 
@@ -98,7 +109,11 @@ def run(
         encoding="utf-8",
         errors="surrogateescape",
         env={**CLEAN, **(env or {})},
-        **{key: value for key, value in options.items() if not (key == "stdin" and "input" in options)},
+        **{
+            key: value
+            for key, value in options.items()
+            if not (key == "stdin" and "input" in options)
+        },
     )
 
 
@@ -131,14 +146,19 @@ def assert_linear(work: Callable[[T], object], small: T, large: T) -> None:
     ratios: list[float] = []
     while not ratios or ratios[-1] > 24:
         if len(ratios) == 4:
-            raise AssertionError(f"an input eight times as large takes {min(ratios):.0f} times the time")
+            raise AssertionError(
+                f"an input eight times as large takes {min(ratios):.0f} times the time"
+            )
         ratios.append(seconds(large) / seconds(small))
 
 
 def is_waiting(process: int) -> bool:
     """Whether a process's main thread waits for something (Linux); true where that can't be told."""
     try:
-        return Path(f"/proc/{process}/task/{process}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+        return (
+            Path(f"/proc/{process}/task/{process}/stat").read_text().rpartition(")")[2].split()[0]
+            == "S"
+        )
     except OSError:
         return True
 
@@ -149,7 +169,11 @@ def interrupted(command: Sequence[object]) -> tuple[bytes, bytes, int]:
 
     main, side = pty.openpty()
     child = subprocess.Popen(
-        list(map(str, command)), stdout=subprocess.PIPE, stderr=side, env=CLEAN, preexec_fn=allow_interrupt
+        list(map(str, command)),
+        stdout=subprocess.PIPE,
+        stderr=side,
+        env=CLEAN,
+        preexec_fn=allow_interrupt,
     )
     os.close(side)
     shown = os.read(main, 1000)
@@ -170,7 +194,9 @@ def envlock(*arguments: object, **options: Any) -> subprocess.CompletedProcess[s
     return run([sys.executable, "-c", COMMAND, *arguments], **options)
 
 
-def on_terminal(*arguments: object, columns: int = 300, env: dict[str, str] | None = None, **options: Any) -> str:
+def on_terminal(
+    *arguments: object, columns: int = 300, env: dict[str, str] | None = None, **options: Any
+) -> str:
     """What `envlock.py` shows on a terminal, both streams as they come."""
     import fcntl
     import pty
@@ -182,7 +208,9 @@ def on_terminal(*arguments: object, columns: int = 300, env: dict[str, str] | No
     command = list(map(str, (sys.executable, ENVLOCK, *arguments)))
     env = {**CLEAN, "NO_COLOR": "1", **(env or {})}
     shown = b""
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=side, stderr=side, env=env, **options):
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=side, stderr=side, env=env, **options
+    ):
         os.close(side)
         with contextlib.suppress(OSError):  # Linux tells the end so
             while True:
@@ -195,7 +223,11 @@ def on_terminal(*arguments: object, columns: int = 300, env: dict[str, str] | No
 
 
 def add_record(
-    site: Path, name: str, version: str, direct_url: dict[str, Any] | None = None, requires: Sequence[str] = ()
+    site: Path,
+    name: str,
+    version: str,
+    direct_url: dict[str, Any] | None = None,
+    requires: Sequence[str] = (),
 ) -> Path:
     """Write a *.dist-info as an installer leaves it."""
     record = site / f"{name.replace('-', '_')}-{version}.dist-info"
@@ -226,11 +258,16 @@ class Environment:
         scheme = {"base": str(path), "platbase": str(path)}
         code = "import site; print(site.getsitepackages()[0])"
         self.site = Path(
-            run([self.python, "-I", "-c", code]).stdout.strip() or sysconfig.get_path("purelib", vars=scheme)
+            run([self.python, "-I", "-c", code]).stdout.strip()
+            or sysconfig.get_path("purelib", vars=scheme)
         )
 
     def add(
-        self, name: str, version: str, direct_url: dict[str, Any] | None = None, requires: Sequence[str] = ()
+        self,
+        name: str,
+        version: str,
+        direct_url: dict[str, Any] | None = None,
+        requires: Sequence[str] = (),
     ) -> Path:
         return add_record(self.site, name, version, direct_url, requires)
 
@@ -245,7 +282,9 @@ class Environment:
         """(package, dependency, explain) of each row that `validate … json` prints."""
         done = self.validate(*arguments, "json")
         assert done.returncode in (0, 3), done.stderr
-        return [(row["package"], row["dependency"], row["explain"]) for row in json.loads(done.stdout)]
+        return [
+            (row["package"], row["dependency"], row["explain"]) for row in json.loads(done.stdout)
+        ]
 
 
 class TestCase(unittest.TestCase):
@@ -279,7 +318,9 @@ class TestCase(unittest.TestCase):
 
     def assertRefused(self, done: subprocess.CompletedProcess[str], message: str) -> None:
         """One line on standard error, exit 2, nothing on standard output."""
-        self.assertEqual((done.stderr, done.stdout, done.returncode), (f"envlock: error: {message}\n", "", 2))
+        self.assertEqual(
+            (done.stderr, done.stdout, done.returncode), (f"envlock: error: {message}\n", "", 2)
+        )
 
 
 def make_wheel(folder: Path, name: str, version: str, requires: Sequence[str] = ()) -> Path:
@@ -289,7 +330,8 @@ def make_wheel(folder: Path, name: str, version: str, requires: Sequence[str] = 
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     files = {
         f"{name.replace('-', '_')}.py": f'__version__ = "{version}"\n',
-        f"{record}/METADATA": metadata + "".join(f"Requires-Dist: {requirement}\n" for requirement in requires),
+        f"{record}/METADATA": metadata
+        + "".join(f"Requires-Dist: {requirement}\n" for requirement in requires),
         f"{record}/WHEEL": "Wheel-Version: 1.0\nGenerator: envlock-tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -297,15 +339,27 @@ def make_wheel(folder: Path, name: str, version: str, requires: Sequence[str] = 
     with zipfile.ZipFile(path, "w") as archive:
         for inside, text in files.items():
             archive.writestr(inside, text)
-        rows = [f"{inside},{recorded_hash(text.encode())},{len(text)}\n" for inside, text in files.items()]
+        rows = [
+            f"{inside},{recorded_hash(text.encode())},{len(text)}\n"
+            for inside, text in files.items()
+        ]
         archive.writestr(f"{record}/RECORD", "".join(rows) + f"{record}/RECORD,,\n")
     return path
 
 
-def chosen(extras: str = "", groups: str = "", no_groups: str = "", options: str = "", **flags: bool) -> Selection:
-    extra, group, no_group, option = (frozenset(names.split()) for names in (extras, groups, no_groups, options))
+def chosen(
+    extras: str = "", groups: str = "", no_groups: str = "", options: str = "", **flags: bool
+) -> Selection:
+    extra, group, no_group, option = (
+        frozenset(names.split()) for names in (extras, groups, no_groups, options)
+    )
     return Selection(
-        extra, flags.get("all_extras", False), group, flags.get("all_groups", False), no_group, options=option
+        extra,
+        flags.get("all_extras", False),
+        group,
+        flags.get("all_groups", False),
+        no_group,
+        options=option,
     )
 
 
@@ -327,12 +381,20 @@ class InFolder(unittest.TestCase):
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return name
 
-    def read(self, content: str | bytes, name: str = "requirements.txt", selection: Selection | None = None) -> Bound:
+    def read(
+        self,
+        content: str | bytes,
+        name: str = "requirements.txt",
+        selection: Selection | None = None,
+    ) -> Bound:
         self.target = ReadContext(lambda: LINUX, selection or Selection())
         return read_bounds([self.write(name, content)], self.target)
 
     def texts(
-        self, content: str | bytes, name: str = "requirements.txt", selection: Selection | None = None
+        self,
+        content: str | bytes,
+        name: str = "requirements.txt",
+        selection: Selection | None = None,
     ) -> list[str]:
         return [each.text for each in self.read(content, name, selection).requirements]
 
@@ -341,7 +403,11 @@ class InFolder(unittest.TestCase):
         return found
 
     def refuses(
-        self, message: str, content: str | bytes, name: str = "requirements.txt", selection: Selection | None = None
+        self,
+        message: str,
+        content: str | bytes,
+        name: str = "requirements.txt",
+        selection: Selection | None = None,
     ) -> None:
         with self.assertRaises(EnvlockError) as caught:
             self.read(content, name, selection)
@@ -378,7 +444,9 @@ def selected(options: str) -> Selection:
             found[key] = True
         else:
             found.setdefault(key + "s", set()).add(next(words))
-    sets: Any = {key: frozenset(value) if isinstance(value, set) else value for key, value in found.items()}
+    sets: Any = {
+        key: frozenset(value) if isinstance(value, set) else value for key, value in found.items()
+    }
     return Selection(**sets)
 
 
@@ -388,7 +456,9 @@ def lock_in(folder: Path) -> Path:
 
 
 def read_bound(path: Path, options: str = "", version: str = "3.11") -> Bound:
-    return read_bounds([str(path)], ReadContext(lambda: marker_variables(version), selected(options)))
+    return read_bounds(
+        [str(path)], ReadContext(lambda: marker_variables(version), selected(options))
+    )
 
 
 class Scratch(unittest.TestCase):
@@ -426,7 +496,13 @@ class Scratch(unittest.TestCase):
 
 def members(value: Any) -> Iterator[tuple[Any, Any]]:
     """Every place in a document."""
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    pairs = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, member in pairs:
         yield value, key
         yield from members(member)
@@ -435,7 +511,10 @@ def members(value: Any) -> Iterator[tuple[Any, Any]]:
 def tree(folder: Path) -> dict[str, bytes]:
     """All that is below a folder."""
     paths = sorted(folder.rglob("*"))
-    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"" for path in paths}
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
+        for path in paths
+    }
 
 
 class GuardTestCase(TestCase):
@@ -455,10 +534,15 @@ class GuardTestCase(TestCase):
         )
 
     def install(self, *arguments: object) -> None:
-        done = envlock("-e", self.environment.python, "site-install", "--bound", self.bound, *arguments)
+        done = envlock(
+            "-e", self.environment.python, "site-install", "--bound", self.bound, *arguments
+        )
         words = [str(word) for word in arguments]
         what = f"exit {words[-1] if '--code' in words else 3}" if "exit" in words else "warn"
-        self.assertEqual((done.stderr, done.returncode), (self.note(self.environment.python, self.bound, what), 0))
+        self.assertEqual(
+            (done.stderr, done.returncode),
+            (self.note(self.environment.python, self.bound, what), 0),
+        )
 
     def note(self, python: Path, bound: Path | str, what: str) -> str:
         return f"envlock: {python}: every start is checked against {bound} ({what})\n"
@@ -470,7 +554,9 @@ class GuardTestCase(TestCase):
         done = self.start(*arguments, **options)
         self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "ran\n", 0))
 
-    def assertStopped(self, message: str, *arguments: object, code: int = 3, **options: Any) -> None:
+    def assertStopped(
+        self, message: str, *arguments: object, code: int = 3, **options: Any
+    ) -> None:
         done = self.start(*arguments, **options)
         message += PASS * message.startswith("Failed")
         self.assertEqual((done.stderr, done.stdout, done.returncode), (message, "", code))

@@ -24,12 +24,18 @@ class ArgumentsTest(TestCase):
             (("validate", "--bound="), "--bound: expected a file, found ''"),
             (("validate", "-b", "x", "--extra", ""), "--extra: expected a name, found ''"),
             (("validate", "-b", "x", "--quiet=yes"), "--quiet takes no value"),
-            (("validate", "-b", "x", "--code", "0"), "--code: expected an exit status from 1 to 255, found '0'"),
+            (
+                ("validate", "-b", "x", "--code", "0"),
+                "--code: expected an exit status from 1 to 255, found '0'",
+            ),
             (
                 ("validate", "-b", "x", "write", "-o", "y", "-d", ""),
                 "--delimiter: expected a single character, found ''",
             ),
-            (("validate", "-b", "x", "--color", "yes"), "--color: expected auto, always or never, found 'yes'"),
+            (
+                ("validate", "-b", "x", "--color", "yes"),
+                "--color: expected auto, always or never, found 'yes'",
+            ),
             (
                 ("validate", "-b", "x", "write"),
                 "write needs --output (did you mean 'envlock validate write -o FILE'?)",
@@ -46,12 +52,18 @@ class ArgumentsTest(TestCase):
                 ("site-status", "--bound", "x"),
                 "--bound is no option of site-status (see: envlock site-status --help)",
             ),
-            (("validate", "-b", "x", "json", "exit"), "'json' and 'exit': only one of them can be had"),
+            (
+                ("validate", "-b", "x", "json", "exit"),
+                "'json' and 'exit': only one of them can be had",
+            ),
             (
                 ("validate", "-b", "x", "-q", "display", "jsn"),
                 "there is no use for the word 'jsn' (did you mean 'json'?)",
             ),
-            (("site-uninstall", "please"), "there is no use for the word 'please' (site-uninstall takes none)"),
+            (
+                ("site-uninstall", "please"),
+                "there is no use for the word 'please' (site-uninstall takes none)",
+            ),
             (("site-instal",), "there is no command 'site-instal' (did you mean 'site-install'?)"),
             (
                 ("-e", "validate", "zzz"),
@@ -83,7 +95,9 @@ class ArgumentsTest(TestCase):
             with self.subTest(words=words):
                 done = run_envlock(*words)
                 self.assertEqual((done.returncode, done.stderr), (9, ""))
-                self.assertEqual([row["explain"] for row in json.loads(done.stdout)], ["Misdefined"])
+                self.assertEqual(
+                    [row["explain"] for row in json.loads(done.stdout)], ["Misdefined"]
+                )
 
     def test_without_a_word_the_help_is_printed(self) -> None:
         done = run_envlock()
@@ -98,4 +112,6 @@ class ArgumentsTest(TestCase):
             (["-c", COMMAND], "envlock"),
         ):
             done = run([sys.executable, *command, "validate", "--help"], cwd=ENVLOCK.parent)
-            self.assertTrue(done.stdout.startswith(f"usage: {name} validate "), done.stdout + done.stderr)
+            self.assertTrue(
+                done.stdout.startswith(f"usage: {name} validate "), done.stdout + done.stderr
+            )

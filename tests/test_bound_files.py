@@ -38,11 +38,20 @@ from tests.support import (
 
 class TestRecognition(InFolder):
     def test_requirements_files_are_known_by_name_or_content(self) -> None:
-        for name in ("requirements.lock", "dev.in", "requirements", "prod.lock", "constraints.txt", "noext"):
+        for name in (
+            "requirements.lock",
+            "dev.in",
+            "requirements",
+            "prod.lock",
+            "constraints.txt",
+            "noext",
+        ):
             self.assertEqual(["six==1.16"], self.texts("# comment\n\nsix==1.16\n", name), name)
 
     def test_other_formats_are_known_by_content(self) -> None:
-        self.assertEqual(["six"], self.texts('# six\n[project]\ndependencies = ["six"]\n', "other.toml"))
+        self.assertEqual(
+            ["six"], self.texts('# six\n[project]\ndependencies = ["six"]\n', "other.toml")
+        )
         self.assertEqual([], self.texts("", "empty.lock"))
 
     def test_several_files_make_a_union(self) -> None:
@@ -51,26 +60,40 @@ class TestRecognition(InFolder):
         bound = envlock.read_bounds(["a.txt", "pyproject.toml"], self.target)
         self.assertEqual(["six", "zipp"], [each.text for each in bound.requirements])
         self.assertEqual(
-            ({"x"}, {"a.txt", "pyproject.toml"}), (bound.permitted, {each.file for each in bound.requirements})
+            ({"x"}, {"a.txt", "pyproject.toml"}),
+            (bound.permitted, {each.file for each in bound.requirements}),
         )
 
     def test_a_name_that_no_file_has_is_an_error(self) -> None:
         project = "[project]\n[project.optional-dependencies]\nb = []\na = []\n[dependency-groups]\ng = []\n"
         self.refuses(
-            "pyproject.toml: there is no extra 'x' (it has a, b)", project, "pyproject.toml", chosen(extras="x")
+            "pyproject.toml: there is no extra 'x' (it has a, b)",
+            project,
+            "pyproject.toml",
+            chosen(extras="x"),
         )
         self.refuses(
-            "pyproject.toml: there is no group 'a' (it has g)", project, "pyproject.toml", chosen(no_groups="a")
+            "pyproject.toml: there is no group 'a' (it has g)",
+            project,
+            "pyproject.toml",
+            chosen(no_groups="a"),
         )
         message = "pyproject.toml: there is no extra or group 'x' (it has a, b, g)"
         self.refuses(message, project, "pyproject.toml", chosen(options="x"))
-        self.refuses("requirements.txt: there is no extra 'x' (it has none)", "six\n", selection=chosen(extras="x"))
+        self.refuses(
+            "requirements.txt: there is no extra 'x' (it has none)",
+            "six\n",
+            selection=chosen(extras="x"),
+        )
 
     def test_standard_input_is_read_only_where_it_may_be(self) -> None:
         with self.assertRaises(BoundError) as caught:
             envlock.read_bounds(["-"], envlock.ReadContext(dict, texts={"-": "six\n=\n"}))
         self.assertEqual("<stdin>:2: expected a package name, found '='", str(caught.exception))
-        for bound, shown in (("-", "<stdin>"), ("https://u:p@host.example/r", "https://host.example/r")):
+        for bound, shown in (
+            ("-", "<stdin>"),
+            ("https://u:p@host.example/r", "https://host.example/r"),
+        ):
             with self.assertRaises(BoundError) as caught:
                 envlock.read_bounds([bound], self.target)
             self.assertEqual(f"{shown}: only a file can be a bound here", str(caught.exception))
@@ -109,13 +132,22 @@ class TestErrors(InFolder):
     def test_too_much_of_anything_is_told(self) -> None:
         many = "six\n" * 100_000
         self.assertEqual(1, len(set(self.texts(many))))
-        self.refuses("requirements.txt:100001: more than 100000 requirements: no requirements file", many + "six\n")
+        self.refuses(
+            "requirements.txt:100001: more than 100000 requirements: no requirements file",
+            many + "six\n",
+        )
         long_key = "[a]\n" + "x = 1.5\n" * 1500 + ".".join("a" * 101) + " = 1\n"
-        self.refuses("pyproject.toml:1502: invalid TOML: a key of a hundred parts", long_key, "pyproject.toml")
+        self.refuses(
+            "pyproject.toml:1502: invalid TOML: a key of a hundred parts",
+            long_key,
+            "pyproject.toml",
+        )
         self.refuses("Pipfile.lock:2: nested too deeply", "\n" + "[" * 100_000, "Pipfile.lock")
 
     def test_json_that_is_no_object_is_no_lock(self) -> None:
-        self.refuses("Pipfile.lock:1: expected an object, found an empty array", "[]", "Pipfile.lock")
+        self.refuses(
+            "Pipfile.lock:1: expected an object, found an empty array", "[]", "Pipfile.lock"
+        )
 
     @staticmethod
     def junk(size: int) -> list[str]:
@@ -152,7 +184,9 @@ class TestErrors(InFolder):
             if number % 3 == 0:
                 data = bytearray(rng.randrange(256) for _ in range(rng.randrange(60)))
             for _ in range(rng.randrange(4)):
-                data[rng.randrange(len(data) + 1) :][:1] = bytes([rng.choice(b"\"'[]{}=,#\\;@\n -r")])
+                data[rng.randrange(len(data) + 1) :][:1] = bytes(
+                    [rng.choice(b"\"'[]{}=,#\\;@\n -r")]
+                )
             data = data[: rng.randrange(len(data) + 1)]
             name = rng.choice(["requirements.txt", "x.lock", "pyproject.toml", "x.py"])
             try:
@@ -165,7 +199,9 @@ class TestErrors(InFolder):
 class WhatTheToolsInstalled(unittest.TestCase):
     def test_a_lock_demands_what_its_tool_installs(self) -> None:
         for folder in LOCKS:
-            answers: dict[str, dict[str, str]] = json.loads((folder / "installed.json").read_text(encoding="utf-8"))
+            answers: dict[str, dict[str, str]] = json.loads(
+                (folder / "installed.json").read_text(encoding="utf-8")
+            )
             for run, installed in answers.items():
                 with self.subTest(lock=folder.name, run=run):
                     version, _, options = run.partition(" ")
@@ -227,9 +263,13 @@ class DamagedLocks(Scratch):
             for _ in range(8):
                 twisted = copy.deepcopy(data)
                 table, key = dice.choice(list(members(twisted)))
-                table[key] = dice.choice([7, "", "x", [], {}, True, [7], ["x"], {"x": 1}, [{}], None])
+                table[key] = dice.choice(
+                    [7, "", "x", [], {}, True, [7], ["x"], {"x": 1}, [{}], None]
+                )
                 with contextlib.suppress(EnvlockError):
-                    value = loaded._replace(data=twisted) if isinstance(loaded, ParsedLock) else twisted
+                    value = (
+                        loaded._replace(data=twisted) if isinstance(loaded, ParsedLock) else twisted
+                    )
                     bound = form.read(value, BoundFile(path), ReadContext(marker_variables))
                     for each in bound.requirements:
                         envlock.locked_hashes(each)

@@ -31,7 +31,9 @@ class TestSelection(unittest.TestCase):
             (Selection(all_extras=True), "abc"),
             (Selection(all_groups=True), ""),
         ):
-            self.assertEqual(envlock.selected_extras(selection, self.KNOWN), set(expected), selection)
+            self.assertEqual(
+                envlock.selected_extras(selection, self.KNOWN), set(expected), selection
+            )
 
     def test_groups_count_by_default_too_and_one_that_is_excluded_never(self) -> None:
         for selection, expected in (
@@ -57,7 +59,10 @@ class TestReadContext(InFolder):
         self.assertTrue(self.target.is_file("there.txt"))
         self.assertFalse(self.target.is_file("absent.txt"))
         self.assertEqual(self.target.read_text("there.txt"), "six\n")
-        self.assertEqual(self.target.files, [os.path.join(self.folder, name) for name in ("there.txt", "absent.txt")])
+        self.assertEqual(
+            self.target.files,
+            [os.path.join(self.folder, name) for name in ("there.txt", "absent.txt")],
+        )
 
     def test_a_file_is_read_once_and_by_all_that_share_its_texts(self) -> None:
         self.write("r.txt", "six\n")
@@ -83,21 +88,31 @@ class TestReadContext(InFolder):
 
     def test_an_extra_is_a_variable_of_its_own(self) -> None:
         marker = envlock.Marker("extra == 'Test_X'")
-        self.assertEqual([self.target.holds(marker, extra) for extra in ("", "test-x", "y")], [False, True, False])
+        self.assertEqual(
+            [self.target.holds(marker, extra) for extra in ("", "test-x", "y")],
+            [False, True, False],
+        )
 
 
 class TestValues(InFolder):
     def test_requires_python_is_a_requirement_of_python(self) -> None:
         self.assertEqual(envlock.python_requirement(envlock.ParsedTable({})), [])
-        (found,) = envlock.python_requirement(envlock.ParsedTable({"requires-python": ">=3.9"}, "project"))
-        self.assertEqual((found.name, found.text, found.place), ("python", "python>=3.9", "project.requires-python"))
+        (found,) = envlock.python_requirement(
+            envlock.ParsedTable({"requires-python": ">=3.9"}, "project")
+        )
+        self.assertEqual(
+            (found.name, found.text, found.place),
+            ("python", "python>=3.9", "project.requires-python"),
+        )
         with self.assertRaises(BoundError) as caught:
             envlock.python_requirement(envlock.ParsedTable({"requires-python": "3"}, "project"))
         self.assertEqual(caught.exception.place, "project.requires-python")
 
     def test_two_spellings_of_one_extra_are_an_error(self) -> None:
         text = "[project]\n[project.optional-dependencies]\na_b = []\nA-B = []\n"
-        message = "pyproject.toml:4: project.optional-dependencies: 'A-B' and 'a_b' are the same name"
+        message = (
+            "pyproject.toml:4: project.optional-dependencies: 'A-B' and 'a_b' are the same name"
+        )
         self.refuses(message, text, "pyproject.toml")
 
 

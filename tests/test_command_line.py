@@ -47,30 +47,42 @@ class ValidateTest(TestCase):
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
         rows = run([self.environment.python, ENVLOCK, "validate", "--bound", self.drifted, "json"])
         self.assertEqual(json.loads(rows.stdout)[0]["executable"], str(self.environment.python))
-        self.assertEqual(rows.stdout, self.environment.validate("--bound", self.drifted, "json").stdout)
+        self.assertEqual(
+            rows.stdout, self.environment.validate("--bound", self.drifted, "json").stdout
+        )
 
     def test_a_drifted_one_prints_a_table_and_exits_3(self) -> None:
         done = self.environment.validate("--bound", self.drifted)
         site = self.environment.site
-        table = "Package     Dependency   Explain     Sites\n" + f"six-1.16.0  six==1.17.0  Misdefined  {site}\n"
+        table = (
+            "Package     Dependency   Explain     Sites\n"
+            f"six-1.16.0  six==1.17.0  Misdefined  {site}\n"
+        )
         self.assertEqual((done.returncode, done.stdout, done.stderr), (3, table, ""))
 
     def test_a_piped_table_is_never_cut_or_coloured(self) -> None:
         self.write("long.lock", f"six==1.{'1' * 300}\n")
-        done = self.environment.validate("--bound", self.folder / "long.lock", env={"COLUMNS": "20"})
+        done = self.environment.validate(
+            "--bound", self.folder / "long.lock", env={"COLUMNS": "20"}
+        )
         self.assertIn("1" * 300, done.stdout)
         self.assertNotIn("\033", done.stdout)
 
     def test_a_start_in_an_activated_shell_is_found_on_path(self) -> None:
         path = os.pathsep.join((str(self.environment.python.parent), CLEAN["PATH"]))
         env = {"PATH": path, "VIRTUAL_ENV": str(self.environment.path)}
-        done = run([sys.executable, ENVLOCK, "-e", "python3", "validate", "-b", self.drifted, "json"], env=env)
+        done = run(
+            [sys.executable, ENVLOCK, "-e", "python3", "validate", "-b", self.drifted, "json"],
+            env=env,
+        )
         executable = json.loads(done.stdout)[0]["executable"]
         self.assertEqual(Path(executable).parent, self.environment.python.parent)
 
     def test_options_may_stand_before_and_after_the_command(self) -> None:
         other = Environment(self.folder / "other")
-        done = run_envlock("-e", self.environment.path, "validate", "-e", other.path, "--bound", self.drifted)
+        done = run_envlock(
+            "-e", self.environment.path, "validate", "-e", other.path, "--bound", self.drifted
+        )
         self.assertEqual(done.returncode, 3, done.stderr)
         blocks = done.stdout.split(f"{other.python}\n")
         self.assertTrue(blocks[0].startswith(f"{self.environment.python}\nPackage"), done.stdout)
@@ -80,13 +92,26 @@ class ValidateTest(TestCase):
         more = self.write("more.txt", "idna==3.7\n")
         for arguments in (("--bound", self.lock, more), ("-b", self.lock, "-b", more)):
             with self.subTest(arguments=arguments):
-                self.assertEqual(self.environment.findings(*arguments), [(None, "idna==3.7", "Missing")])
+                self.assertEqual(
+                    self.environment.findings(*arguments), [(None, "idna==3.7", "Missing")]
+                )
 
     def test_standard_input_is_a_bound_for_every_environment(self) -> None:
-        arguments = ("-e", self.environment.path, "-e", self.environment.path, "validate", "--bound", "-", "json")
+        arguments = (
+            "-e",
+            self.environment.path,
+            "-e",
+            self.environment.path,
+            "validate",
+            "--bound",
+            "-",
+            "json",
+        )
         for words in (arguments, (*arguments[:-1], "-b", "-", "json")):  # or twice
             done = run_envlock(*words, input="six==1.17.0\n")
-            self.assertEqual([row["explain"] for row in json.loads(done.stdout)], ["Misdefined"] * 2)
+            self.assertEqual(
+                [row["explain"] for row in json.loads(done.stdout)], ["Misdefined"] * 2
+            )
 
     def test_a_url_is_a_bound_for_every_environment(self) -> None:
         arguments = ("-e", self.environment.path, "-e", self.environment.path, "validate")
@@ -95,11 +120,18 @@ class ValidateTest(TestCase):
             thread.start()
             url = f"http://127.0.0.1:{server.server_address[1]}/r.txt"
             env = {"no_proxy": "*"}
-            done = run_envlock(*arguments, "--bound", url.replace("//", "//me:pass@") + "?key=1", "json", env=env)
+            done = run_envlock(
+                *arguments, "--bound", url.replace("//", "//me:pass@") + "?key=1", "json", env=env
+            )
             thread.join()
         rows = [(row["explain"], row["file"], row["line"]) for row in json.loads(done.stdout)]
-        self.assertEqual((rows, done.stderr, done.returncode), ([("Misdefined", url, 2)] * 2, "", 3))
-        self.assertRefused(run_envlock("validate", "-b", url, env=env), f"{url}: cannot be read (Connection refused)")
+        self.assertEqual(
+            (rows, done.stderr, done.returncode), ([("Misdefined", url, 2)] * 2, "", 3)
+        )
+        self.assertRefused(
+            run_envlock("validate", "-b", url, env=env),
+            f"{url}: cannot be read (Connection refused)",
+        )
 
     def test_ignored_names_may_be_joined_by_commas(self) -> None:
         self.environment.add("idna", "3.7")
@@ -125,7 +157,9 @@ class ValidateTest(TestCase):
         self.write("all.txt", text)
         self.write("c.txt", "")
         arguments = ("--bound", "all.txt", "github", "--code", "4")
-        done = self.environment.validate(*arguments, cwd=self.folder, env={"GITHUB_WORKSPACE": str(self.folder)})
+        done = self.environment.validate(
+            *arguments, cwd=self.folder, env={"GITHUB_WORKSPACE": str(self.folder)}
+        )
         python = self.environment.python
         expected = (
             "::error file=drifted.lock,line=1,title=envlock%3A Misdefined"
@@ -137,15 +171,28 @@ class ValidateTest(TestCase):
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
 
     def test_json_names_the_line_of_a_lock(self) -> None:
-        self.write("Pipfile.lock", '{"_meta": {"pipfile-spec": 6},\n"default":\n{"idna": {"version": "==3.7"}}}\n')
-        done = self.environment.validate("--bound", "Pipfile.lock", "--superset", "json", cwd=self.folder)
-        self.assertEqual([(row["file"], row["line"]) for row in json.loads(done.stdout)], [("Pipfile.lock", 3)])
-        done = self.environment.validate("--bound", "-", "--superset", "json", input="\nidna==3.7\n")
-        self.assertEqual([(row["file"], row["line"]) for row in json.loads(done.stdout)], [("<stdin>", 2)])
+        self.write(
+            "Pipfile.lock",
+            '{"_meta": {"pipfile-spec": 6},\n"default":\n{"idna": {"version": "==3.7"}}}\n',
+        )
+        done = self.environment.validate(
+            "--bound", "Pipfile.lock", "--superset", "json", cwd=self.folder
+        )
+        self.assertEqual(
+            [(row["file"], row["line"]) for row in json.loads(done.stdout)], [("Pipfile.lock", 3)]
+        )
+        done = self.environment.validate(
+            "--bound", "-", "--superset", "json", input="\nidna==3.7\n"
+        )
+        self.assertEqual(
+            [(row["file"], row["line"]) for row in json.loads(done.stdout)], [("<stdin>", 2)]
+        )
 
     def test_colour_is_asked_for_in_the_usual_ways(self) -> None:
         def colored(*options: str, **env: str) -> bool:
-            done = run_envlock(*options, "-e", self.environment.path, "validate", "--bound", self.drifted, env=env)
+            done = run_envlock(
+                *options, "-e", self.environment.path, "validate", "--bound", self.drifted, env=env
+            )
             return "\033[33mMisdefined\033[0m" in done.stdout
 
         self.assertTrue(colored("--color", "always", NO_COLOR="1"))
@@ -161,7 +208,10 @@ class ValidateTest(TestCase):
         os.makedirs(os.path.join(user, "userpkg-1.0.dist-info"))
         for options, expected in (((), False), (("--user-site",), True)):
             words = (*options, "validate", "-b", self.lock)
-            for command in ([sys.executable, ENVLOCK, "-e", environment.python], [environment.python, ENVLOCK]):
+            for command in (
+                [sys.executable, ENVLOCK, "-e", environment.python],
+                [environment.python, ENVLOCK],
+            ):
                 done = run([*command, *words], env=home)
                 self.assertEqual("userpkg-1.0" in done.stdout, expected, done.stdout + done.stderr)
 
@@ -172,7 +222,9 @@ class StartUpFilesTest(TestCase):
         lock = self.write("requirements.lock", "six==1.16.0\n")
         for line in ("print('noise')", "raise SystemExit(5)", "1/0", "os._exit(9)"):
             with self.subTest(line=line):
-                (self.environment.site / "noise.pth").write_text(f"import os; {line}\n", encoding="utf-8")
+                (self.environment.site / "noise.pth").write_text(
+                    f"import os; {line}\n", encoding="utf-8"
+                )
                 done = self.environment.validate("--bound", lock)
                 self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
 
@@ -182,7 +234,8 @@ class UsageTest(TestCase):
         lock = self.write("requirements.lock", "six==1.16.0\n")
         path = self.folder / "absent" / "report.csv"
         self.assertRefused(
-            self.environment.validate("-b", lock, "write", "-o", path), f"{path}: No such file or directory"
+            self.environment.validate("-b", lock, "write", "-o", path),
+            f"{path}: No such file or directory",
         )
 
     @unittest.skipIf(os.name == "nt", "no symbolic links")
@@ -197,7 +250,9 @@ class UsageTest(TestCase):
         self.assertEqual(self.environment.validate("-b", lock, "write", "-o", link).returncode, 3)
         self.assertTrue(link.is_symlink())
         self.assertIn("six==1.16.0", path.read_text(encoding="utf-8"))
-        self.assertEqual(sorted(path.name for path in self.folder.glob("*.csv*")), ["link.csv", "report.csv"])
+        self.assertEqual(
+            sorted(path.name for path in self.folder.glob("*.csv*")), ["link.csv", "report.csv"]
+        )
 
     def test_version_and_help(self) -> None:
         self.assertEqual(run_envlock("--version").stdout, f"envlock {envlock.__version__}\n")
@@ -208,7 +263,9 @@ class UsageTest(TestCase):
                 self.assertIn(part, done.stdout)
 
     def test_no_traceback_is_ever_seen_for_a_bad_bound(self) -> None:
-        files = [path for path in DATA.glob("**/invalid/*") if path.suffix != ".err" and path.is_file()]
+        files = [
+            path for path in DATA.glob("**/invalid/*") if path.suffix != ".err" and path.is_file()
+        ]
         self.assertGreater(len(files), 20)
         for path in files:
             with self.subTest(path=path.name):
@@ -231,7 +288,9 @@ class LibraryTest(TestCase):
 
     def test_main_returns_the_exit_status(self) -> None:
         lock = self.write("requirements.lock", "absent==1\n")
-        self.assertEqual(envlock.main(["-e", str(self.environment.path), "validate", "-b", str(lock), "exit"]), 3)
+        self.assertEqual(
+            envlock.main(["-e", str(self.environment.path), "validate", "-b", str(lock), "exit"]), 3
+        )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ from typing import Any
 
 from tests.support import ENVLOCK, NO_TOML, Environment, TestCase, run
 
-TOOL_LOCKS = "uv.lock, poetry.lock, pdm.lock, Pipfile.lock, pylock.toml, requirements.lock, requirements.txt"
+TOOL_LOCKS = (
+    "uv.lock, poetry.lock, pdm.lock, Pipfile.lock, pylock.toml, requirements.lock, requirements.txt"
+)
 NO_LOCK = f"there is no lock here (looked for {TOOL_LOCKS}): name it, as in --bound FILE"
 BOUND_NOTE = "envlock: the bound is {} (the lock of this project; --bound names another)\n"
 NEAREST_NOTE = "envlock: the environment is {} (the nearest .venv; -e names another)\n"
@@ -31,12 +33,16 @@ class DefaultsCase(TestCase):
         made.add("six", six)
         return made
 
-    def run_in(self, folder: Path, *words: object, python: object = sys.executable, **env: str) -> tuple[int, str, str]:
+    def run_in(
+        self, folder: Path, *words: object, python: object = sys.executable, **env: str
+    ) -> tuple[int, str, str]:
         done = run([python, ENVLOCK, *words], cwd=folder, env=env)
         return done.returncode, done.stdout, done.stderr
 
     def refused_in(self, folder: Path, message: str, *words: object, **options: Any) -> None:
-        self.assertEqual(self.run_in(folder, *words, **options), (2, "", f"envlock: error: {message}\n"))
+        self.assertEqual(
+            self.run_in(folder, *words, **options), (2, "", f"envlock: error: {message}\n")
+        )
 
 
 @unittest.skipIf(sys.prefix != sys.base_prefix, "runs in a virtual environment itself")
@@ -49,7 +55,9 @@ class EnvironmentTest(DefaultsCase):
     def test_the_nearest_environment_is_taken(self) -> None:
         self.environment_at(self.project / ".venv", "1.16.0")
         (self.project / "src" / "deep").mkdir(parents=True)
-        self.assertEqual(self.run_in(self.project, *self.words), (0, "", NEAREST_NOTE.format(".venv")))
+        self.assertEqual(
+            self.run_in(self.project, *self.words), (0, "", NEAREST_NOTE.format(".venv"))
+        )
         self.assertEqual(self.run_in(self.project, "-q", *self.words), (0, "", ""))
         deep = self.run_in(self.project / "src" / "deep", *self.words)
         self.assertEqual(deep, (0, "", NEAREST_NOTE.format(os.path.join("..", "..", ".venv"))))
@@ -71,7 +79,9 @@ class EnvironmentTest(DefaultsCase):
         self.environment_at(self.project / ".venv", "1.15.0")
         own = self.environment_at(self.folder / "own", "1.16.0")
         env = {"VIRTUAL_ENV": str(self.project / ".venv")}
-        self.assertEqual(self.run_in(self.project, *self.words, python=own.python, **env), (0, "", ""))
+        self.assertEqual(
+            self.run_in(self.project, *self.words, python=own.python, **env), (0, "", "")
+        )
 
     def test_one_made_for_a_tool_is_never_taken(self) -> None:
         reason = "was made for envlock alone, and there is no .venv here: name the environment, as in -e .venv"
@@ -86,13 +96,22 @@ class EnvironmentTest(DefaultsCase):
                 if receipt:
                     (tool.path / receipt).write_text("", encoding="utf-8")
                 env["VIRTUAL_ENV"] = str(tool.path)
-                for words in (self.words, ("site-install", "-b", self.lock), ("site-status",), ("site-uninstall",)):
-                    self.refused_in(self.project, f"{tool.path} {reason}", *words, python=tool.python, **env)
+                for words in (
+                    self.words,
+                    ("site-install", "-b", self.lock),
+                    ("site-status",),
+                    ("site-uninstall",),
+                ):
+                    self.refused_in(
+                        self.project, f"{tool.path} {reason}", *words, python=tool.python, **env
+                    )
                 self.environment_at(self.project / ".venv", "1.16.0")
                 found = self.run_in(self.project, *self.words, python=tool.python, **env)
                 self.assertEqual(found, (0, "", NEAREST_NOTE.format(".venv")))
                 shutil.rmtree(self.project / ".venv")
-                named = self.run_in(self.project, "-e", tool.path, *self.words, python=tool.python, **env)
+                named = self.run_in(
+                    self.project, "-e", tool.path, *self.words, python=tool.python, **env
+                )
                 self.assertEqual(named, (0, "", ""))
 
     def test_one_that_uv_run_puts_before_another_stands_for_that(self) -> None:
@@ -100,9 +119,13 @@ class EnvironmentTest(DefaultsCase):
         overlay = self.environment_at(self.folder / "overlay", "1.15.0")
         with open(overlay.path / "pyvenv.cfg", "a", encoding="utf-8") as file:
             file.write(f"extends-environment = {extended.path}\n")
-        note = f"envlock: the environment is {extended.path} (`uv run` extends it; -e names another)\n"
+        note = (
+            f"envlock: the environment is {extended.path} (`uv run` extends it; -e names another)\n"
+        )
         env = {"VIRTUAL_ENV": str(overlay.path)}
-        self.assertEqual(self.run_in(self.project, *self.words, python=overlay.python, **env), (0, "", note))
+        self.assertEqual(
+            self.run_in(self.project, *self.words, python=overlay.python, **env), (0, "", note)
+        )
 
 
 class BoundTest(DefaultsCase):
@@ -117,9 +140,13 @@ class BoundTest(DefaultsCase):
         self.write("requirements.txt", "above==1\n")  # above the repository
         self.refused_in(self.project / "src", NO_LOCK, *self.words)
         self.write("project/requirements.txt", "six==1.15.0\n")
-        self.assertEqual(self.run_in(self.project, *self.words), (3, "", BOUND_NOTE.format("requirements.txt")))
+        self.assertEqual(
+            self.run_in(self.project, *self.words), (3, "", BOUND_NOTE.format("requirements.txt"))
+        )
         self.write("project/requirements.lock", "six==1.16.0\n")
-        self.assertEqual(self.run_in(self.project, *self.words), (0, "", BOUND_NOTE.format("requirements.lock")))
+        self.assertEqual(
+            self.run_in(self.project, *self.words), (0, "", BOUND_NOTE.format("requirements.lock"))
+        )
         self.assertEqual(self.run_in(self.project, "-q", *self.words), (0, "", ""))
         above = BOUND_NOTE.format(os.path.join("..", "requirements.lock"))
         self.assertEqual(self.run_in(self.project / "src", *self.words), (0, "", above))
@@ -127,11 +154,16 @@ class BoundTest(DefaultsCase):
     def test_a_tools_lock_comes_before_requirements(self) -> None:
         self.write("project/requirements.lock", "six==1.15.0\n")
         self.write(
-            "project/Pipfile.lock", '{"_meta": {"pipfile-spec": 6}, "default": {"six": {"version": "==1.16.0"}}}'
+            "project/Pipfile.lock",
+            '{"_meta": {"pipfile-spec": 6}, "default": {"six": {"version": "==1.16.0"}}}',
         )
-        self.assertEqual(self.run_in(self.project, *self.words), (0, "", BOUND_NOTE.format("Pipfile.lock")))
+        self.assertEqual(
+            self.run_in(self.project, *self.words), (0, "", BOUND_NOTE.format("Pipfile.lock"))
+        )
         self.write("project/uv.lock", "version = 1\n")
-        message = f"there are uv.lock, Pipfile.lock in {self.project}: choose one, as in --bound uv.lock"
+        message = (
+            f"there are uv.lock, Pipfile.lock in {self.project}: choose one, as in --bound uv.lock"
+        )
         self.refused_in(self.project, message, *self.words)
 
     def test_a_guard_takes_it_too(self) -> None:
@@ -167,7 +199,9 @@ class ConfigurationTest(DefaultsCase):
     def test_the_command_line_wins_key_by_key(self) -> None:
         self.configure('bound = ["locks/all.txt"]\nignore = ["absent"]\n')
         self.assertEqual(self.run_in(self.project, "-q", *self.words), (0, "", ""))
-        self.assertEqual(self.run_in(self.project, "-q", *self.words, "--ignore", "six"), (3, "", ""))
+        self.assertEqual(
+            self.run_in(self.project, "-q", *self.words, "--ignore", "six"), (3, "", "")
+        )
         self.write("project/other.txt", "six==1.15.0\n")
         self.assertEqual(self.run_in(self.project, *self.words, "-b", "other.txt"), (3, "", ""))
 
@@ -181,14 +215,20 @@ class ConfigurationTest(DefaultsCase):
             ("subset = true\nexe = 'x'\n", 5, "tool.envlock: there is no key 'exe'"),
             ("bound = 3\n", 4, "tool.envlock.bound: expected an array of strings, found 3"),
             ("subset = 'yes'\n", 4, "tool.envlock.subset: expected true or false, found 'yes'"),
-            ("ignore = 'six'\n", 4, "tool.envlock.ignore: expected an array of strings, found 'six'"),
+            (
+                "ignore = 'six'\n",
+                4,
+                "tool.envlock.ignore: expected an array of strings, found 'six'",
+            ),
             ("extra = [1]\n", 4, "tool.envlock.extra: expected an array of strings, found "),
         ):
             with self.subTest(text=text):
                 self.configure(text)
                 status, output, errors = self.run_in(self.project, *self.words)
                 self.assertEqual((status, output), (2, ""))
-                self.assertTrue(errors.startswith(f"envlock: error: pyproject.toml:{line}: {message}"), errors)
+                self.assertTrue(
+                    errors.startswith(f"envlock: error: pyproject.toml:{line}: {message}"), errors
+                )
 
     def test_a_guard_keeps_what_it_was_told(self) -> None:
         self.configure('bound = "locks/all.txt"\nsubset = true\n')

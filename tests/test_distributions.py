@@ -18,7 +18,9 @@ METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
 
 
 def looking_at(*sites: Path, version: tuple[int, int, int] = (3, 13, 0)) -> envlock.Interpreter:
-    return envlock.Interpreter("python", "cpython", version, "/prefix", tuple(map(str, sites)), None, None, {})
+    return envlock.Interpreter(
+        "python", "cpython", version, "/prefix", tuple(map(str, sites)), None, None, {}
+    )
 
 
 class RecordTest(TestCase):
@@ -37,7 +39,9 @@ class RecordTest(TestCase):
             target.write_text(text, encoding="utf-8")
 
     def labels(self, *sites: Path, version: tuple[int, int, int] = (3, 13, 0)) -> list[str]:
-        return [one.label for one in envlock.scan(looking_at(*(sites or (self.site,)), version=version))]
+        return [
+            one.label for one in envlock.scan(looking_at(*(sites or (self.site,)), version=version))
+        ]
 
     def named(self) -> list[tuple[str, str]]:
         return [(one.name, one.version) for one in envlock.scan(looking_at(self.site))]
@@ -49,9 +53,15 @@ class RecordTest(TestCase):
             "Six-1.16.0+local.1.egg-info",
         ):
             self.record(path)
-        expected = [("six", "1.16.0+local.1"), ("typing-extensions", "4.12.2"), ("zope-interface", "6.0")]
+        expected = [
+            ("six", "1.16.0+local.1"),
+            ("typing-extensions", "4.12.2"),
+            ("zope-interface", "6.0"),
+        ]
         self.assertEqual(self.named(), expected)
-        self.assertEqual(self.labels(), ["Six-1.16.0+local.1", "typing_extensions-4.12.2", "zope.interface-6.0"])
+        self.assertEqual(
+            self.labels(), ["Six-1.16.0+local.1", "typing_extensions-4.12.2", "zope.interface-6.0"]
+        )
 
     def test_an_egg_info_name_may_end_with_python_and_platform(self) -> None:
         self.record("PyYAML-5.4-py3.8.egg-info")
@@ -67,7 +77,9 @@ class RecordTest(TestCase):
         self.assertEqual(self.named(), expected)
 
     def test_metadata_that_is_no_utf_8_is_read(self) -> None:
-        (self.site / "latin.egg-info").write_bytes(METADATA.format("latin", "1.0").encode() + b"Author: Andr\xe9\n")
+        (self.site / "latin.egg-info").write_bytes(
+            METADATA.format("latin", "1.0").encode() + b"Author: Andr\xe9\n"
+        )
         self.assertEqual(self.named(), [("latin", "1.0")])
 
     def test_a_record_without_metadata_is_told_by_its_directory_name(self) -> None:
@@ -90,7 +102,12 @@ class RecordTest(TestCase):
         self.assertEqual(self.labels(), ["a-b-c", "nothing", "spaced out"])
 
     def test_leftovers_are_passed_over(self) -> None:
-        for path in ("~ip-24.0.dist-info", "-ip-24.0.dist-info", "~etuptools-65.0.egg-info", "pip-24.1.dist-info"):
+        for path in (
+            "~ip-24.0.dist-info",
+            "-ip-24.0.dist-info",
+            "~etuptools-65.0.egg-info",
+            "pip-24.1.dist-info",
+        ):
             self.record(path)
         self.assertEqual(self.labels(), ["pip-24.1"])
 
@@ -150,10 +167,16 @@ class RecordTest(TestCase):
             add_record(self.environment.path / f"added{number}", f"package{number}", "1")
             line = f"{start}{self.environment.path}/added{number}\n"
             (self.environment.site / f"{number}.pth").write_text(line, encoding="utf-8")
-        path = run([self.environment.python, "-X", "utf8", "-c", "import sys; print(sys.path)"]).stdout
-        expected = [f"package{number}" for number in range(len(starts)) if f"/added{number}'" in path]
+        path = run(
+            [self.environment.python, "-X", "utf8", "-c", "import sys; print(sys.path)"]
+        ).stdout
+        expected = [
+            f"package{number}" for number in range(len(starts)) if f"/added{number}'" in path
+        ]
         asked = envlock.ask_interpreters([str(self.environment.python)])[0]
-        self.assertEqual([one.name for one in envlock.scan(asked) if one.name.startswith("package")], expected)
+        self.assertEqual(
+            [one.name for one in envlock.scan(asked) if one.name.startswith("package")], expected
+        )
 
     def test_a_hidden_pth_counts_only_where_site_reads_it(self) -> None:
         add_record(self.folder / "added", "six", "1.16.0")
@@ -168,7 +191,10 @@ class RecordTest(TestCase):
         self.record("unused-1.0-py3.8.egg/EGG-INFO/PKG-INFO", METADATA.format("unused", "1.0"))
         for name in ("zipped-2.0-py3.8.egg", "odd.egg"):
             with zipfile.ZipFile(self.site / name, "w") as archive:
-                archive.writestr("EGG-INFO/PKG-INFO", METADATA.format(name.partition("-")[0].partition(".")[0], "2.0"))
+                archive.writestr(
+                    "EGG-INFO/PKG-INFO",
+                    METADATA.format(name.partition("-")[0].partition(".")[0], "2.0"),
+                )
         self.record("easy-install.pth", "./lazy-1.0-py3.8.egg\n./zipped-2.0-py3.8.egg\n./odd.egg\n")
         self.assertEqual(self.named(), [("lazy", "1.0"), ("odd", "2.0"), ("zipped", "2.0")])
 
@@ -181,7 +207,9 @@ class RecordTest(TestCase):
         data = (self.site / "cut.egg").read_bytes()
         (self.site / "cut.egg").write_bytes(data.replace(data[46:60], b"\xff" * 14))
         self.record("easy-install.pth", "./broken.egg\n./cut.egg\n./empty.egg\n")
-        self.assertEqual((self.named(), self.labels()), ([("", "")] * 3, ["broken", "cut", "empty"]))
+        self.assertEqual(
+            (self.named(), self.labels()), ([("", "")] * 3, ["broken", "cut", "empty"])
+        )
 
     def test_an_egg_link_makes_an_egg_info_an_editable_install(self) -> None:
         source = self.folder / "source"
@@ -194,7 +222,9 @@ class RecordTest(TestCase):
         bystander, linked = envlock.scan(looking_at(self.site))
         self.assertIsNone(envlock.recorded_reference(bystander))
         reference = envlock.recorded_reference(linked)
-        self.assertEqual(reference, envlock.DirectReference("directory", source.as_uri(), editable=True))
+        self.assertEqual(
+            reference, envlock.DirectReference("directory", source.as_uri(), editable=True)
+        )
 
     def test_a_site_directory_that_is_not_there_holds_nothing(self) -> None:
         self.assertEqual(self.labels(self.folder / "absent"), [])
@@ -207,7 +237,9 @@ class RecordTest(TestCase):
     @unittest.skipIf(os.name == "nt", "no named pipes")
     def test_a_named_pipe_for_a_record_is_unreadable(self) -> None:
         os.mkfifo(self.site / "pipe.egg-info")
-        self.assertEqual([(one.name, one.label) for one in envlock.scan(looking_at(self.site))], [("", "pipe")])
+        self.assertEqual(
+            [(one.name, one.label) for one in envlock.scan(looking_at(self.site))], [("", "pipe")]
+        )
 
     def test_only_the_headers_of_metadata_are_read(self) -> None:
         self.record("plain/x", "")
@@ -235,7 +267,9 @@ class RecordTest(TestCase):
             for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
                 with self.subTest(start=start, method=method):
                     with zipfile.ZipFile(egg, "w", method) as archive:
-                        archive.writestr("EGG-INFO/PKG-INFO", start + "x" * (envlock.METADATA_LIMIT + 100_000))
+                        archive.writestr(
+                            "EGG-INFO/PKG-INFO", start + "x" * (envlock.METADATA_LIMIT + 100_000)
+                        )
                     large = egg.stat().st_size > envlock.METADATA_LIMIT
                     self.assertEqual(self.named(), [("", "") if large else expected])
 
@@ -246,10 +280,15 @@ class RecordTest(TestCase):
         path.write_text("/nowhere\n" * 10_001)
         with self.assertRaises(envlock.EnvlockError) as caught:
             self.named()
-        self.assertEqual(str(caught.exception), f"{path}: more than 10000 lines that add to the path")
+        self.assertEqual(
+            str(caught.exception), f"{path}: more than 10000 lines that add to the path"
+        )
 
     def test_a_direct_reference_beyond_a_megabyte_is_no_use(self) -> None:
-        reference = {"url": "https://h.example/r.git", "vcs_info": {"vcs": "git", "commit_id": "a" * 40}}
+        reference = {
+            "url": "https://h.example/r.git",
+            "vcs_info": {"vcs": "git", "commit_id": "a" * 40},
+        }
         record = add_record(self.site, "six", "1.0", reference)
         (distribution,) = envlock.scan(looking_at(self.site))
         self.assertIsNotNone(envlock.recorded_reference(distribution))
@@ -272,14 +311,20 @@ class DirectUrlTest(TestCase):
         self.assertEqual(self.reference(json.dumps(data)), expected)
 
     def test_reads_both_spellings_of_an_archive_hash(self) -> None:
-        data = {"url": "file:///six.whl", "archive_info": {"hash": "sha256=AB", "hashes": {"sha512": "cd"}}}
-        expected = envlock.DirectReference("archive", "file:///six.whl", hashes=frozenset(("sha256:ab", "sha512:cd")))
+        data = {
+            "url": "file:///six.whl",
+            "archive_info": {"hash": "sha256=AB", "hashes": {"sha512": "cd"}},
+        }
+        expected = envlock.DirectReference(
+            "archive", "file:///six.whl", hashes=frozenset(("sha256:ab", "sha512:cd"))
+        )
         self.assertEqual(self.reference(json.dumps(data)), expected)
 
     def test_reads_an_editable_directory(self) -> None:
         data = {"url": "file:///src", "dir_info": {"editable": True}}
         self.assertEqual(
-            self.reference(json.dumps(data)), envlock.DirectReference("directory", "file:///src", editable=True)
+            self.reference(json.dumps(data)),
+            envlock.DirectReference("directory", "file:///src", editable=True),
         )
 
     def test_a_file_that_is_no_use_tells_nothing(self) -> None:
@@ -303,7 +348,9 @@ class HiddenFilesTest(TestCase):
             SimpleNamespace(st_flags=0x8000),  # macOS
             SimpleNamespace(st_file_attributes=0x22),  # Windows
         ]
-        self.assertEqual(list(map(envlock._has_hidden_flag, statuses)), [False, False, False, True, True])
+        self.assertEqual(
+            list(map(envlock._has_hidden_flag, statuses)), [False, False, False, True, True]
+        )
 
 
 class SiteDirectoriesTest(TestCase):
@@ -311,13 +358,19 @@ class SiteDirectoriesTest(TestCase):
         done = run([python, *flags, "-c", "import sys; print('\\n'.join(sys.path[1:]))"], env=env)
         return done.stdout.splitlines()
 
-    def assert_as_started(self, python: Path, env: dict[str, str] | None = None) -> envlock.Interpreter:
+    def assert_as_started(
+        self, python: Path, env: dict[str, str] | None = None
+    ) -> envlock.Interpreter:
         """The site directories that exist are those of a real start's sys.path, in that order."""
         code = f"import sys; sys.path.insert(0, {str(ENVLOCK.parent)!r}); import envlock, json; "
-        inside = run([python, "-c", code + "print(json.dumps(envlock.describe_interpreter()))"], env=env)
+        inside = run(
+            [python, "-c", code + "print(json.dumps(envlock.describe_interpreter()))"], env=env
+        )
         described = json.loads(inside.stdout)
         path = [
-            entry for entry in self.started(python, env=env) if "-packages" in entry or entry == described["library"]
+            entry
+            for entry in self.started(python, env=env)
+            if "-packages" in entry or entry == described["library"]
         ]
         self.assertEqual([site for site in described["sites"] if os.path.isdir(site)], path)
         before = {name: os.environ.get(name) for name in (env or {})}
@@ -332,7 +385,10 @@ class SiteDirectoriesTest(TestCase):
 
     def test_a_virtual_environment_has_its_own_alone(self) -> None:
         asked = self.assert_as_started(self.environment.python)
-        self.assertEqual([site for site in asked.sites if site != asked.library][:1], [str(self.environment.site)])
+        self.assertEqual(
+            [site for site in asked.sites if site != asked.library][:1],
+            [str(self.environment.site)],
+        )
         self.assertIsNone(asked.user)
         self.assertEqual(Path(asked.prefix), self.environment.path)
 
@@ -360,11 +416,21 @@ class SiteDirectoriesTest(TestCase):
     @unittest.skipIf(NO_PERMISSIONS, NO_PERMISSIONS)
     def test_what_may_not_be_read_adds_no_directory_and_tells_no_name(self) -> None:
         add_record(self.folder / "added", "six", "1.16.0")
-        paths, record = self.environment.site / "paths.pth", self.environment.site / "secret.dist-info"
+        paths, record = (
+            self.environment.site / "paths.pth",
+            self.environment.site / "secret.dist-info",
+        )
         paths.write_text(f"{self.folder / 'added'}\n")
         record.mkdir()
         (record / "METADATA").write_text(METADATA.format("secret", "1.0"))
-        words = ["-e", self.environment.python, "validate", "-b", self.write("none.txt", ""), "json"]
+        words = [
+            "-e",
+            self.environment.python,
+            "validate",
+            "-b",
+            self.write("none.txt", ""),
+            "json",
+        ]
         for mode, expected in ((0o644, ["secret-1.0", "six-1.16.0"]), (0, ["secret"])):
             for path in (paths, record / "METADATA"):
                 path.chmod(mode)

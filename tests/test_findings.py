@@ -13,14 +13,27 @@ class WordsTest(unittest.TestCase):
     WORDS: ClassVar[list[tuple[type, set[str]]]] = [
         (
             Verdict,
-            {"Unrequired", "Missing", "Misdefined", "Duplicate", "Unreadable", "Modified", "Deleted", "Unrecorded"},
+            {
+                "Unrequired",
+                "Missing",
+                "Misdefined",
+                "Duplicate",
+                "Unreadable",
+                "Modified",
+                "Deleted",
+                "Unrecorded",
+            },
         ),
         (Reason, {"version", "source", "commit", "editable", "hash", "python"}),
     ]
 
     def test_each_word_stands_once(self) -> None:
         for kind, expected in self.WORDS:
-            words = [value for key, value in vars(kind).items() if key[0] != "_" and isinstance(value, str)]
+            words = [
+                value
+                for key, value in vars(kind).items()
+                if key[0] != "_" and isinstance(value, str)
+            ]
             with self.subTest(kind.__name__):
                 self.assertEqual(sorted(words), sorted(expected))
 
@@ -32,7 +45,12 @@ class FindingTest(unittest.TestCase):
     def test_the_line_is_that_of_the_requirement(self) -> None:
         file = BoundFile("uv.lock")
         file.text = "a = 1\n\n[[package]]\nname = 'six'\n"
-        for place, line in ((7, 7), ("package[0]", 3), ("package[0].name", 4), ("package[0].version", 3)):
+        for place, line in (
+            (7, 7),
+            ("package[0]", 3),
+            ("package[0].name", 4),
+            ("package[0].version", 3),
+        ):
             self.assertEqual(Finding("Missing", file=file, place=place).line, line, place)
 
     def test_without_a_requirement_there_is_no_line(self) -> None:

@@ -26,7 +26,9 @@ class StartTest(GuardTestCase):
         self.install("warn")
         for _ in range(3):
             done = self.start()
-            self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure, "ran\n", 0))
+            self.assertEqual(
+                (done.stderr, done.stdout, done.returncode), (self.failure, "ran\n", 0)
+            )
 
     def test_exit_ends_the_process_with_the_code(self) -> None:
         self.install("exit", "--code", "42")
@@ -36,7 +38,9 @@ class StartTest(GuardTestCase):
 
     def test_site_install_prints_what_it_finds(self) -> None:
         self.environment.add("ham", "2.0")
-        done = support.envlock("-e", self.environment.python, "site-install", "--bound", self.bound, "exit")
+        done = support.envlock(
+            "-e", self.environment.python, "site-install", "--bound", self.bound, "exit"
+        )
         self.assertEqual((done.stdout, done.returncode), (self.failure.split("\n", 1)[1], 0))
         self.assertEqual(done.stderr, self.note(self.environment.python, self.bound, "exit 3"))
 
@@ -50,7 +54,13 @@ class StartTest(GuardTestCase):
 
     def test_a_relative_bound_holds_in_any_working_directory(self) -> None:
         done = support.envlock(
-            "-e", self.environment.python, "site-install", "-b", "requirements.txt", "exit", cwd=self.folder
+            "-e",
+            self.environment.python,
+            "site-install",
+            "-b",
+            "requirements.txt",
+            "exit",
+            cwd=self.folder,
         )
         note = self.note(self.environment.python, "requirements.txt", "exit 3")
         self.assertEqual((done.stderr, done.stdout, done.returncode), (note, "", 0))
@@ -103,7 +113,9 @@ class StartTest(GuardTestCase):
         above = support.Environment(self.folder / "above", "--system-site-packages")
         within = support.Environment(above.path / "within")
         home = {"PYTHONUSERBASE": str(self.environment.path)}
-        user = support.run([above.python, "-c", "import site; print(site.getusersitepackages())"], env=home).stdout
+        user = support.run(
+            [above.python, "-c", "import site; print(site.getusersitepackages())"], env=home
+        ).stdout
         if user.strip() != str(self.environment.site):
             self.skipTest("the user site has another layout")
         for guarded, env, code in (
@@ -144,7 +156,11 @@ class StartTest(GuardTestCase):
             ):
                 command = ["sh", "-c", gone, self.environment.python, *words, "-c", "print('ran')"]
                 done = support.run(command, env=env, cwd=self.folder)
-                self.assertEqual((done.stdout, done.returncode), ("", 3) if drifted else ("ran\n", 0), done.stderr)
+                self.assertEqual(
+                    (done.stdout, done.returncode),
+                    ("", 3) if drifted else ("ran\n", 0),
+                    done.stderr,
+                )
                 self.assertNotIn("Traceback", done.stderr)
                 os.utime(self.bound)
             if not drifted:
@@ -172,9 +188,13 @@ class FailureTest(GuardTestCase):
                     self.install(mode)
                     said = self.spoil(how)
                     done = self.start()
-                    self.assertEqual((done.returncode, done.stdout), (code, "" if code else "ran\n"))
+                    self.assertEqual(
+                        (done.returncode, done.stdout), (code, "" if code else "ran\n")
+                    )
                     self.assertEqual(done.stderr.count("\n"), 1)
-                    self.assertTrue(done.stderr.startswith(f"envlock: error: {self.bound}:"), done.stderr)
+                    self.assertTrue(
+                        done.stderr.startswith(f"envlock: error: {self.bound}:"), done.stderr
+                    )
                     self.assertIn(said, done.stderr)
                     if self.bound.is_dir():
                         self.bound.rmdir()
@@ -185,18 +205,29 @@ class FailureTest(GuardTestCase):
             self.install(mode)
             source = self.environment.site / "_envlock" / "envlock.py"
             text = source.read_text(encoding="utf-8")
-            broken = text.replace("    interpreter = this_interpreter()\n", "    raise MemoryError('of 1 GB')\n")
+            broken = text.replace(
+                "    interpreter = this_interpreter()\n", "    raise MemoryError('of 1 GB')\n"
+            )
             code = compile(broken, str(source), "exec", dont_inherit=True, optimize=2)
-            source.with_name(f"{sys.implementation.hexversion:x}.full").write_bytes(marshal.dumps(code))
+            source.with_name(f"{sys.implementation.hexversion:x}.full").write_bytes(
+                marshal.dumps(code)
+            )
             self.bound.write_text(f"six==1.0 # {mode}\n")
             done = self.start()
             self.assertEqual((done.stdout, done.returncode), outcome)
-            self.assertEqual(done.stderr, "envlock: error: the guard failed: MemoryError: of 1 GB\n")
+            self.assertEqual(
+                done.stderr, "envlock: error: the guard failed: MemoryError: of 1 GB\n"
+            )
 
     def test_a_guard_without_its_folder(self) -> None:
-        message = "envlock: error: the guard failed (site-install renews it, ENVLOCK_DISABLE=1 passes)\n"
+        message = (
+            "envlock: error: the guard failed (site-install renews it, ENVLOCK_DISABLE=1 passes)\n"
+        )
         folder = self.environment.site / "_envlock"
-        for spoil in (lambda: shutil.rmtree(folder), lambda: (folder / "guard.json").write_text("[")):
+        for spoil in (
+            lambda: shutil.rmtree(folder),
+            lambda: (folder / "guard.json").write_text("["),
+        ):
             self.install("exit", "--code", "9")
             spoil()
             self.assertStopped(message, code=9)
@@ -212,9 +243,13 @@ class UserSiteTest(GuardTestCase):
         venv = support.Environment(self.folder / "venv", "--system-site-packages")
         bound = self.write("superset.txt", "six==1.0\n")
         home = {"PYTHONUSERBASE": str(self.folder / "user"), "HOME": str(self.folder)}
-        done = support.envlock("-e", venv.python, "site-install", "-b", bound, "--superset", "exit", env=home)
+        done = support.envlock(
+            "-e", venv.python, "site-install", "-b", bound, "--superset", "exit", env=home
+        )
         self.assertEqual(done.returncode, 0, done.stderr)
-        user = support.run([venv.python, "-m", "site", "--user-site"], env={**home, "ENVLOCK_DISABLE": "1"})
+        user = support.run(
+            [venv.python, "-m", "site", "--user-site"], env={**home, "ENVLOCK_DISABLE": "1"}
+        )
         support.add_record(Path(user.stdout.strip()), "six", "1.0")
         for _ in range(2):
             for options, code in ((), 0), (("-s",), 3), (("-I",), 3):
@@ -223,17 +258,23 @@ class UserSiteTest(GuardTestCase):
         other = {**home, "PYTHONUSERBASE": str(self.folder / "other")}
         self.assertEqual(support.run([venv.python, "-c", "print('ran')"], env=other).returncode, 3)
 
-    @unittest.skipUnless(sys.implementation.name == "cpython" and os.name == "posix", "made as CPython is installed")
+    @unittest.skipUnless(
+        sys.implementation.name == "cpython" and os.name == "posix", "made as CPython is installed"
+    )
     def test_users_without_a_user_site_have_one_verdict(self) -> None:
         python = self.make_interpreter(self.folder / "usr")
         empty = self.write("empty.txt", "")
         homes = [{"HOME": str(self.folder / name)} for name in ("ada", "bob")]
-        done = support.envlock("-q", "-e", python, "site-install", "-b", empty, "exit", env=homes[0])
+        done = support.envlock(
+            "-q", "-e", python, "site-install", "-b", empty, "exit", env=homes[0]
+        )
         self.assertEqual((done.stderr, done.returncode), ("", 0))
         probe = "import sys; print(hasattr(sys.modules['_envlock'], 'finish_start'))"
         for home in homes:
             self.assertEqual(support.run([python, "-c", probe], env=home).stdout, "False\n")
-        user = support.run([python, "-m", "site", "--user-site"], env={**homes[1], "ENVLOCK_DISABLE": "1"})
+        user = support.run(
+            [python, "-m", "site", "--user-site"], env={**homes[1], "ENVLOCK_DISABLE": "1"}
+        )
         support.add_record(Path(user.stdout.strip()), "ham", "2.0")
         time.sleep(0.2)  # else the verdict isn't kept
         for number, code in ((0, 0), (1, 3), (0, 0)):
@@ -250,7 +291,9 @@ class UserSiteTest(GuardTestCase):
         python = prefix / "bin" / "python3"
         python.parent.mkdir()
         shutil.copy(getattr(sys, "_base_executable", sys.executable), python)
-        done = support.run([python, "-c", "import site, sys; print(sys.prefix, *site.getsitepackages())"])
+        done = support.run(
+            [python, "-c", "import site, sys; print(sys.prefix, *site.getsitepackages())"]
+        )
         if done.stdout.split() != [str(prefix), str(own / "site-packages")]:
             self.skipTest(f"this Python is made in another way: {done.stdout}{done.stderr}")
         return python

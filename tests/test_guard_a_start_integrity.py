@@ -39,7 +39,10 @@ class IntegrityTest(GuardTestCase):
     def rows(self, *rows: tuple[str, str, str]) -> str:
         """The guard's words for rows of (package, verdict, path and remark)."""
         site = os.path.realpath(self.environment.site)
-        findings = [envlock.Finding(verdict, package, detail=f"{site}/{path}") for package, verdict, path in rows]
+        findings = [
+            envlock.Finding(verdict, package, detail=f"{site}/{path}")
+            for package, verdict, path in rows
+        ]
         return f"{self.message('').splitlines()[0]}\n{envlock.format_table(findings)}"
 
     def assertFinds(self, *rows: tuple[str, str, str]) -> None:
@@ -86,12 +89,17 @@ class IntegrityTest(GuardTestCase):
             done = self.start()
             said = self.rows(("six-1.0", "Deleted", "six_data/table.json"))
             self.assertEqual((done.stderr, done.stdout, done.returncode), (said, "ran\n", 0))
-        self.assertEqual(support.envlock("-e", self.environment.python, "site-status").returncode, 3)
+        self.assertEqual(
+            support.envlock("-e", self.environment.python, "site-status").returncode, 3
+        )
 
     def test_what_no_record_lists_is_stopped_before_it_runs(self) -> None:
         self.environment.site.joinpath("data", "deep").mkdir(parents=True)
         self.install("--integrity", "exit")
-        for names, shown in ((["data/deep/evil.py"], ["data"]), (["00.pth", "evil.py"], ["00.pth", "evil.py"])):
+        for names, shown in (
+            (["data/deep/evil.py"], ["data"]),
+            (["00.pth", "evil.py"], ["00.pth", "evil.py"]),
+        ):
             self.assertRuns()
             paths = [self.environment.site / name for name in names]
             for path in paths:
@@ -191,12 +199,18 @@ class IntegrityTest(GuardTestCase):
             self.assertRuns(*options, "-c", "print('ran')")
         (self.environment.site / "six.py").write_bytes(b"x = 2\n")
         for options in ((), ("-s",), ("-I",)):
-            self.assertStopped(self.rows(("six-1.0", "Modified", "six.py")), *options, "-c", "print('ran')")
+            self.assertStopped(
+                self.rows(("six-1.0", "Modified", "six.py")), *options, "-c", "print('ran')"
+            )
 
     def test_hashing_leaves_nothing_behind(self) -> None:
         (self.environment.site / "0-envlock.pth").write_text("import sys\n")
         # PyPy's hashlib leaves libffi open, wherever it is imported.
-        leaks = LEAKS if sys.implementation.name == "cpython" else LEAKS.replace("/proc/self/fd", "/none")
+        leaks = (
+            LEAKS
+            if sys.implementation.name == "cpython"
+            else LEAKS.replace("/proc/self/fd", "/none")
+        )
         plain = self.start("-c", leaks)
         self.install("--integrity", "exit")
         program = self.write(
@@ -222,7 +236,9 @@ class IntegrityTest(GuardTestCase):
         self.install("--integrity", "warn")
         with open(self.environment.site / "vast", "wb") as file:
             file.truncate(7 << 30)
-        with open(self.environment.site / "six-1.0.dist-info" / "RECORD", "a", encoding="utf-8") as record:
+        with open(
+            self.environment.site / "six-1.0.dist-info" / "RECORD", "a", encoding="utf-8"
+        ) as record:
             record.write("vast,sha512=AAAA,\n")
         shown, output, status = support.interrupted([self.environment.python, "-c", "print('ran')"])
         self.assertRegex(shown, rb"\A(\r\x1b\[K\d of \d files compared)+\r\x1b\[K\Z")

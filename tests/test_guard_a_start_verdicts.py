@@ -39,7 +39,9 @@ class VerdictTest(GuardTestCase):
         self.install("exit")
         self.assertRuns()
         self.environment.remove("six")
-        self.environment.add("six", "1.0", {"url": "file:///src/six", "dir_info": {"editable": True}})
+        self.environment.add(
+            "six", "1.0", {"url": "file:///src/six", "dir_info": {"editable": True}}
+        )
         self.assertStopped(self.message("six-1.0  six==1.0    Misdefined"))
 
     def test_a_record_whose_name_tells_no_version(self) -> None:
@@ -74,7 +76,8 @@ class VerdictTest(GuardTestCase):
         self.assertRuns()
         nested.write_text("ham==2.0\n")
         missing = (
-            self.message("").splitlines()[0] + "\nPackage  Dependency  Explain  Sites\n         ham==2.0    Missing\n"
+            self.message("").splitlines()[0]
+            + "\nPackage  Dependency  Explain  Sites\n         ham==2.0    Missing\n"
         )
         self.assertStopped(missing)
 
@@ -121,7 +124,10 @@ class VerdictTest(GuardTestCase):
         self.install("exit")
         self.environment.add("ham", "2.0")
         pipe, command = subprocess.PIPE, [str(self.environment.python), "-c", "print('ran')"]
-        starts = [subprocess.Popen(command, stdout=pipe, stderr=pipe, env=support.CLEAN) for _ in range(32)]
+        starts = [
+            subprocess.Popen(command, stdout=pipe, stderr=pipe, env=support.CLEAN)
+            for _ in range(32)
+        ]
         answers = {(*map(os.fsdecode, start.communicate()), start.returncode) for start in starts}
         self.assertEqual(answers, {("", self.failure + PASS, 3)})
         self.assertEqual(list((self.environment.site / "_envlock").glob("*.tmp")), [])
@@ -133,7 +139,9 @@ class VerdictTest(GuardTestCase):
         one = time.monotonic() - began
         for number in range(12):
             self.environment.add("ham", "2.0")
-            child = subprocess.Popen([str(self.environment.python), "-c", ""], stderr=subprocess.DEVNULL)
+            child = subprocess.Popen(
+                [str(self.environment.python), "-c", ""], stderr=subprocess.DEVNULL
+            )
             time.sleep(one * number / 12)
             child.kill()
             child.wait()
@@ -185,16 +193,30 @@ class FaultTest(GuardTestCase):
             self.environment.site.chmod(0o555)
             for _ in range(2):
                 done = support.run(command)
-                self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure + PASS, "", 3))
+                self.assertEqual(
+                    (done.stderr, done.stdout, done.returncode), (self.failure + PASS, "", 3)
+                )
             self.assertEqual(tree(folder), before)
             words = ["-e", self.environment.python, "site-install", "-b", self.bound, "warn"]
             done = support.run([*support.POWERLESS, sys.executable, support.ENVLOCK, *words])
-            self.assertRegex(done.stderr, r"envlock: error: .*: cannot be written \(Permission denied\)\n\Z")
+            self.assertRegex(
+                done.stderr, r"envlock: error: .*: cannot be written \(Permission denied\)\n\Z"
+            )
             self.assertEqual((done.stdout, done.returncode, tree(folder)), ("", 2, before))
             for mode in (0o555, 0o755):
                 self.environment.site.chmod(mode)
-                done = support.run([*support.POWERLESS, sys.executable, support.ENVLOCK, *words[:2], "site-uninstall"])
-                self.assertRegex(done.stderr, r"envlock: error: .*: cannot be removed \(Permission denied\)\n\Z")
+                done = support.run(
+                    [
+                        *support.POWERLESS,
+                        sys.executable,
+                        support.ENVLOCK,
+                        *words[:2],
+                        "site-uninstall",
+                    ]
+                )
+                self.assertRegex(
+                    done.stderr, r"envlock: error: .*: cannot be removed \(Permission denied\)\n\Z"
+                )
                 self.assertEqual((done.stdout, done.returncode, tree(folder)), ("", 2, before))
         finally:
             self.environment.site.chmod(0o755)
@@ -210,8 +232,12 @@ class FaultTest(GuardTestCase):
                 before = state.read_bytes()
                 self.bound.write_text(f"six=={number}\n")
                 time.sleep(0.2)  # what changes meanwhile has its verdict not kept
-                done = support.run([*support.POWERLESS, self.environment.python, "-c", "print('ran')"])
-                self.assertEqual((done.stdout, done.returncode), ("ran\n", 0) if number else ("", 3), done.stderr)
+                done = support.run(
+                    [*support.POWERLESS, self.environment.python, "-c", "print('ran')"]
+                )
+                self.assertEqual(
+                    (done.stdout, done.returncode), ("ran\n", 0) if number else ("", 3), done.stderr
+                )
                 self.assertNotIn("error", done.stderr)
                 self.assertNotEqual(state.read_bytes(), before)
         finally:
@@ -231,23 +257,34 @@ class FaultTest(GuardTestCase):
         self.environment.add("ham", "2.0")
         for _ in range(2):
             done = support.run(command)
-            self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure + PASS, "", 3))
+            self.assertEqual(
+                (done.stderr, done.stdout, done.returncode), (self.failure + PASS, "", 3)
+            )
         self.assertEqual(tree(self.environment.site / "_envlock"), before)
 
     def test_a_full_disk(self) -> None:
         folder = self.environment.site / "_envlock"
         folder.mkdir()
         size = (support.ENVLOCK.stat().st_size * 4 >> 12) + 100
-        if support.run(["mount", "-t", "tmpfs", "-o", f"size={size * 4096}", "tmpfs", folder]).returncode:
+        if support.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size * 4096}", "tmpfs", folder]
+        ).returncode:
             self.skipTest("needs root, to mount a small file system")
         try:
             self.fill(folder / "filler")
-            done = support.envlock("-e", self.environment.python, "site-install", "-b", self.bound, "exit")
-            self.assertRegex(done.stderr, r"envlock: error: .*: cannot be written \(No space left on device\)\n\Z")
+            done = support.envlock(
+                "-e", self.environment.python, "site-install", "-b", self.bound, "exit"
+            )
+            self.assertRegex(
+                done.stderr,
+                r"envlock: error: .*: cannot be written \(No space left on device\)\n\Z",
+            )
             self.assertEqual((done.returncode, os.listdir(str(folder))), (2, ["filler"]))
             (folder / "filler").unlink()
             self.install("exit")
-            (folder / f"{sys.implementation.hexversion:x}.state0").unlink() if list(folder.glob("*.state0")) else None
+            (folder / f"{sys.implementation.hexversion:x}.state0").unlink() if list(
+                folder.glob("*.state0")
+            ) else None
             self.fill(folder / "filler")
             names = sorted(os.listdir(str(folder)))
             for _ in range(2):
@@ -275,7 +312,10 @@ class FaultTest(GuardTestCase):
             for number in range(10):
                 pipe = subprocess.PIPE
                 child = subprocess.Popen(
-                    [str(self.environment.python), "-c", ""], stdout=pipe, stderr=pipe, env=support.CLEAN
+                    [str(self.environment.python), "-c", ""],
+                    stdout=pipe,
+                    stderr=pipe,
+                    env=support.CLEAN,
                 )
                 time.sleep(0.002 * number)
                 self.environment.site.rename(kept)

@@ -20,7 +20,9 @@ class GuardFilesTest(GuardTestCase):
         for bound in ("-", "https://index.example/r.txt", "/dev/null"):
             done = support.envlock("-e", self.environment.python, "site-install", "--bound", bound)
             self.assertRefused(done, f"--bound {bound.replace('-', '<stdin>')}: {REFUSAL}")
-        done = support.envlock("-e", self.environment.python, "site-install", "-b", "https://me:pass@h.example/r?key=1")
+        done = support.envlock(
+            "-e", self.environment.python, "site-install", "-b", "https://me:pass@h.example/r?key=1"
+        )
         self.assertRefused(done, f"--bound https://h.example/r: {REFUSAL}")
 
     @unittest.skipUnless(hasattr(os, "mkfifo"), "needs named pipes")
@@ -56,7 +58,9 @@ class GuardFilesTest(GuardTestCase):
     def test_several_installs_at_once(self) -> None:
         words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound]
         command = [sys.executable, support.ENVLOCK, *words]
-        installs = [subprocess.Popen([*map(str, command), "exit"], env=support.CLEAN) for _ in range(3)]
+        installs = [
+            subprocess.Popen([*map(str, command), "exit"], env=support.CLEAN) for _ in range(3)
+        ]
         self.assertEqual([install.wait() for install in installs], [0, 0, 0])
         self.assertRuns()
         names = {path.suffix for path in (self.environment.site / "_envlock").iterdir()}
@@ -67,10 +71,17 @@ class GuardSiteTest(support.TestCase):
     def test_apples_python_is_guarded_below_its_prefix(self) -> None:
         # Apple's Python processes /Library/Python/3.9/site-packages, too, which other Pythons share.
         prefix = self.folder / "Python3.framework" / "Versions" / "3.9"
-        own, shared = prefix / "lib" / "python3.9" / "site-packages", self.folder / "Library" / "site-packages"
+        own, shared = (
+            prefix / "lib" / "python3.9" / "site-packages",
+            self.folder / "Library" / "site-packages",
+        )
         shared.mkdir(parents=True)
-        apple = envlock.this_interpreter()._replace(prefix=str(prefix), sites=(str(shared), str(own)), user=None)
-        with self.assertRaisesRegex(envlock.GuardError, "there is no site-packages directory that a guard could stand"):
+        apple = envlock.this_interpreter()._replace(
+            prefix=str(prefix), sites=(str(shared), str(own)), user=None
+        )
+        with self.assertRaisesRegex(
+            envlock.GuardError, "there is no site-packages directory that a guard could stand"
+        ):
             envlock.guard_site(apple)
         own.mkdir(parents=True)
         self.assertEqual(envlock.guard_site(apple), str(own))
@@ -79,7 +90,9 @@ class GuardSiteTest(support.TestCase):
 class KnownFilesTest(IntegrityTest):
     def unrecorded(self) -> list[str]:
         rows = self.check()
-        self.assertEqual({(package, verdict) for package, verdict, _ in rows} - {("", "Unrecorded")}, set())
+        self.assertEqual(
+            {(package, verdict) for package, verdict, _ in rows} - {("", "Unrecorded")}, set()
+        )
         return [path for _, _, path in rows]
 
     def test_the_start_up_file_of_a_guard_is_known_by_its_bytes(self) -> None:
@@ -94,10 +107,22 @@ class KnownFilesTest(IntegrityTest):
             (self.site / name).unlink()
 
     def test_what_only_has_the_names_of_a_guard_is_reported(self) -> None:
-        names = ("0-envlock.pth", "0-envlock.start", "_envlock/__init__.py", "_envlock/envlock.py", "_envlock/evil.so")
+        names = (
+            "0-envlock.pth",
+            "0-envlock.start",
+            "_envlock/__init__.py",
+            "_envlock/envlock.py",
+            "_envlock/evil.so",
+        )
         for name in (*names, "_envlock/more/deep.py"):
             self.put(name, b"import evil")
-        for name in ("guard.json", "30d00f0", "30d00f0.state0", "envlock.py.17.tmp", "__pycache__/x.pyc"):
+        for name in (
+            "guard.json",
+            "30d00f0",
+            "30d00f0.state0",
+            "envlock.py.17.tmp",
+            "__pycache__/x.pyc",
+        ):
             self.put(f"_envlock/{name}")
         expected = [f"{name} (not as this envlock writes it)" for name in (*names, "_envlock/more")]
         self.assertEqual(self.unrecorded(), expected)

@@ -39,8 +39,12 @@ class InstallTest(GuardTestCase):
 
     def test_an_unusable_bound_changes_nothing(self) -> None:
         before = tree(self.environment.path)
-        done = support.envlock("-e", self.environment.python, "site-install", "--bound", self.folder / "none.txt")
-        self.assertRefused(done, f"{self.folder / 'none.txt'}: cannot be read (No such file or directory)")
+        done = support.envlock(
+            "-e", self.environment.python, "site-install", "--bound", self.folder / "none.txt"
+        )
+        self.assertRefused(
+            done, f"{self.folder / 'none.txt'}: cannot be read (No such file or directory)"
+        )
         self.assertEqual(tree(self.environment.path), before)
 
     def test_leaves_a_verdict_for_those_who_cannot_keep_one(self) -> None:
@@ -51,7 +55,9 @@ class InstallTest(GuardTestCase):
     def test_an_interpreter_that_runs_no_start_up_file(self) -> None:
         self.install("warn")
         before = tree(self.environment.path)
-        wrapper = self.write("venv/bin/python", f'#!/bin/sh\nexec "{self.environment.python}" -S "$@"\n')
+        wrapper = self.write(
+            "venv/bin/python", f'#!/bin/sh\nexec "{self.environment.python}" -S "$@"\n'
+        )
         wrapper.chmod(0o755)
         done = support.envlock("-e", wrapper, "site-install", "--bound", self.bound, "exit")
         self.assertRefused(
@@ -65,7 +71,9 @@ class InstallTest(GuardTestCase):
     def test_a_start_up_file_that_another_suppresses(self) -> None:
         (self.environment.site / "0-envlock.start").write_text("")
         before = tree(self.environment.path)
-        done = support.envlock("-e", self.environment.python, "site-install", "--bound", self.bound, "exit")
+        done = support.envlock(
+            "-e", self.environment.python, "site-install", "--bound", self.bound, "exit"
+        )
         self.assertRefused(
             done,
             f"{self.environment.python}: the guard cannot work in this interpreter: "
@@ -74,13 +82,22 @@ class InstallTest(GuardTestCase):
         self.assertEqual(tree(self.environment.path), before)
 
     def test_where_the_guard_cannot_be_tried_all_stays_as_it_was(self) -> None:
-        noise, start = self.environment.site / "noise.pth", self.environment.site / "0-envlock.start"
-        prepare: list[Callable[[], object]] = [lambda: None, lambda: start.write_text(""), lambda: self.install("warn")]
+        noise, start = (
+            self.environment.site / "noise.pth",
+            self.environment.site / "0-envlock.start",
+        )
+        prepare: list[Callable[[], object]] = [
+            lambda: None,
+            lambda: start.write_text(""),
+            lambda: self.install("warn"),
+        ]
         for step in prepare:
             step()
             noise.write_text("import os; os._exit(9)\n")
             before = tree(self.environment.path)
-            done = support.envlock("-e", self.environment.python, "site-install", "-b", self.bound, "exit")
+            done = support.envlock(
+                "-e", self.environment.python, "site-install", "-b", self.bound, "exit"
+            )
             self.assertRefused(done, f"{self.environment.python}: the guard cannot be tried: 9")
             self.assertEqual(tree(self.environment.path), before)
             noise.unlink()
@@ -89,12 +106,19 @@ class InstallTest(GuardTestCase):
     @unittest.skipIf(os.name == "nt", "no shell")
     def test_an_interpreter_that_hangs_when_the_guard_is_tried(self) -> None:
         (interpreter,) = envlock.ask_interpreters([str(self.environment.python)])
-        guard = envlock.GuardConfiguration.for_bounds([str(self.bound)], envlock.Selection(), envlock.Policy())
+        guard = envlock.GuardConfiguration.for_bounds(
+            [str(self.bound)], envlock.Selection(), envlock.Policy()
+        )
         hanging = self.write("hanging", "#!/bin/sh\nexec sleep 600\n")
         hanging.chmod(0o755)
         before = tree(self.environment.path)
         self.addCleanup(setattr, envlock, "ASK_SECONDS", envlock.ASK_SECONDS)
-        for seconds in (2, 8, 32, 128):  # on a busy machine the interpreter itself takes long to write the guard's code
+        for seconds in (
+            2,
+            8,
+            32,
+            128,
+        ):  # on a busy machine the interpreter itself takes long to write the guard's code
             envlock.ASK_SECONDS = seconds
             with self.assertRaises(envlock.GuardError) as caught:
                 envlock.install_guard(interpreter, guard, str(hanging))
@@ -108,13 +132,23 @@ class InstallTest(GuardTestCase):
         line = "import atexit; atexit.register(print, 'one\\ntwo\\nthree\\nfour\\nfive\\nsix')\n"
         (self.environment.site / "noise.pth").write_text(line)
         self.install("exit")
-        status = json.loads(support.envlock("-e", self.environment.python, "site-status", "json").stdout)[0]
+        status = json.loads(
+            support.envlock("-e", self.environment.python, "site-status", "json").stdout
+        )[0]
         self.assertEqual((status["guard"], status["version"]), ("armed", envlock.__version__))
 
     def test_without_a_working_directory(self) -> None:
         gone = self.folder / "gone"
         gone.mkdir()
-        words = [sys.executable, support.ENVLOCK, "-e", self.environment.python, "site-install", "-b", self.bound]
+        words = [
+            sys.executable,
+            support.ENVLOCK,
+            "-e",
+            self.environment.python,
+            "site-install",
+            "-b",
+            self.bound,
+        ]
         done = support.run(["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *words], cwd=gone)
         self.assertRefused(done, "the working directory cannot be told (No such file or directory)")
 
@@ -149,7 +183,9 @@ class InstallTest(GuardTestCase):
             stop.set()
             busy.join()
 
-    @unittest.skipUnless(sys.implementation.name == "pypy", "has its library among the site directories")
+    @unittest.skipUnless(
+        sys.implementation.name == "pypy", "has its library among the site directories"
+    )
     def test_the_library_of_pypy_is_no_place_for_a_guard(self) -> None:
         (base,) = envlock.ask_interpreters([os.path.realpath(sys.executable)])
         self.assertIn(base.library, base.sites)
@@ -165,14 +201,22 @@ class InstallTest(GuardTestCase):
 
     @unittest.skipIf(sys.version_info < (3, 15), "before .start files")
     def test_a_start_entry_where_import_lines_are_ignored(self) -> None:
-        interpreter = envlock.ask_interpreters([str(self.environment.python)])[0]._replace(version=(3, 18, 0))
-        guard = envlock.GuardConfiguration.for_bounds([str(self.bound)], envlock.Selection(), envlock.Policy())
+        interpreter = envlock.ask_interpreters([str(self.environment.python)])[0]._replace(
+            version=(3, 18, 0)
+        )
+        guard = envlock.GuardConfiguration.for_bounds(
+            [str(self.bound)], envlock.Selection(), envlock.Policy()
+        )
         before = tree(self.environment.path)
         envlock.install_guard(interpreter, guard._replace(code=5))
         self.assertFalse((self.environment.site / "0-envlock.pth").exists())
-        shutil.rmtree(self.environment.site / "_envlock" / "__pycache__", ignore_errors=True)  # a start keeps it there
+        shutil.rmtree(
+            self.environment.site / "_envlock" / "__pycache__", ignore_errors=True
+        )  # a start keeps it there
         guarded = tree(self.environment.path)
-        self.assertEqual(envlock.guard_status(interpreter, interpreter.executable)["guard"], "armed")
+        self.assertEqual(
+            envlock.guard_status(interpreter, interpreter.executable)["guard"], "armed"
+        )
         self.assertEqual(tree(self.environment.path), guarded)
         self.assertRuns()
         self.environment.add("ham", "2.0")
@@ -186,13 +230,26 @@ class InstallTest(GuardTestCase):
         other = support.Environment(self.folder / "other")
         silent = self.write("silent", f'#!/bin/sh\nexec "{other.python}" -S "$@"\n')
         silent.chmod(0o755)
-        words = ["-e", self.environment.python, "-e", silent, "site-install", "-b", self.bound, "exit", "--code", "5"]
+        words = [
+            "-e",
+            self.environment.python,
+            "-e",
+            silent,
+            "site-install",
+            "-b",
+            self.bound,
+            "exit",
+            "--code",
+            "5",
+        ]
         for guarded in (False, True):
             if guarded:
                 self.install("exit")
             before = tree(self.environment.path), tree(other.path)
             done = support.envlock(*words)
-            self.assertRegex(done.stderr, r"\Aenvlock: error: .*silent: the guard cannot work .* -S, .*\n\Z")
+            self.assertRegex(
+                done.stderr, r"\Aenvlock: error: .*silent: the guard cannot work .* -S, .*\n\Z"
+            )
             self.assertEqual((done.stdout, done.returncode), ("", 2))
             self.assertEqual((tree(self.environment.path), tree(other.path)), before)
         self.environment.add("ham", "2.0")
@@ -207,7 +264,9 @@ class InstallTest(GuardTestCase):
             done = support.run([odd.python, "-c", "print('ran')"], env={"LC_ALL": "C"})
             self.assertEqual((done.stdout, done.returncode), ("ran\n", 0), done.stderr)
         odd.add("ham", "2.0")
-        self.assertEqual(support.run([odd.python, "-c", "print('ran')"], env={"LC_ALL": "C"}).returncode, 3)
+        self.assertEqual(
+            support.run([odd.python, "-c", "print('ran')"], env={"LC_ALL": "C"}).returncode, 3
+        )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ class StatusTest(GuardTestCase):
         before = {path: path.stat().st_mtime_ns for path in self.environment.path.rglob("*")}
         done = support.envlock("-e", self.environment.python, "site-status", *words)
         self.assertEqual(done.stderr, "")
-        self.assertEqual({path: path.stat().st_mtime_ns for path in self.environment.path.rglob("*")}, before)
+        self.assertEqual(
+            {path: path.stat().st_mtime_ns for path in self.environment.path.rglob("*")}, before
+        )
         return done
 
     def status(self, *words: object) -> tuple[dict[str, Any], int]:
@@ -45,7 +47,10 @@ class StatusTest(GuardTestCase):
 
     def test_where_there_is_no_guard(self) -> None:
         done = self.say()
-        self.assertEqual((done.stdout, done.returncode), (f"executable: {self.environment.python}\nguard: none\n", 4))
+        self.assertEqual(
+            (done.stdout, done.returncode),
+            (f"executable: {self.environment.python}\nguard: none\n", 4),
+        )
 
     def test_an_armed_guard_tells_when_its_verdict_was_found(self) -> None:
         began = time.time()
@@ -56,24 +61,38 @@ class StatusTest(GuardTestCase):
         moments = [time.gmtime(second) for second in range(int(began), int(time.time()) + 1)]
         os.utime(self.bound)
         time.sleep(YOUNG)
-        for _ in range(2):  # before and after a start that finds the same content, and keeps the verdict anew
+        for _ in range(
+            2
+        ):  # before and after a start that finds the same content, and keeps the verdict anew
             done = self.say()
             at = re.search("at: (.*)", done.stdout)
             assert at
-            self.assertIn(at[1], [time.strftime("%Y-%m-%dT%H:%M:%SZ", moment) for moment in moments])
+            self.assertIn(
+                at[1], [time.strftime("%Y-%m-%dT%H:%M:%SZ", moment) for moment in moments]
+            )
             tail = f"last verdict: aligned\nlast verdict at: {at[1]}\nnow: aligned\n"
             self.assertEqual((done.stdout, done.returncode), (head + tail, 0))
             self.assertRuns()
 
     def test_json_has_all_keys(self) -> None:
-        expected: dict[str, Any] = {"executable": str(self.environment.python), "guard": "none", "mode": None}
-        expected.update(bounds=[], version=None, last_verdict=None, last_verdict_at=None, now=None, notes=[])
+        expected: dict[str, Any] = {
+            "executable": str(self.environment.python),
+            "guard": "none",
+            "mode": None,
+        }
+        expected.update(
+            bounds=[], version=None, last_verdict=None, last_verdict_at=None, now=None, notes=[]
+        )
         self.assertEqual(self.status(), (expected, 4))
         self.install("warn")
         for state in (self.environment.site / "_envlock").glob("*.state?"):
             state.unlink()
         expected.update(
-            guard="armed", mode="warn", bounds=[str(self.bound)], version=envlock.__version__, now="aligned"
+            guard="armed",
+            mode="warn",
+            bounds=[str(self.bound)],
+            version=envlock.__version__,
+            now="aligned",
         )
         self.assertEqual(self.status(), (expected, 0))
 
@@ -93,7 +112,14 @@ class StatusTest(GuardTestCase):
         source = self.write("source/setup.cfg", "[metadata]\nname = six\n").parent
         self.environment.add("six", "1.0", {"url": source.as_uri(), "dir_info": {"editable": True}})
         self.bound = self.write("bounds/requirements.txt", "-e ./source\n")
-        words = ["-e", self.environment.python, "site-install", "-b", "bounds/requirements.txt", "--superset"]
+        words = [
+            "-e",
+            self.environment.python,
+            "site-install",
+            "-b",
+            "bounds/requirements.txt",
+            "--superset",
+        ]
         self.assertEqual(support.envlock("-q", *words, cwd=self.folder).stdout, "")
         self.assertStatus(0, bounds=[str(self.bound)], now="aligned")
 
@@ -146,7 +172,10 @@ class StatusTest(GuardTestCase):
         lost = f"No such file or directory: '{folder}/envlock.py'"
         tried = f"{self.environment.python}: the guard cannot be tried: FileNotFoundError: [Errno 2] {lost}"
         spoils: dict[str, list[Callable[[], object]]] = {
-            damaged: [lambda: shutil.rmtree(folder), lambda: (folder / "guard.json").write_text('[{"a": 1}, 2, 3]')],
+            damaged: [
+                lambda: shutil.rmtree(folder),
+                lambda: (folder / "guard.json").write_text('[{"a": 1}, 2, 3]'),
+            ],
             tried: [(folder / "envlock.py").unlink],
         }
         for note, ways in spoils.items():
@@ -183,16 +212,22 @@ class StatusTest(GuardTestCase):
         other.add("six", "1.0")
         support.envlock("-q", "-e", other.python, "site-install", "--bound", self.bound)
         self.install("exit")
-        (self.environment.site / "z.pth").write_text(f"import site; site.addsitedir({str(other.site)!r})\n")
+        (self.environment.site / "z.pth").write_text(
+            f"import site; site.addsitedir({str(other.site)!r})\n"
+        )
         self.assertStatus(0, guard="armed", notes=[])
         (self.environment.site / "0-envlock.pth").write_text("")
         self.assertIn("_envlock", self.start("-c", "import sys; print(*sys.modules)").stdout)
-        self.assertNotArmed(self.silent(f"0-envlock.pth in {self.environment.site} is gone or changed"))
+        self.assertNotArmed(
+            self.silent(f"0-envlock.pth in {self.environment.site} is gone or changed")
+        )
 
     def test_another_version_of_envlock_in_the_guard(self) -> None:
         self.install("exit")
         copy = self.environment.site / "_envlock" / "envlock.py"
-        copy.write_bytes(re.sub(b'\n__version__ = ".*"', b'\n__version__ = "0.0.1"', copy.read_bytes()))
+        copy.write_bytes(
+            re.sub(b'\n__version__ = ".*"', b'\n__version__ = "0.0.1"', copy.read_bytes())
+        )
         note = f"its copy of envlock is another than this one, {envlock.__version__} (site-install renews it)"
         self.assertStatus(0, guard="armed", version="0.0.1", now="aligned", notes=[note])
 
@@ -202,12 +237,19 @@ class StatusTest(GuardTestCase):
         self.install("exit")
         done = support.envlock(*words)
         blocks = done.stdout.split("\n\n")
-        self.assertEqual((blocks[1], done.returncode), (f"executable: {other.python}\nguard: none\n", 4))
+        self.assertEqual(
+            (blocks[1], done.returncode), (f"executable: {other.python}\nguard: none\n", 4)
+        )
         self.assertEqual(blocks[0] + "\n", self.say().stdout)
         support.envlock("-q", "-e", other.python, "site-install", "--bound", self.bound)
         done = support.envlock(*words, "json")
-        statuses = [(one["executable"], one["guard"], one["now"]) for one in json.loads(done.stdout)]
-        expected = [(str(self.environment.python), "armed", "aligned"), (str(other.python), "armed", "not aligned")]
+        statuses = [
+            (one["executable"], one["guard"], one["now"]) for one in json.loads(done.stdout)
+        ]
+        expected = [
+            (str(self.environment.python), "armed", "aligned"),
+            (str(other.python), "armed", "not aligned"),
+        ]
         self.assertEqual((statuses, done.returncode), (expected, 3))
 
     def test_the_interpreter_that_runs_envlock_needs_no_exe(self) -> None:
@@ -225,7 +267,10 @@ class StatusTest(GuardTestCase):
 
     def test_wrong_usage(self) -> None:
         for words, message in (
-            (["-e", self.folder, "site-status"], f"{self.folder}: this folder holds no Python (expected "),
+            (
+                ["-e", self.folder, "site-status"],
+                f"{self.folder}: this folder holds no Python (expected ",
+            ),
             (["site-status", "write"], "argument json: invalid choice: 'write' (choose from "),
         ):
             done = support.envlock(*words)

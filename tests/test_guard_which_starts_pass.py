@@ -23,9 +23,15 @@ class PassTest(GuardTestCase):
         mounts = 'mount --bind "$PS" /bin/ps && mount -t tmpfs none /proc'
         hidden = ["unshare", "-rm", "sh", "-c", f'{mounts} && ASKER=$$ "$@"; exit $?', "sh"]
         words = {"PS": str(self.folder / "ps")}
-        if shutil.which("unshare") is None or support.run([*hidden, shutil.which("true")], env=words).returncode:
+        if (
+            shutil.which("unshare") is None
+            or support.run([*hidden, shutil.which("true")], env=words).returncode
+        ):
             self.skipTest("needs Linux, and the right to hide /proc")
-        for there, expected in ((words["PS"], ("", "ran\n", 0)), ("/dev/null", (self.failure + PASS, "", 3))):
+        for there, expected in (
+            (words["PS"], ("", "ran\n", 0)),
+            ("/dev/null", (self.failure + PASS, "", 3)),
+        ):
             command = [*hidden, self.environment.python, "-c", "print('ran')"]
             done = support.run(command, env={"PS": there})
             self.assertEqual((done.stderr, done.stdout, done.returncode), expected)
@@ -51,7 +57,9 @@ class RepairTest(unittest.TestCase):
     """Which starts may go on in a drifted environment: judged by their command line and their parent's."""
 
     def allowed(self, command: str, parent: str = "sh") -> bool:
-        return envlock.is_repair(envlock._python_command(["python", *command.split()]), parent.split())
+        return envlock.is_repair(
+            envlock._python_command(["python", *command.split()]), parent.split()
+        )
 
     def test_tools_pass(self) -> None:
         for command in (
@@ -79,7 +87,17 @@ class RepairTest(unittest.TestCase):
             self.assertTrue(self.allowed(command), command)
 
     def test_look_alikes_do_not(self) -> None:
-        for command in ("pipeline.py", "uvicorn", "-m pipeline", "pip.py", "-c pip", "-m pip.x", "", "-", "pip3.x"):
+        for command in (
+            "pipeline.py",
+            "uvicorn",
+            "-m pipeline",
+            "pip.py",
+            "-c pip",
+            "-m pip.x",
+            "",
+            "-",
+            "pip3.x",
+        ):
             self.assertFalse(self.allowed(command), command)
 
     def test_code_passes_by_its_parent(self) -> None:
@@ -98,7 +116,10 @@ class RepairTest(unittest.TestCase):
         ):
             self.assertTrue(self.allowed("-c pass", parent), parent)
         for command in ("-c pass", "-m py_compile -"):
-            self.assertTrue(self.allowed(command, "/usr/bin/python3 /usr/bin/py3compile -p python3-six"), command)
+            self.assertTrue(
+                self.allowed(command, "/usr/bin/python3 /usr/bin/py3compile -p python3-six"),
+                command,
+            )
         for parent in (
             "uv run python",
             "python /h/pdm run python",
@@ -117,10 +138,19 @@ class RepairTest(unittest.TestCase):
             "import sys; from multiprocessing.forkserver import main; main(1)",
             "from multiprocessing.resource_tracker import main;main(4)",
         ):
-            self.assertTrue(envlock.is_worker(envlock._python_command(["python", "-c", code])), code)
-            self.assertTrue(envlock.is_worker(envlock._python_command(["python", "-c", *code.split()])), code)
-        for code in ("from multiprocessing import Pool", "print(1) # from multiprocessing.spawn import spawn_main;"):
-            self.assertFalse(envlock.is_worker(envlock._python_command(["python", "-c", code])), code)
+            self.assertTrue(
+                envlock.is_worker(envlock._python_command(["python", "-c", code])), code
+            )
+            self.assertTrue(
+                envlock.is_worker(envlock._python_command(["python", "-c", *code.split()])), code
+            )
+        for code in (
+            "from multiprocessing import Pool",
+            "print(1) # from multiprocessing.spawn import spawn_main;",
+        ):
+            self.assertFalse(
+                envlock.is_worker(envlock._python_command(["python", "-c", code])), code
+            )
 
 
 class OtherSystemsTest(support.TestCase):
@@ -145,7 +175,9 @@ class OtherSystemsTest(support.TestCase):
         path = f"{self.folder}{os.pathsep}."
         settings = {"PYTHONPATH": str(support.ROOT), "PATH": path}
         done = support.run([sys.executable, "-c", code], cwd=self.folder, env=settings)
-        self.assertEqual(done.stdout, str([sys.executable, "-c", *code.split()]) + "\n", done.stderr)
+        self.assertEqual(
+            done.stdout, str([sys.executable, "-c", *code.split()]) + "\n", done.stderr
+        )
 
     def test_words_as_macos_keeps_them(self) -> None:
         count, path = (3).to_bytes(4, sys.byteorder), b"/usr/bin/python3\0\0\0\0\0"
@@ -153,13 +185,26 @@ class OtherSystemsTest(support.TestCase):
         data = count + path + b"\0".join(word.encode() for word in words) + b"\0HOME=/Users/x\0\0"
         self.assertEqual(envlock._split_process_arguments(data), words)
         without = (0).to_bytes(4, sys.byteorder) + path
-        self.assertEqual((envlock._split_process_arguments(without), envlock._split_process_arguments(b"")), ([], []))
+        self.assertEqual(
+            (envlock._split_process_arguments(without), envlock._split_process_arguments(b"")),
+            ([], []),
+        )
 
     def test_a_folder_may_be_a_root(self) -> None:
         self.assertTrue(envlock.is_inside("/lib/site-packages", "/"))
         self.assertTrue(envlock.is_inside("/v/lib", "/v"))
-        for path, folder in (("/", "/"), ("/v", "/v"), ("/v/", "/v"), ("/venv", "/v"), ("/V/lib", "/v")):
-            self.assertEqual(envlock.is_inside(path, folder), os.name == "nt" and path == "/V/lib", (path, folder))
+        for path, folder in (
+            ("/", "/"),
+            ("/v", "/v"),
+            ("/v/", "/v"),
+            ("/venv", "/v"),
+            ("/V/lib", "/v"),
+        ):
+            self.assertEqual(
+                envlock.is_inside(path, folder),
+                os.name == "nt" and path == "/V/lib",
+                (path, folder),
+            )
 
 
 if __name__ == "__main__":

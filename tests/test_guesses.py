@@ -85,7 +85,12 @@ class RightTest(unittest.TestCase):
     def test_each_answer_is_understood(self) -> None:
         known = {"validate", "site-install", "site-uninstall", "site-status"}
         known |= {word.word for command in envlock.COMMANDS for word in command.words}
-        known |= {name for command in envlock.COMMANDS for option in command.options() for name in option.names}
+        known |= {
+            name
+            for command in envlock.COMMANDS
+            for option in command.options()
+            for name in option.names
+        }
         for right, wrongs in (*envlock.OPTION_GUESSES, *envlock.WORD_GUESSES):
             with self.subTest(right=right):
                 self.assertTrue(wrongs)
@@ -93,6 +98,11 @@ class RightTest(unittest.TestCase):
                     self.assertIn(right.split()[0], known)
 
     def test_no_guess_is_a_right_spelling(self) -> None:
-        names = {name for command in envlock.COMMANDS for option in command.options() for name in option.names}
+        names = {
+            name
+            for command in envlock.COMMANDS
+            for option in command.options()
+            for name in option.names
+        }
         for _, wrongs in envlock.OPTION_GUESSES:
             self.assertEqual(names & set(wrongs.split()), set())

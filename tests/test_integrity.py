@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import envlock
-from tests.support import ENVLOCK, TestCase, add_record, assert_linear, interrupted, make_wheel, recorded_hash, run
+from tests.support import (
+    ENVLOCK,
+    TestCase,
+    add_record,
+    assert_linear,
+    interrupted,
+    make_wheel,
+    recorded_hash,
+    run,
+)
 from tests.support import envlock as run_envlock
 
 LAUNCHER = """\
@@ -97,7 +106,11 @@ class IntegrityTest(TestCase):
 
 class ComparedTest(IntegrityTest):
     def test_files_as_recorded_are_aligned(self) -> None:
-        self.install_files("six", "1.0", {"six.py": b"x = 1\n", "six/data.bin": bytes(3_000_000), "six/empty.txt": b""})
+        self.install_files(
+            "six",
+            "1.0",
+            {"six.py": b"x = 1\n", "six/data.bin": bytes(3_000_000), "six/empty.txt": b""},
+        )
         self.assertEqual((self.check(), self.notes), ([], []))
 
     def test_a_file_with_another_content_is_modified(self) -> None:
@@ -126,7 +139,11 @@ class ComparedTest(IntegrityTest):
             self.put(f"{name}_2.txt", b"2")
         self.put("loose.py")
         stems = ["attrs", "Babel", "Zope.b"]
-        expected = [(f"{stem}-1.0", "Modified", f"{stem}_{number}.txt") for stem in stems for number in (1, 2)]
+        expected = [
+            (f"{stem}-1.0", "Modified", f"{stem}_{number}.txt")
+            for stem in stems
+            for number in (1, 2)
+        ]
         self.assertEqual(self.check(), [("", "Unrecorded", "loose.py"), *expected])
 
     def test_an_ignored_package_is_not_compared_and_owns_its_files_still(self) -> None:
@@ -167,12 +184,24 @@ class DigestTest(IntegrityTest):
             digest = hashlib.new(algorithm, self.DATA)
             plain = base64.b64encode(digest.digest()).decode()
             urlsafe = base64.urlsafe_b64encode(digest.digest()).decode()
-            for text in (urlsafe.rstrip("="), urlsafe, plain, digest.hexdigest(), digest.hexdigest().upper()):
+            for text in (
+                urlsafe.rstrip("="),
+                urlsafe,
+                plain,
+                digest.hexdigest(),
+                digest.hexdigest().upper(),
+            ):
                 self.assertEqual(self.compare(f"{algorithm}={text}"), [], (algorithm, text))
         self.assertEqual(self.compare(f"SHA256={hashlib.sha256(self.DATA).hexdigest()}"), [])
 
     def test_a_wrong_or_malformed_digest_is_not(self) -> None:
-        for text in ("sha256=AAAA", "sha256=" + "0" * 64, "md5=\N{SNOWMAN}", "sha256=%%%", "sha512=" + "_" * 86):
+        for text in (
+            "sha256=AAAA",
+            "sha256=" + "0" * 64,
+            "md5=\N{SNOWMAN}",
+            "sha256=%%%",
+            "sha512=" + "_" * 86,
+        ):
             self.assertEqual(self.compare(text), ["Modified"], text)
 
     def test_an_algorithm_that_is_not_known_claims_nothing_beyond_the_size(self) -> None:
@@ -200,7 +229,9 @@ class DigestTest(IntegrityTest):
         self.record("one", "1.0", "one.py,,", "gone.py,,")
         self.put("one.py", b"anything")
         self.assertEqual(self.check(), [])
-        self.assertEqual(self.notes, ["1 packages without hashes in their records, not compared: one-1.0"])
+        self.assertEqual(
+            self.notes, ["1 packages without hashes in their records, not compared: one-1.0"]
+        )
 
 
 class ScriptTest(IntegrityTest):
@@ -210,7 +241,9 @@ class ScriptTest(IntegrityTest):
     def recorded_script(self, text: str, entry_points: str = "") -> None:
         self.script(text)
         shutil.rmtree(self.site / "pkg-1.0.dist-info", ignore_errors=True)
-        record = self.record("pkg", "1.0", f"../../../bin/run,{recorded_hash(text.encode())},{len(text)}")
+        record = self.record(
+            "pkg", "1.0", f"../../../bin/run,{recorded_hash(text.encode())},{len(text)}"
+        )
         (record / "entry_points.txt").write_text(entry_points)
 
     def test_a_rewritten_first_line_is_no_change(self) -> None:
@@ -224,7 +257,14 @@ class ScriptTest(IntegrityTest):
                 long.replace('" "$0"', '" -I "$0"'),
             )
             self.assertEqual(len({long, *quoted}), 3)
-            for now in (f"#!{here}", f"#!{here} -sE", "#!/usr/bin/env python", long, movable, *quoted):
+            for now in (
+                f"#!{here}",
+                f"#!{here} -sE",
+                "#!/usr/bin/env python",
+                long,
+                movable,
+                *quoted,
+            ):
                 self.script(f"{now}\nprint(1)\n")
                 self.assertEqual(self.check(), [], (first, now))
             self.script(f"#!{here}\nprint(2)\n")
@@ -265,7 +305,11 @@ class ScriptTest(IntegrityTest):
         self.script(LAUNCHER.format(python=python, module="pkg.cli", function="main"))
         self.assertEqual(self.check(), [])
         text = "#!{}\nimport sys\nfrom pkg.cli import main\nif __name__ == '__main__':\n    {}\n    sys.exit(main())\n"
-        for argv in ("sys.argv[0] = sys.argv[0].removesuffix('.exe')", "sys.argv[0] = sys.argv[0][:-4]", ""):
+        for argv in (
+            "sys.argv[0] = sys.argv[0].removesuffix('.exe')",
+            "sys.argv[0] = sys.argv[0][:-4]",
+            "",
+        ):
             self.script(text.format(python, argv))
             self.assertEqual(self.check(), [], argv)
 
@@ -287,7 +331,13 @@ class ScriptTest(IntegrityTest):
 
     def test_long_blank_runs_are_judged_in_linear_time(self) -> None:
         def judged(lines: int) -> None:
-            self.script(f"#!{self.prefix}/bin/python\n" + " \n" * lines + "from x import y\n" + "\n" * lines + "!")
+            self.script(
+                f"#!{self.prefix}/bin/python\n"
+                + " \n" * lines
+                + "from x import y\n"
+                + "\n" * lines
+                + "!"
+            )
             self.assertEqual([verdict for _, verdict, _ in self.check()], ["Modified"])
 
         self.recorded_script("#!python\n")
@@ -297,11 +347,21 @@ class ScriptTest(IntegrityTest):
 class UnrecordedTest(IntegrityTest):
     def unrecorded(self) -> list[str]:
         rows = self.check()
-        self.assertEqual({(package, verdict) for package, verdict, _ in rows} - {("", "Unrecorded")}, set())
+        self.assertEqual(
+            {(package, verdict) for package, verdict, _ in rows} - {("", "Unrecorded")}, set()
+        )
         return [path for _, _, path in rows]
 
     def test_start_up_files_and_modules_that_no_record_lists(self) -> None:
-        names = ("a.pth", "b.start", "c.py", "d.pyc", "e.cpython-313-x86_64-linux-gnu.so", "f.pyd", "sitecustomize.py")
+        names = (
+            "a.pth",
+            "b.start",
+            "c.py",
+            "d.pyc",
+            "e.cpython-313-x86_64-linux-gnu.so",
+            "f.pyd",
+            "sitecustomize.py",
+        )
         for name in (*names, "g/__init__.py", "h/deep/er/module.py", "usercustomize/__init__.py"):
             self.put(name)
         self.assertEqual(self.unrecorded(), sorted([*names, "g", "h", "usercustomize"]))
@@ -315,7 +375,13 @@ class UnrecordedTest(IntegrityTest):
             "~ip/__init__.py",
             "data/x.json",
         )
-        for name in (*names, "left/__pycache__/over.cpython-313.pyc", "a-b/c.py", ".hidden.pth", "lib-1.so"):
+        for name in (
+            *names,
+            "left/__pycache__/over.cpython-313.pyc",
+            "a-b/c.py",
+            ".hidden.pth",
+            "lib-1.so",
+        ):
             self.put(name)
         (self.site / "folder.pth").mkdir()
         os.symlink("nowhere", self.site / "dangling.pth")
@@ -337,7 +403,13 @@ class UnrecordedTest(IntegrityTest):
         self.assertEqual(self.unrecorded(), [".hidden.pth"])
 
     def test_recorded_ones_are_known(self) -> None:
-        files = {"a.pth": b"import a", "a.start": b"", "a.py": b"", "sitecustomize.py": b"", "ns/sub/x.py": b""}
+        files = {
+            "a.pth": b"import a",
+            "a.start": b"",
+            "a.py": b"",
+            "sitecustomize.py": b"",
+            "ns/sub/x.py": b"",
+        }
         self.install_files("a", "1.0", files)
         self.put("ns/other/y.py")
         self.put("a.pyc", b"compiled beside its source")
@@ -346,7 +418,11 @@ class UnrecordedTest(IntegrityTest):
         self.assertEqual(self.unrecorded(), [])
 
     def test_an_editable_install_owns_its_files(self) -> None:
-        files = {"__editable__.pkg-1.0.pth": b"/src", "__editable___pkg_1_0_finder.py": b"", "_pkg.pth": b"/src\n"}
+        files = {
+            "__editable__.pkg-1.0.pth": b"/src",
+            "__editable___pkg_1_0_finder.py": b"",
+            "_pkg.pth": b"/src\n",
+        }
         self.install_files("pkg", "1.0", files)
         source = self.folder / "src"
         (source / "pkg").mkdir(parents=True)
@@ -368,7 +444,11 @@ class UnrecordedTest(IntegrityTest):
         self.assertEqual(self.unrecorded(), [])
         for more in (
             *(b"import evil\n", b"import\tevil\n", end.rstrip() + b"; import evil\n"),
-            *(b"  import evil\n", b"\xef\xbb\xbfimport evil\n", end.rstrip() + b"\f; import evil\n"),
+            *(
+                b"  import evil\n",
+                b"\xef\xbb\xbfimport evil\n",
+                end.rstrip() + b"\f; import evil\n",
+            ),
         ):
             for version in ((3, 8, 0), (3, 13, 0), (3, 15, 0)):
                 self.version = version
@@ -378,7 +458,12 @@ class UnrecordedTest(IntegrityTest):
         self.put("distutils-precedence.pth", precedence + b"import evil")
         for name in ("zope.pkg.pth", "Setuptools.pth", "setuptools-1-nspkg.pth"):
             self.put(name, b"import evil")
-        found = ["Setuptools.pth", "distutils-precedence.pth", "setuptools-1-nspkg.pth", "zope.pkg.pth"]
+        found = [
+            "Setuptools.pth",
+            "distutils-precedence.pth",
+            "setuptools-1-nspkg.pth",
+            "zope.pkg.pth",
+        ]
         self.assertEqual(self.unrecorded(), found)
 
     def test_the_patch_of_virtualenv_is_known_in_its_environments(self) -> None:
@@ -394,12 +479,17 @@ class UnrecordedTest(IntegrityTest):
     def test_a_start_file_that_silences_another_ones_pth_is_reported(self) -> None:
         self.version = (3, 15, 0)
         self.install_files(
-            "good", "1.0", {"good.pth": b"import good", "good.py": b"", "own.pth": b"", "own.start": b""}
+            "good",
+            "1.0",
+            {"good.pth": b"import good", "good.py": b"", "own.pth": b"", "own.start": b""},
         )
         self.install_files("bad", "1.0", {"good.start": b""})
         self.put("0-envlock.pth", envlock.start_up_texts(3, self.interpreter())["0-envlock.pth"])
         self.put("0-envlock.start")
-        expected = ["0-envlock.start (it silences 0-envlock.pth)", "good.start (it silences good.pth)"]
+        expected = [
+            "0-envlock.start (it silences 0-envlock.pth)",
+            "good.start (it silences good.pth)",
+        ]
         self.assertEqual(self.unrecorded(), expected)
         (self.site / "0-envlock.start").unlink()
         self.put(".hidden.start")
@@ -423,7 +513,9 @@ class UnrecordedTest(IntegrityTest):
         record = self.site / "old-1.0-py3.8.egg-info"
         record.mkdir()
         (record / "PKG-INFO").write_text("Name: old\nVersion: 1.0\n")
-        (record / "installed-files.txt").write_text("../old/__init__.py\n../old.pth\nPKG-INFO\n../../../../bin/old\n")
+        (record / "installed-files.txt").write_text(
+            "../old/__init__.py\n../old.pth\nPKG-INFO\n../../../../bin/old\n"
+        )
         for name in ("old/__init__.py", "old.pth", "older.py"):
             self.put(name)
         self.assertEqual(self.unrecorded(), ["older.py"])
@@ -438,7 +530,10 @@ class UnrecordedTest(IntegrityTest):
         (add_record(self.site, "pkg", "1.0") / "RECORD").unlink()
         for name in ("pkg/__init__.py", "pkg.pth", "evil.py"):
             self.put(name)
-        files = ["lib/python3.13/site-packages/pkg/__init__.py", "lib/python3.13/site-packages/pkg.pth"]
+        files = [
+            "lib/python3.13/site-packages/pkg/__init__.py",
+            "lib/python3.13/site-packages/pkg.pth",
+        ]
         self.put("../../../conda-meta/pkg-1.0-0.json", json.dumps({"files": files}).encode())
         self.assertEqual(self.unrecorded(), ["evil.py"])
 
@@ -455,7 +550,9 @@ class UnrecordedTest(IntegrityTest):
         self.install("pkg", "1.0", pkg=b"1")
         self.put("evil.pth")
         self.put("pkg.py", b"2")
-        self.assertEqual(self.check(), [("", "Unrecorded", "evil.pth"), ("pkg-1.0", "Modified", "pkg.py")])
+        self.assertEqual(
+            self.check(), [("", "Unrecorded", "evil.pth"), ("pkg-1.0", "Modified", "pkg.py")]
+        )
 
     def test_the_standard_library_of_pypy_holds_modules(self) -> None:
         self.put("os.py")
@@ -468,11 +565,15 @@ class HashesTest(IntegrityTest):
     """What a guard keeps: every path that findings rest on, and the digests that are known."""
 
     def found(self, hashes: dict[str, str]) -> list[str]:
-        findings = envlock.integrity_findings(self.interpreter(), envlock.Policy(integrity=True), hashes=hashes)
+        findings = envlock.integrity_findings(
+            self.interpreter(), envlock.Policy(integrity=True), hashes=hashes
+        )
         return [os.path.basename(one.detail) for each in findings.values() for one in each]
 
     def test_has_every_path_that_findings_rest_on(self) -> None:
-        record = self.install_files("pkg", "1.0", {"pkg/__init__.py": b"", "a.txt": b"1", "gone.txt": b""})
+        record = self.install_files(
+            "pkg", "1.0", {"pkg/__init__.py": b"", "a.txt": b"1", "gone.txt": b""}
+        )
         self.record("other", "1.0", "__pycache__/x.pyc,,", "size.txt,,1")
         add_record(self.site, "old", "1.0").joinpath("RECORD").unlink()
         self.put("a.txt", b"2")
@@ -494,7 +595,10 @@ class HashesTest(IntegrityTest):
         self.install_files("pkg", "1.0", {"a.txt": b"", "b.txt": b""})
         self.put("a.txt", b"1")
         self.put("b.txt", b"1")
-        hashes = {f"{self.site}/a.txt": recorded_hash(b""), f"{self.site}/b.txt": recorded_hash(b"1")}
+        hashes = {
+            f"{self.site}/a.txt": recorded_hash(b""),
+            f"{self.site}/b.txt": recorded_hash(b"1"),
+        }
         self.assertEqual(self.found(hashes), ["b.txt"])
         self.assertEqual(hashes[f"{self.site}/a.txt"], recorded_hash(b""))
         self.assertEqual(hashes[f"{self.site}/b.txt"], "")
@@ -550,27 +654,46 @@ pkg-1.0              Modified    {site}/pkg.py
 """
         self.assertEqual((done.stdout, done.stderr, done.returncode), (expected, "", 3))
         done = self.environment.validate("--bound", self.bound, "--integrity", "json")
-        rows = [(row["package"], row["explain"], row["sites"], row["detail"]) for row in json.loads(done.stdout)]
+        rows = [
+            (row["package"], row["explain"], row["sites"], row["detail"])
+            for row in json.loads(done.stdout)
+        ]
         modified = ("pkg-1.0", "Modified", [str(self.environment.site)], f"{site}/pkg.py")
         self.assertEqual(rows, [(None, "Unrecorded", [site], f"{site}/evil.pth"), modified])
         done = self.environment.validate("--bound", self.bound)
         self.assertEqual((done.stdout, done.returncode), ("", 0))
 
     def test_a_guard_is_known_as_long_as_it_is_as_installed(self) -> None:
-        done = run_envlock("-q", "-e", self.environment.python, "site-install", "-b", self.bound, "--integrity", "exit")
+        done = run_envlock(
+            "-q",
+            "-e",
+            self.environment.python,
+            "site-install",
+            "-b",
+            self.bound,
+            "--integrity",
+            "exit",
+        )
         self.assertEqual((done.stdout, done.stderr, done.returncode), ("", "", 0))
         words = ("--bound", self.bound, "--integrity", "json")
         self.assertEqual(self.environment.validate(*words).stdout, "[]\n")
         folder = self.environment.site / "_envlock"
         codes = [path for path in folder.iterdir() if path.suffix in ("", ".lean", ".full")]
         self.assertEqual(len(codes), 3)
-        contents = (marshal.dumps(compile("import evil", "evil", "exec")), b"", b"\xff", b"import evil")
+        contents = (
+            marshal.dumps(compile("import evil", "evil", "exec")),
+            b"",
+            b"\xff",
+            b"import evil",
+        )
         for path, content in zip((*codes, folder / "envlock.py"), contents):
             kept = path.read_bytes()
             path.write_bytes(content)
             rows = json.loads(self.environment.validate(*words).stdout)
             detail = f"{os.path.realpath(path)} (not as this envlock writes it)"
-            self.assertEqual([(row["explain"], row["detail"]) for row in rows], [("Unrecorded", detail)])
+            self.assertEqual(
+                [(row["explain"], row["detail"]) for row in rows], [("Unrecorded", detail)]
+            )
             path.write_bytes(kept)
         codes[0].unlink()
         self.assertEqual(self.environment.validate(*words).stdout, "[]\n")
@@ -588,7 +711,10 @@ pkg-1.0              Modified    {site}/pkg.py
         self.record.write_text(self.row + rows, encoding="utf-8")
         words = ("--bound", self.bound, "--integrity")
         ascii_alone = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-        told = run([sys.executable, "-c", "import sys; print(sys.getfilesystemencoding())"], env=ascii_alone).stdout
+        told = run(
+            [sys.executable, "-c", "import sys; print(sys.getfilesystemencoding())"],
+            env=ascii_alone,
+        ).stdout
         if told != "ascii\n":
             self.skipTest(f"file names are {told.strip()}, whatever the locale")
         done = self.environment.validate(*words, env=ascii_alone)
@@ -597,7 +723,9 @@ pkg-1.0              Modified    {site}/pkg.py
         self.assertEqual((done.stdout, done.stderr, done.returncode), ("", note, 0))
         self.assertIn("Deleted", self.environment.validate(*words).stdout)
 
-    @unittest.skipUnless(shutil.which("dpkg") and os.path.exists("/usr/lib/python3/dist-packages"), "needs Debian")
+    @unittest.skipUnless(
+        shutil.which("dpkg") and os.path.exists("/usr/lib/python3/dist-packages"), "needs Debian"
+    )
     def test_what_dpkg_has_installed_is_never_reported(self) -> None:
         words = ("validate", "-b", self.write("none.txt", ""), "--superset", "--integrity", "json")
         rows = json.loads(run_envlock("-e", "/usr/bin/python3", *words).stdout)
@@ -609,7 +737,9 @@ pkg-1.0              Modified    {site}/pkg.py
         self.record.write_text("pkg.py,,\n")
         self.module.unlink()
         code = "import envlock as e, sys; print(e.validate(sys.argv[1], sys.argv[2], policy=e.Policy(integrity=True)))"
-        done = run([sys.executable, "-c", code, self.bound, self.environment.python], cwd=ENVLOCK.parent)
+        done = run(
+            [sys.executable, "-c", code, self.bound, self.environment.python], cwd=ENVLOCK.parent
+        )
         self.assertEqual((done.stdout, done.stderr), ("[]\n", ""))
 
     @unittest.skipUnless(os.name == "posix", "terminals")

@@ -53,16 +53,21 @@ class AskTest(TestCase):
 
     def test_says_what_was_not_found(self) -> None:
         self.assertUnusable(
-            "no-such-python-here", "no-such-python-here: no such folder, and no such interpreter on PATH"
+            "no-such-python-here",
+            "no-such-python-here: no such folder, and no such interpreter on PATH",
         )
         absent = str(self.folder / "absent")
         self.assertUnusable(absent, f"{absent}: no such interpreter")
         self.assertUnusable("", "-e: expected an interpreter, found an empty name")
         folder = str(self.folder)
-        self.assertUnusable(folder, f"{folder}: this folder holds no Python (expected {folder}/bin/python)")
+        self.assertUnusable(
+            folder, f"{folder}: this folder holds no Python (expected {folder}/bin/python)"
+        )
 
     def test_noise_around_the_answer_is_passed_over(self) -> None:
-        wrapper = self.script("noisy", f'echo "Welcome"; echo oh >&2; printf Hi; "{sys.executable}" "$@"; echo Bye')
+        wrapper = self.script(
+            "noisy", f'echo "Welcome"; echo oh >&2; printf Hi; "{sys.executable}" "$@"; echo Bye'
+        )
         self.assertEqual(envlock.ask_interpreters([wrapper])[0].version, sys.version_info[:3])
 
     def test_what_is_no_python_is_refused(self) -> None:
@@ -79,7 +84,9 @@ class AskTest(TestCase):
         note = self.folder / "child"
         for seconds in (1, 4, 16, 64):  # a busy machine may take long until the child is there
             self.set_patience(seconds)
-            self.assertUnusable(hanging, f"{hanging}: no answer from this interpreter in {seconds} seconds")
+            self.assertUnusable(
+                hanging, f"{hanging}: no answer from this interpreter in {seconds} seconds"
+            )
             if note.exists() and note.read_text():
                 break
         child = int(note.read_text())

@@ -58,7 +58,10 @@ class ArchiveTables(Scratch):
 
     def test_a_malformed_table_is_refused_with_its_line(self) -> None:
         wheels = "wheels = [\n    { url = \"u\", hash = 'sha256:0' },\n<<<<<<< HEAD\n]\n"
-        self.assertEqual(self.error("uv.lock", self.PACKAGE.format(wheels)), "uv.lock:11: invalid TOML: Invalid value")
+        self.assertEqual(
+            self.error("uv.lock", self.PACKAGE.format(wheels)),
+            "uv.lock:11: invalid TOML: Invalid value",
+        )
 
 
 @unittest.skipIf(NO_TOML, NO_TOML)
@@ -69,7 +72,9 @@ class HashesOfArchives(Scratch):
         place = Environment(self.folder / "env")
         info = {"url": "file:///a-1.whl", "archive_info": {"hashes": {"sha256": digest}}}
         place.add("a", "1", info)
-        lock = ArchiveTables.PACKAGE.format(f'wheels = [\n    {{ url = "u", hash = "sha256:{SHA256}" }},\n]\n')
+        lock = ArchiveTables.PACKAGE.format(
+            f'wheels = [\n    {{ url = "u", hash = "sha256:{SHA256}" }},\n]\n'
+        )
         path = self.write("uv.lock", lock)
         result = run_envlock("-e", place.python, "validate", "--bound", path, "json")
         return ", ".join(finding["detail"] for finding in json.loads(result.stdout))
@@ -99,7 +104,9 @@ class RealArchiveTables(unittest.TestCase):
                 file = BoundFile(path)
                 quick = form.read(envlock.load_lock(text), file, target)
                 whole = form.read(ParsedLock(envlock.load_toml(text)), file, target)
-                self.assertEqual(list(map(hashed, quick.requirements)), list(map(hashed, whole.requirements)))
+                self.assertEqual(
+                    list(map(hashed, quick.requirements)), list(map(hashed, whole.requirements))
+                )
 
     def test_the_tables_of_archives_are_cut_out_of_real_locks(self) -> None:
         for folder in LOCKS:
@@ -108,20 +115,27 @@ class RealArchiveTables(unittest.TestCase):
             if path.name != "Pipfile.lock" and "pip-lock" not in folder.name and "hash" in text:
                 with self.subTest(lock=folder.name):
                     self.assertNotIn("hash = ", json.dumps(envlock.load_lock(text).data))
-                    self.assertNotIn("sha256:", json.dumps(envlock.load_lock(text).data.get("package")))
+                    self.assertNotIn(
+                        "sha256:", json.dumps(envlock.load_lock(text).data.get("package"))
+                    )
 
 
 @unittest.skipIf(NO_TOML, NO_TOML)
 class MalformedLocks(Scratch):
     def test_a_table_of_an_archive_that_is_cut_out_must_be_right(self) -> None:
-        package = 'version = 1\n[[package]]\nname = "a"\nversion = "1"\nsource = { registry = "r" }\n'
+        package = (
+            'version = 1\n[[package]]\nname = "a"\nversion = "1"\nsource = { registry = "r" }\n'
+        )
         for archives in (
             r'sdist = { url = "a\q", hash = "sha256:00" }',
             'wheels = [\n    { url = "a\n    b", hash = "sha256:00" },\n]',
             'sdist = { url = "a", hash = "sha256:00" }\nsdist = { url = "a", hash = "sha256:00" }',
         ):
             with self.subTest(archives=archives):
-                self.assertRegex(self.error("uv.lock", f"{package}{archives}\n"), r"^uv\.lock:[67]: invalid TOML: ")
+                self.assertRegex(
+                    self.error("uv.lock", f"{package}{archives}\n"),
+                    r"^uv\.lock:[67]: invalid TOML: ",
+                )
 
     def test_an_error_in_the_project_beside_a_lock_names_that(self) -> None:
         self.write("pyproject.toml", "[project]\nname =\n")
@@ -129,7 +143,9 @@ class MalformedLocks(Scratch):
 
     def test_a_wrong_type_in_the_project_beside_a_lock_is_told_as_its(self) -> None:
         self.write("pyproject.toml", "[tool.poetry.dependencies]\na = 3\n")
-        message = "poetry.lock:1: pyproject.toml: tool.poetry.dependencies.a: expected a table, found 3"
+        message = (
+            "poetry.lock:1: pyproject.toml: tool.poetry.dependencies.a: expected a table, found 3"
+        )
         self.assertEqual(self.error("poetry.lock", '[metadata]\nlock-version = "2.0"\n'), message)
 
 

@@ -23,9 +23,24 @@ class OptionsTest(unittest.TestCase):
                 self.assertEqual(option.key, option.names[-1][2:])
 
     def test_what_the_configuration_may_hold(self) -> None:
-        options = {option for command in envlock.COMMANDS for option in command.options() if option.configured}
+        options = {
+            option
+            for command in envlock.COMMANDS
+            for option in command.options()
+            if option.configured
+        }
         self.assertLessEqual(
-            {"bound", "extra", "group", "no-group", "package", "ignore", "all-extras", "all-groups", "subset"},
+            {
+                "bound",
+                "extra",
+                "group",
+                "no-group",
+                "package",
+                "ignore",
+                "all-extras",
+                "all-groups",
+                "subset",
+            },
             {option.key for option in options},
         )
         self.assertNotIn("exe", {option.key for option in options})

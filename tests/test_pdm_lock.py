@@ -28,10 +28,19 @@ class PdmLocks(Scratch):
             '[project]\nname = "p"\n[project.optional-dependencies]\none = []\ntwo = []\n'
             "[dependency-groups]\ndev = []\n",
         )
-        self.assertEqual(self.texts("pdm.lock", self.LOCK), ["python>=3.9", "a==1", "b==1", "c==1", "d==1"])
-        self.assertEqual(self.texts("pdm.lock", self.LOCK, "--extra one"), ["python>=3.9", "a==1", "b==1", "c==1"])
-        self.assertEqual(self.texts("pdm.lock", self.LOCK, "--group dev"), ["python>=3.9", "a==1", "b==1"])
-        self.assertEqual(self.texts("pdm.lock", self.LOCK, "--no-default-groups"), ["python>=3.9", "a==1"])
+        self.assertEqual(
+            self.texts("pdm.lock", self.LOCK), ["python>=3.9", "a==1", "b==1", "c==1", "d==1"]
+        )
+        self.assertEqual(
+            self.texts("pdm.lock", self.LOCK, "--extra one"),
+            ["python>=3.9", "a==1", "b==1", "c==1"],
+        )
+        self.assertEqual(
+            self.texts("pdm.lock", self.LOCK, "--group dev"), ["python>=3.9", "a==1", "b==1"]
+        )
+        self.assertEqual(
+            self.texts("pdm.lock", self.LOCK, "--no-default-groups"), ["python>=3.9", "a==1"]
+        )
 
     WALKED = """\
         [metadata]
@@ -57,10 +66,17 @@ class PdmLocks(Scratch):
         """
 
     def test_without_inherited_metadata_the_lock_is_walked_from_the_project(self) -> None:
-        self.write("pyproject.toml", '[project]\nname = "p"\ndependencies = ["a"]\n[dependency-groups]\ndev = ["d"]\n')
-        self.assertEqual(self.texts("pdm.lock", self.WALKED, "--no-default-groups"), ["a==1", "c==2"])
+        self.write(
+            "pyproject.toml",
+            '[project]\nname = "p"\ndependencies = ["a"]\n[dependency-groups]\ndev = ["d"]\n',
+        )
+        self.assertEqual(
+            self.texts("pdm.lock", self.WALKED, "--no-default-groups"), ["a==1", "c==2"]
+        )
         self.assertEqual(self.texts("pdm.lock", self.WALKED), ["a==1", "c==1", "d==1"])
-        self.assertEqual(self.texts("pdm.lock", self.WALKED, "--no-group default"), ["c==1", "d==1"])
+        self.assertEqual(
+            self.texts("pdm.lock", self.WALKED, "--no-group default"), ["c==1", "d==1"]
+        )
 
     def test_without_the_project_what_a_false_marker_reaches_is_allowed(self) -> None:
         bound = read_bound(self.write("pdm.lock", self.WALKED))
@@ -71,7 +87,10 @@ class PdmLocks(Scratch):
         for told, row in (
             ('platform = "manylinux_2_99_x86_64"', "python>=3.9"),
             ('platform = "linux"\nimplementation = "cpython"\ngil_disabled = false', "python>=3.9"),
-            ('platform = "freebsd_14_amd64"', "python>=3.9"),  # how that names itself isn't known: not judged
+            (
+                'platform = "freebsd_14_amd64"',
+                "python>=3.9",
+            ),  # how that names itself isn't known: not judged
             ('platform = "windows_amd64"', "python for windows_amd64"),
             ('platform = "macos"', "python for macos"),
             ('platform = "manylinux_2_17_aarch64"', "python for manylinux_2_17_aarch64"),

@@ -30,13 +30,19 @@ class Pipfiles(Scratch):
 
     def test_repositories_of_other_kinds(self) -> None:
         for kind in ("hg", "svn", "bzr"):
-            lock = json.dumps({**self.HEAD, "default": {"six": {kind: "https://h.example/six", "ref": "abc"}}})
-            self.assertEqual(self.texts("Pipfile.lock", lock), [f"six @ {kind}+https://h.example/six@abc"])
+            lock = json.dumps(
+                {**self.HEAD, "default": {"six": {kind: "https://h.example/six", "ref": "abc"}}}
+            )
+            self.assertEqual(
+                self.texts("Pipfile.lock", lock), [f"six @ {kind}+https://h.example/six@abc"]
+            )
 
     def test_a_path_that_cannot_be_is_told(self) -> None:
         lock = json.dumps({**self.HEAD, "default": {"six": {"path": "./\ud800"}}})
         message = f"Pipfile.lock: there can be no such path: {str(self.folder / chr(0xD800))!a}"
-        self.assertEqual(self.error("Pipfile.lock", lock), message.replace(str(self.folder) + os.sep, ""))
+        self.assertEqual(
+            self.error("Pipfile.lock", lock), message.replace(str(self.folder) + os.sep, "")
+        )
 
     @unittest.skipIf(NO_TOML, NO_TOML)
     def test_categories_are_groups(self) -> None:
@@ -47,7 +53,9 @@ class Pipfiles(Scratch):
             "-e lib @ file:///here/lib",
         ]
         self.assertEqual(self.texts("Pipfile.lock", self.LOCK), expected)
-        self.assertEqual(self.texts("Pipfile.lock", self.LOCK, "--group develop"), [*expected, "dev-only==2"])
+        self.assertEqual(
+            self.texts("Pipfile.lock", self.LOCK, "--group develop"), [*expected, "dev-only==2"]
+        )
         self.assertEqual(
             self.error("Pipfile.lock", self.LOCK, "--group nope"),
             "Pipfile.lock: there is no group 'nope' (it has default, develop, docs)",

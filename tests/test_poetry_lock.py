@@ -65,31 +65,44 @@ POETRY_OLD = """\
 
 @unittest.skipIf(NO_TOML, NO_TOML)
 class PoetryLocks(Scratch):
-    PACKAGE = '[[package]]\nname = "{}"\nversion = "{}"\noptional = false\n[package.dependencies]\n{}\n'
+    PACKAGE = (
+        '[[package]]\nname = "{}"\nversion = "{}"\noptional = false\n[package.dependencies]\n{}\n'
+    )
     METADATA = '[metadata]\nlock-version = "2.0"\n'
 
     def project(self, dependencies: str, rest: str = "") -> None:
         self.write(
-            "pyproject.toml", f'[tool.poetry]\nname = "root"\n[tool.poetry.dependencies]\n{dependencies}\n{rest}'
+            "pyproject.toml",
+            f'[tool.poetry]\nname = "root"\n[tool.poetry.dependencies]\n{dependencies}\n{rest}',
         )
 
     def test_an_old_lock_is_walked_from_the_project(self) -> None:
         self.project('python = "^3.8"\na = "*"')
         self.assertEqual(self.texts("poetry.lock", POETRY_OLD), ["python ^3.8", "a==1.0", "c==2.0"])
-        self.assertEqual(self.texts("poetry.lock", POETRY_OLD, "", "3.9"), ["python ^3.8", "a==1.0", "c==1.0"])
+        self.assertEqual(
+            self.texts("poetry.lock", POETRY_OLD, "", "3.9"), ["python ^3.8", "a==1.0", "c==1.0"]
+        )
 
     def test_an_extra_of_a_dependency_brings_what_it_lists(self) -> None:
         self.project('a = {version = "*", extras = ["deep"]}')
-        self.assertEqual(self.texts("poetry.lock", POETRY_OLD), ["python ^3.8", "a==1.0", "c==2.0", "d==1.0"])
+        self.assertEqual(
+            self.texts("poetry.lock", POETRY_OLD), ["python ^3.8", "a==1.0", "c==2.0", "d==1.0"]
+        )
 
     def test_an_optional_dependency_counts_with_its_extra_alone(self) -> None:
-        self.project('b = {version = "*", optional = true}', '[tool.poetry.extras]\nBig_One = ["b"]\n')
+        self.project(
+            'b = {version = "*", optional = true}', '[tool.poetry.extras]\nBig_One = ["b"]\n'
+        )
         self.assertEqual(self.texts("poetry.lock", POETRY_OLD), ["python ^3.8"])
-        self.assertEqual(self.texts("poetry.lock", POETRY_OLD, "--extra big-one"), ["python ^3.8", "b==1.0"])
+        self.assertEqual(
+            self.texts("poetry.lock", POETRY_OLD, "--extra big-one"), ["python ^3.8", "b==1.0"]
+        )
 
     def test_without_the_project_what_a_false_marker_reaches_is_allowed(self) -> None:
         bound = read_bound(self.write("poetry.lock", POETRY_OLD))
-        self.assertEqual([each.text for each in bound.requirements], ["python ^3.8", "a==1.0", "c==2.0"])
+        self.assertEqual(
+            [each.text for each in bound.requirements], ["python ^3.8", "a==1.0", "c==2.0"]
+        )
         self.assertEqual(bound.permitted, {"b", "c", "d"})
 
     def test_a_long_chain_without_the_project_takes_linear_time(self) -> None:
@@ -99,7 +112,9 @@ class PoetryLocks(Scratch):
                 f'[package.dependencies]\np{n - 1} = "*"\n'
                 for n in range(length)
             )
-            bound = read_bound(self.write("poetry.lock", packages + '[metadata]\nlock-version = "2.0"\n'))
+            bound = read_bound(
+                self.write("poetry.lock", packages + '[metadata]\nlock-version = "2.0"\n')
+            )
             self.assertEqual((bound.requirements, len(bound.permitted)), ((), length))
 
         assert_linear(chain, 400, 3200)
@@ -181,9 +196,13 @@ class PoetryLocks(Scratch):
         ):
             specifier = envlock.parse_constraint(constraint, "")
             for version in admitted.split():
-                self.assertTrue(specifier.contains(version, prereleases=True), (constraint, version))
+                self.assertTrue(
+                    specifier.contains(version, prereleases=True), (constraint, version)
+                )
             for version in refused.split():
-                self.assertFalse(specifier.contains(version, prereleases=True), (constraint, version))
+                self.assertFalse(
+                    specifier.contains(version, prereleases=True), (constraint, version)
+                )
 
     def test_platforms_mean_what_poetry_means(self) -> None:
         for constraint, admitted, refused in (
@@ -198,9 +217,13 @@ class PoetryLocks(Scratch):
             ("linux|darwin", "linux darwin", "win32"),
         ):
             for platform in admitted.split():
-                self.assertTrue(envlock._admits_platform(constraint, platform), (constraint, platform))
+                self.assertTrue(
+                    envlock._admits_platform(constraint, platform), (constraint, platform)
+                )
             for platform in refused.split():
-                self.assertFalse(envlock._admits_platform(constraint, platform), (constraint, platform))
+                self.assertFalse(
+                    envlock._admits_platform(constraint, platform), (constraint, platform)
+                )
 
     def test_groups_of_a_project_are_told_in_two_places_and_include_each_other(self) -> None:
         text = """\
@@ -233,7 +256,9 @@ class PoetryLocks(Scratch):
             '[dependency-groups]\nx = [{include-group = "y"}]',
             '[tool.poetry.group.x]\ninclude-groups = ["y"]',
         ):
-            self.assertRegex(self.error("pyproject.toml", f"[tool.poetry]\n{group}\n"), ": there is no group 'y'")
+            self.assertRegex(
+                self.error("pyproject.toml", f"[tool.poetry]\n{group}\n"), ": there is no group 'y'"
+            )
 
     def test_a_project_that_poetry_completes(self) -> None:
         extra = '[project.optional-dependencies]\nx = ["six @ https://files.example/six-1.0.zip", "e @ ./e-1.0.zip"]\n'
@@ -256,9 +281,15 @@ class PoetryLocks(Scratch):
             ('dynamic = ["dependencies"]\n' + extra, "--extra x", [*six, *own]),
         ):
             text = f'[project]\nname = "root"\nrequires-python = ">=3.9"\n{rest}{textwrap.dedent(poetry)}'
-            self.assertEqual(self.texts("pyproject.toml", text, options), [python, *demanded], (rest, options))
+            self.assertEqual(
+                self.texts("pyproject.toml", text, options), [python, *demanded], (rest, options)
+            )
         with self.assertRaisesRegex(EnvlockError, "no extra 'y'"):
-            self.texts("pyproject.toml", f'[project]\nname = "root"\n{extra}{textwrap.dedent(poetry)}', "--extra y")
+            self.texts(
+                "pyproject.toml",
+                f'[project]\nname = "root"\n{extra}{textwrap.dedent(poetry)}',
+                "--extra y",
+            )
 
     def test_of_a_group_in_two_places_poetry_tells_more_of_what_the_standard_lists(self) -> None:
         text = """\
@@ -310,7 +341,9 @@ class PoetryLocks(Scratch):
         )
         self.assertEqual(str(bound.requirements[1].specifier), "<2,>=1.16")
         self.assertEqual(bound.permitted, {"root-x"})
-        self.assertIn("sphinx *", [each.text for each in read_bound(path, "--group docs").requirements])
+        self.assertIn(
+            "sphinx *", [each.text for each in read_bound(path, "--group docs").requirements]
+        )
 
 
 INVALID = [

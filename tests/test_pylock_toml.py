@@ -32,11 +32,15 @@ default-groups = ["d"]
 
     def test_a_version_may_be_absent_and_a_repository_be_of_another_kind(self) -> None:
         text = (
-            PYLOCK + '[[packages]]\nname = "a"\nwheels = [{ hashes = { sha256 = "00" } }]\n[[packages]]\nname = "b"\n'
+            PYLOCK
+            + '[[packages]]\nname = "a"\nwheels = [{ hashes = { sha256 = "00" } }]\n[[packages]]\nname = "b"\n'
         )
         vcs = f'vcs = {{ type = "hg", url = "https://h.example/b", commit-id = "{COMMIT}" }}\n'
         bound = read_bound(self.write("pylock.toml", text + vcs))
-        self.assertEqual([each.text for each in bound.requirements], ["a", f"b @ hg+https://h.example/b@{COMMIT}"])
+        self.assertEqual(
+            [each.text for each in bound.requirements],
+            ["a", f"b @ hg+https://h.example/b@{COMMIT}"],
+        )
         self.assertEqual(envlock.locked_hashes(bound.requirements[0]), {"sha256:00"})
         self.assertEqual(
             self.error("pylock.toml", text + vcs.replace("hg", "cvs")),
@@ -45,17 +49,29 @@ default-groups = ["d"]
 
     def test_a_named_group_replaces_the_default_groups(self) -> None:
         self.assertEqual(self.texts("pylock.toml", self.LOCK), ["always==1", "default==1"])
-        self.assertEqual(self.texts("pylock.toml", self.LOCK, "--group g"), ["always==1", "group==1"])
+        self.assertEqual(
+            self.texts("pylock.toml", self.LOCK, "--group g"), ["always==1", "group==1"]
+        )
         self.assertEqual(self.texts("pylock.toml", self.LOCK, "--no-default-groups"), ["always==1"])
-        self.assertEqual(self.texts("pylock.toml", self.LOCK, "--extra e"), ["always==1", "extra==1", "default==1"])
+        self.assertEqual(
+            self.texts("pylock.toml", self.LOCK, "--extra e"),
+            ["always==1", "extra==1", "default==1"],
+        )
 
     def test_an_environment_that_the_lock_does_not_have_is_told_of_python(self) -> None:
-        text = PYLOCK + "environments = [\"sys_platform == 'win32'\", \"python_version < '3.4'\"]\npackages = []\n"
+        text = (
+            PYLOCK
+            + "environments = [\"sys_platform == 'win32'\", \"python_version < '3.4'\"]\npackages = []\n"
+        )
         bound = read_bound(self.write("pylock.toml", text))
         self.assertEqual(
-            [each.text for each in bound.requirements], ["python; sys_platform == 'win32' or python_version < '3.4'"]
+            [each.text for each in bound.requirements],
+            ["python; sys_platform == 'win32' or python_version < '3.4'"],
         )
-        self.assertFalse(bound.requirements[0].specifier is None or bound.requirements[0].specifier.contains("3.11.7"))
+        self.assertFalse(
+            bound.requirements[0].specifier is None
+            or bound.requirements[0].specifier.contains("3.11.7")
+        )
 
     def test_a_package_that_counts_twice_is_an_error(self) -> None:
         package = '[[packages]]\nname = "a"\nversion = "1"\nwheels = []\n'

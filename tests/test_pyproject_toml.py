@@ -40,17 +40,24 @@ class TestPyproject(InFolder):
         self.assertEqual([], self.texts('[project]\nname = "x"\n', "pyproject.toml"))
 
     def test_a_direct_reference(self) -> None:
-        (found,) = self.read('[project]\ndependencies = ["six @ git+https://h/x@v1"]\n', "pyproject.toml").requirements
+        (found,) = self.read(
+            '[project]\ndependencies = ["six @ git+https://h/x@v1"]\n', "pyproject.toml"
+        ).requirements
         self.assertEqual(DirectReference("vcs", "https://h/x", "git", "v1"), found.reference)
 
     @unittest.skipIf(sys.implementation.name == "pypy", "its stack has no end")
     def test_a_long_chain_of_groups_is_an_error(self) -> None:
         lines = [f'g{n} = [{{include-group = "g{n + 1}"}}]' for n in range(1200)]
         text = "\n".join(["[dependency-groups]", *lines, 'g1200 = ["six"]'])
-        self.refuses("pyproject.toml:2: nested too deeply", text, "pyproject.toml", chosen(groups="g0"))
+        self.refuses(
+            "pyproject.toml:2: nested too deeply", text, "pyproject.toml", chosen(groups="g0")
+        )
 
     def test_crossing_groups_stay_small(self) -> None:
-        lines = [f'g{n} = [{{include-group = "g{n + 1}"}}, {{include-group = "g{n + 1}"}}]' for n in range(40)]
+        lines = [
+            f'g{n} = [{{include-group = "g{n + 1}"}}, {{include-group = "g{n + 1}"}}]'
+            for n in range(40)
+        ]
         text = "\n".join(["[dependency-groups]", *lines, 'g40 = ["six"]'])
         self.assertEqual(["six"], self.texts(text, "pyproject.toml", chosen(groups="g0")))
 
@@ -58,9 +65,14 @@ class TestPyproject(InFolder):
 class TestScripts(InFolder):
     def test_a_script_block_is_read(self) -> None:
         head = '#!/usr/bin/env python3\n# /// script\n# requires-python = ">=3.8"\n'
-        script = head + '# dependencies = [\n#   "six", # comment\n#\n#   "zipp>1",\n# ]\n# ///\n\nimport six\n'
+        script = (
+            head
+            + '# dependencies = [\n#   "six", # comment\n#\n#   "zipp>1",\n# ]\n# ///\n\nimport six\n'
+        )
         self.assertEqual(["python>=3.8", "six", "zipp>1"], self.texts(script, "tool.py"))
-        self.assertEqual(["python>=3.8", "six", "zipp>1"], self.texts(script.replace("\n", "\r\n"), "tool"))
+        self.assertEqual(
+            ["python>=3.8", "six", "zipp>1"], self.texts(script.replace("\n", "\r\n"), "tool")
+        )
 
     def test_tools_and_other_blocks_are_passed_over(self) -> None:
         script = '# /// other\n# x\n# ///\n\n# /// script\n# dependencies = ["six"]\n# [tool.uv]\n# x = 1\n# ///\n'

@@ -81,7 +81,10 @@ class TestReadme(unittest.TestCase):
         self.assertGreaterEqual(sum(map(len, shown)), 15)
         for commands in shown:
             # what is younger than 0.1 s when a start judges it isn't kept
-            script = "".join(f"{command}\ns=$?; printf '\\036'; sleep 0.2; (exit $s)\n" for command, _ in commands)
+            script = "".join(
+                f"{command}\ns=$?; printf '\\036'; sleep 0.2; (exit $s)\n"
+                for command, _ in commands
+            )
             done = run(["sh", "-c", f"exec 2>&1\n{script}"], cwd=project, env=env, timeout=300)
             output = done.stdout.replace(f"lib/{library}/", WRITTEN_WITH).replace(str(home), HOME)
             told = re.sub(r"at: [-0-9]+T[:0-9]+Z", WHEN, output).split("\036")
@@ -96,7 +99,8 @@ class TestReadme(unittest.TestCase):
             for option in command.options():
                 with self.subTest(command=command.word, option=option.names):
                     self.assertRegex(
-                        README, "|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in option.names)
+                        README,
+                        "|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in option.names),
                     )
 
     def test_it_names_each_output_format(self) -> None:

@@ -16,7 +16,12 @@ from tests.test_integrity import IntegrityTest
 
 class RecordTest(IntegrityTest):
     def test_quoted_paths_and_odd_names(self) -> None:
-        names = ["pkg/a,b.txt", "pkg/caf\N{LATIN SMALL LETTER E WITH ACUTE}.txt", "pkg/ .txt", "pkg/a\x0cb\x85c.txt"]
+        names = [
+            "pkg/a,b.txt",
+            "pkg/caf\N{LATIN SMALL LETTER E WITH ACUTE}.txt",
+            "pkg/ .txt",
+            "pkg/a\x0cb\x85c.txt",
+        ]
         self.install_files("pkg", "1.0", {name: name.encode() for name in names})
         self.assertEqual(self.check(), [])
         self.put("pkg/a,b.txt", b"else")
@@ -47,13 +52,18 @@ class RecordTest(IntegrityTest):
         names = ("INSTALLER", "REQUESTED", "direct_url.json", "RECORD.jws", "uv_cache.json")
         with open(record / "RECORD", "a") as file:
             other = recorded_hash(b"other")
-            file.writelines(f"{record.name}/{name},{other},5\n" for name in (*names, "entry_points.txt"))
+            file.writelines(
+                f"{record.name}/{name},{other},5\n" for name in (*names, "entry_points.txt")
+            )
         (record / "INSTALLER").write_text("uv")
         (record / "entry_points.txt").write_text("evil")
         self.assertEqual(self.check(), [("pkg-1.0", "Modified", f"{record.name}/entry_points.txt")])
 
     def test_bytecode_caches_are_never_compared(self) -> None:
-        rows = [f"__pycache__/pkg.cpython-313.pyc,{recorded_hash(b'1')},1", "pkg/__pycache__/a.pyo,sha256=AAAA,2"]
+        rows = [
+            f"__pycache__/pkg.cpython-313.pyc,{recorded_hash(b'1')},1",
+            "pkg/__pycache__/a.pyo,sha256=AAAA,2",
+        ]
         self.record("pkg", "1.0", f"pkg.py,{recorded_hash(b'')},0", *rows)
         self.put("pkg.py")
         self.put("__pycache__/pkg.cpython-313.pyc", b"2")
@@ -76,8 +86,17 @@ class RecordTest(IntegrityTest):
     def test_a_row_without_a_hash_silences_none_that_has_one(self) -> None:
         digest = f"{recorded_hash(b'x = 1')},5"
         silent = (
-            *("own/__init__.py,,", "own/__init__.py", "./own/__init__.py,,5", "own/../own/__init__.py,,"),
-            *("own/__init__.py,nothing=AAAA,", "own/__init__.py,sha256=,", "own/__init__.py,shake_128=AAAA,"),
+            *(
+                "own/__init__.py,,",
+                "own/__init__.py",
+                "./own/__init__.py,,5",
+                "own/../own/__init__.py,,",
+            ),
+            *(
+                "own/__init__.py,nothing=AAAA,",
+                "own/__init__.py,sha256=,",
+                "own/__init__.py,shake_128=AAAA,",
+            ),
         )
         for other in silent:
             for title, own, package in (
@@ -101,14 +120,18 @@ class RecordTest(IntegrityTest):
         digest, size = recorded_hash(b"1"), 1
         for path in ("a,b.txt", "a,b,c.txt", "a, ,.txt"):
             self.put(path, b"1")
-        self.record("pkg", "1.0", f"a,b.txt,{digest},{size}", f"a,b,c.txt,{digest},{size}", "a, ,.txt,,")
+        self.record(
+            "pkg", "1.0", f"a,b.txt,{digest},{size}", f"a,b,c.txt,{digest},{size}", "a, ,.txt,,"
+        )
         self.assertEqual(self.check(), [])
         self.put("a,b.txt", b"2")
         self.assertEqual(self.check(), [("pkg-1.0", "Modified", "a,b.txt")])
 
     def test_fields_beyond_the_size_are_passed_over(self) -> None:
         self.put("one.py", b"1")
-        self.record("pkg", "1.0", f"one.py,{recorded_hash(b'1')},1,,", f"one.py,{recorded_hash(b'1')},1,x")
+        self.record(
+            "pkg", "1.0", f"one.py,{recorded_hash(b'1')},1,,", f"one.py,{recorded_hash(b'1')},1,x"
+        )
         self.assertEqual(self.check(), [])
 
     def test_a_folder_may_be_listed(self) -> None:
@@ -122,7 +145,9 @@ class RecordTest(IntegrityTest):
         (record / "INSTALLER").write_text("conda\n")
         self.put("pkg.py", b"with the prefix of this environment")
         self.assertEqual(self.check(), [])
-        self.assertEqual(self.notes, ["1 packages without hashes in their records, not compared: pkg-1.0"])
+        self.assertEqual(
+            self.notes, ["1 packages without hashes in their records, not compared: pkg-1.0"]
+        )
 
     def test_shared_objects_of_an_externally_managed_python_may_be_stripped(self) -> None:
         self.install_files("pkg", "1.0", {"pkg/_speed.abi3.so": b"1", "pkg/__init__.py": b"1"})
@@ -138,7 +163,9 @@ class RecordTest(IntegrityTest):
         (self.site / "old-1.0.egg-info").write_text("Name: old\nVersion: 1.0\n")
         self.check()
         shown = "old-1.0, p0-1.0, p1-1.0, p2-1.0, p3-1.0, ..."
-        self.assertEqual(self.notes, [f"8 packages without hashes in their records, not compared: {shown}"])
+        self.assertEqual(
+            self.notes, [f"8 packages without hashes in their records, not compared: {shown}"]
+        )
 
     def test_broken_records_never_raise(self) -> None:
         texts = [
@@ -149,7 +176,11 @@ class RecordTest(IntegrityTest):
             b"a\n",
             b"..,sha256=A,\n",
         ]
-        texts += [b"x" * 5000 + b",sha256=AAAA,1\n", b"/" * 9000 + b",sha256=AAAA,1\n", b".,sha256=AAAA,1\n"]
+        texts += [
+            b"x" * 5000 + b",sha256=AAAA,1\n",
+            b"/" * 9000 + b",sha256=AAAA,1\n",
+            b".,sha256=AAAA,1\n",
+        ]
         for number, text in enumerate(texts):
             (add_record(self.site, f"p{number}", "1.0") / "RECORD").write_bytes(text)
         self.put("old-1.0.egg-info/installed-files.txt", b"../a\0b/c.py\n")
@@ -162,11 +193,16 @@ class OutsideTest(IntegrityTest):
         secret.write_bytes(b"1")
         if hasattr(os, "mkfifo"):
             os.mkfifo(self.folder / "pipe")
-        rows = [f"{path},sha256=AAAA,1" for path in ("../../../../secret", secret, "/dev/zero", "../../../../pipe")]
+        rows = [
+            f"{path},sha256=AAAA,1"
+            for path in ("../../../../secret", secret, "/dev/zero", "../../../../pipe")
+        ]
         self.record("pkg", "1.0", *rows)
         self.assertEqual(self.check(), [])
         outside = f"{self.folder}/secret, {self.folder}/secret, /dev/zero, {self.folder}/pipe"
-        self.assertEqual(self.notes, [f"4 recorded files outside of the environment, not read: {outside}"])
+        self.assertEqual(
+            self.notes, [f"4 recorded files outside of the environment, not read: {outside}"]
+        )
 
     def test_a_folder_that_is_a_link_does_not_lead_outside(self) -> None:
         (self.folder / "else").mkdir()
@@ -175,7 +211,9 @@ class OutsideTest(IntegrityTest):
         self.record("pkg", "1.0", f"../../../share/file,{recorded_hash(b'1')},1")
         self.check()
         where = f"{self.folder}/else/file"
-        self.assertEqual(self.notes, [f"1 recorded files outside of the environment, not read: {where}"])
+        self.assertEqual(
+            self.notes, [f"1 recorded files outside of the environment, not read: {where}"]
+        )
 
     def test_links_are_followed_and_named_where_they_lead_astray(self) -> None:
         cache = self.folder / "cache"
@@ -207,7 +245,9 @@ class OutsideTest(IntegrityTest):
         os.mkfifo(record / "INSTALLER")
         os.mkfifo(record / "entry_points.txt")
         expected = [(name, "not a regular file") for name in ("folder.py", "pipe.py")]
-        self.assertEqual(self.check(), [("pkg-1.0", "Modified", f"{name} ({what})") for name, what in expected])
+        self.assertEqual(
+            self.check(), [("pkg-1.0", "Modified", f"{name} ({what})") for name, what in expected]
+        )
 
     def test_a_vast_sparse_file_is_not_read(self) -> None:
         self.record("pkg", "1.0", "vast,sha256=AAAA,1", "unsized,sha256=AAAA,")
@@ -215,8 +255,12 @@ class OutsideTest(IntegrityTest):
             with open(self.site / name, "wb") as file:
                 file.truncate(10 << 30)
         began = time.process_time()
-        self.assertEqual(self.check(), [("pkg-1.0", "Modified", name) for name in ("unsized", "vast")])
-        self.assertLess(time.process_time() - began, 1)  # of the processor's time: reading it would take several
+        self.assertEqual(
+            self.check(), [("pkg-1.0", "Modified", name) for name in ("unsized", "vast")]
+        )
+        self.assertLess(
+            time.process_time() - began, 1
+        )  # of the processor's time: reading it would take several
 
     @unittest.skipIf(not hasattr(os, "getuid") or os.getuid() == 0, "root may read everything")
     def test_what_may_not_be_read_is_said(self) -> None:

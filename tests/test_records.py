@@ -34,7 +34,11 @@ class RecordTest(unittest.TestCase):
 
 class ErrorTest(unittest.TestCase):
     def test_all_errors_of_envlock_have_one_base(self) -> None:
-        errors = [value for value in vars(envlock).values() if isinstance(value, type) and issubclass(value, Exception)]
+        errors = [
+            value
+            for value in vars(envlock).values()
+            if isinstance(value, type) and issubclass(value, Exception)
+        ]
         self.assertGreater(len(errors), 4)
         self.assertEqual([error for error in errors if not issubclass(error, EnvlockError)], [])
 
@@ -46,7 +50,9 @@ class ErrorTest(unittest.TestCase):
     def test_what_an_error_knows_itself_is_kept(self) -> None:
         self.assertEqual(str(BoundError("broken", line=7).at("r.txt", 3)), "r.txt:7: broken")
         nested = BoundError("broken", line=7, file="nested.txt").at("r.txt", 3)
-        self.assertEqual((nested.file, nested.line, str(nested)), ("nested.txt", 7, "nested.txt:7: broken"))
+        self.assertEqual(
+            (nested.file, nested.line, str(nested)), ("nested.txt", 7, "nested.txt:7: broken")
+        )
 
 
 class ExcerptTest(unittest.TestCase):

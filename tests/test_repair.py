@@ -50,7 +50,9 @@ class RepairTest(TestCase):
 
     def test_lines_follow_the_table(self) -> None:
         self.environment.add("idna", "3.7")
-        shown = on_terminal("-e", self.python, "validate", "-b", "requirements.txt", cwd=self.folder)
+        shown = on_terminal(
+            "-e", self.python, "validate", "-b", "requirements.txt", cwd=self.folder
+        )
         site = self.environment.site
         self.assertEqual(
             shown,
@@ -65,11 +67,16 @@ class RepairTest(TestCase):
     def test_nothing_is_said_elsewhere(self) -> None:
         done = self.environment.validate("-b", self.requirements)
         self.assertEqual((done.stderr, done.stdout.count("\n")), ("", 2))
-        for words in (("-q", "validate", "-b", self.requirements), ("validate", "-b", self.requirements, "json")):
+        for words in (
+            ("-q", "validate", "-b", self.requirements),
+            ("validate", "-b", self.requirements, "json"),
+        ):
             self.assertNotIn("To align", on_terminal("-e", self.python, *words))
 
     def test_site_install_says_it_too(self) -> None:
-        shown = on_terminal("-e", self.python, "site-install", "-b", "requirements.txt", cwd=self.folder)
+        shown = on_terminal(
+            "-e", self.python, "site-install", "-b", "requirements.txt", cwd=self.folder
+        )
         self.assertIn(f"\nTo align: {self.python} -m pip install -r requirements.txt\n", shown)
 
     def test_what_is_installed_from_elsewhere_is_uninstalled_first(self) -> None:
@@ -96,9 +103,13 @@ class RepairTest(TestCase):
         install = "install -r requirements.txt"
         self.assertEqual(self.said("-b", "requirements.txt"), [f"{self.python} -m pip {install}"])
         self.environment.remove("pip")
-        self.assertEqual(self.said("-b", "requirements.txt"), [f"pip --python={self.python} {install}"])
+        self.assertEqual(
+            self.said("-b", "requirements.txt"), [f"pip --python={self.python} {install}"]
+        )
         self.tool("uv")
-        self.assertEqual(self.said("-b", "requirements.txt"), [f"UV_PYTHON={self.python} uv pip {install}"])
+        self.assertEqual(
+            self.said("-b", "requirements.txt"), [f"UV_PYTHON={self.python} uv pip {install}"]
+        )
 
     def test_files_may_be_several_and_have_blanks(self) -> None:
         self.write("sub dir/more.txt", "idna==3.7\n")
@@ -108,7 +119,8 @@ class RepairTest(TestCase):
     @unittest.skipIf(NO_TOML, NO_TOML)
     def test_a_project_or_a_script_has_what_differs_installed(self) -> None:
         self.write(
-            "pyproject.toml", '[project]\ndependencies = ["six<2,>=1", "idna[x] @ https://host.example/i.zip"]\n'
+            "pyproject.toml",
+            '[project]\ndependencies = ["six<2,>=1", "idna[x] @ https://host.example/i.zip"]\n',
         )
         self.write("tool.py", '# /// script\n# dependencies = ["six<2,>=1"]\n# ///\n')
         command = f"{self.python} -m pip install 'six<2,>=1'"
@@ -129,12 +141,36 @@ class RepairTest(TestCase):
                 "--group docs --group lint --all-extras",
                 "UV_PROJECT_ENVIRONMENT={} uv sync --all-extras --group=docs --group=lint",
             ),
-            ("uv/uv-groups", "--bound-options docs", "UV_PROJECT_ENVIRONMENT={} uv sync --group=docs"),
-            ("uv/uv-extras", "--bound-options one two", "UV_PROJECT_ENVIRONMENT={} uv sync --extra=one --extra=two"),
-            ("uv/uv-groups", "--no-default-groups", "UV_PROJECT_ENVIRONMENT={} uv sync --no-default-groups"),
-            ("poetry/poetry2-po-extras", "--extra both", "VIRTUAL_ENV={} poetry sync --extras=both"),
-            ("poetry/poetry2-po-standard", "--group docs", "VIRTUAL_ENV={} poetry sync --with=docs"),
-            ("poetry/poetry2-po-standard", "--no-group test", "VIRTUAL_ENV={} poetry sync --without=test"),
+            (
+                "uv/uv-groups",
+                "--bound-options docs",
+                "UV_PROJECT_ENVIRONMENT={} uv sync --group=docs",
+            ),
+            (
+                "uv/uv-extras",
+                "--bound-options one two",
+                "UV_PROJECT_ENVIRONMENT={} uv sync --extra=one --extra=two",
+            ),
+            (
+                "uv/uv-groups",
+                "--no-default-groups",
+                "UV_PROJECT_ENVIRONMENT={} uv sync --no-default-groups",
+            ),
+            (
+                "poetry/poetry2-po-extras",
+                "--extra both",
+                "VIRTUAL_ENV={} poetry sync --extras=both",
+            ),
+            (
+                "poetry/poetry2-po-standard",
+                "--group docs",
+                "VIRTUAL_ENV={} poetry sync --with=docs",
+            ),
+            (
+                "poetry/poetry2-po-standard",
+                "--no-group test",
+                "VIRTUAL_ENV={} poetry sync --without=test",
+            ),
             ("poetry/poetry2-po-basic", "--superset", "VIRTUAL_ENV={} poetry install"),
             (
                 "poetry/poetry2-po-standard",
@@ -142,14 +178,28 @@ class RepairTest(TestCase):
                 "VIRTUAL_ENV={} poetry sync --with=docs --without=test",
             ),
             ("pdm/pdm-pdm-groups", "", "PDM_PYTHON={}/bin/python pdm sync --clean-unselected"),
-            ("pdm/pdm-pdm-groups", "--superset --group test", "PDM_PYTHON={}/bin/python pdm sync -Gtest"),
-            ("pdm/pdm-pdm-groups", "--all-groups", "PDM_PYTHON={}/bin/python pdm sync --clean-unselected -G:all"),
+            (
+                "pdm/pdm-pdm-groups",
+                "--superset --group test",
+                "PDM_PYTHON={}/bin/python pdm sync -Gtest",
+            ),
+            (
+                "pdm/pdm-pdm-groups",
+                "--all-groups",
+                "PDM_PYTHON={}/bin/python pdm sync --clean-unselected -G:all",
+            ),
             ("pylock/uv-export-pl-uv", "", "uv pip sync --python={}/bin/python pylock.toml"),
-            ("pylock/uv-export-pl-uv", "--superset", "uv pip install --python={}/bin/python -r pylock.toml"),
+            (
+                "pylock/uv-export-pl-uv",
+                "--superset",
+                "uv pip install --python={}/bin/python -r pylock.toml",
+            ),
         ):
             with self.subTest(fixture=fixture, options=options):
                 self.locked(fixture)
-                bound = {"pylock": "pylock.toml"}.get(fixture.split("/")[0], fixture.split("/")[0] + ".lock")
+                bound = {"pylock": "pylock.toml"}.get(
+                    fixture.split("/")[0], fixture.split("/")[0] + ".lock"
+                )
                 self.assertEqual(self.said("-b", bound, *options.split()), [command.format(prefix)])
 
     def test_pipenv_installs_and_pip_uninstalls(self) -> None:
@@ -162,7 +212,9 @@ class RepairTest(TestCase):
             f"{self.python} -m pip uninstall -y further",
             f"VIRTUAL_ENV={prefix} pipenv sync --categories=default,develop,docs",
         ]
-        self.assertEqual(self.said("-b", "Pipfile.lock", "--group", "docs", "--group", "develop"), commands)
+        self.assertEqual(
+            self.said("-b", "Pipfile.lock", "--group", "docs", "--group", "develop"), commands
+        )
         os.mkdir(self.folder / "sub")
         for name in ("Pipfile", "Pipfile.lock"):
             os.rename(self.folder / name, self.folder / "sub" / name)
@@ -178,7 +230,9 @@ class RepairTest(TestCase):
         own = Environment(self.folder / ".venv")
         self.assertEqual(self.said("-b", "poetry.lock", python=own.python), ["poetry sync"])
         command = f"VIRTUAL_ENV={own.path} poetry sync"
-        self.assertEqual(self.said("-b", "poetry.lock", python=own.python, VIRTUAL_ENV=prefix), [command])
+        self.assertEqual(
+            self.said("-b", "poetry.lock", python=own.python, VIRTUAL_ENV=prefix), [command]
+        )
         os.mkdir(self.folder / "sub dir")
         for name in ("pyproject.toml", "poetry.lock", ".venv"):
             os.rename(self.folder / name, self.folder / "sub dir" / name)
@@ -189,14 +243,22 @@ class RepairTest(TestCase):
     @unittest.skipIf(NO_TOML, NO_TOML)
     def test_a_tool_that_passes_over_another_source_is_helped(self) -> None:
         self.environment.add("idna", "3.20", EDITABLE)
-        for fixture, lock, helped in (("uv/uv-groups", "uv.lock", False), ("pdm/pdm-pdm-groups", "pdm.lock", True)):
+        for fixture, lock, helped in (
+            ("uv/uv-groups", "uv.lock", False),
+            ("pdm/pdm-pdm-groups", "pdm.lock", True),
+        ):
             self.locked(fixture)
-            version = re.search(r'name = "idna"\nversion = "([^"]+)"', (self.folder / lock).read_text(encoding="utf-8"))
+            version = re.search(
+                r'name = "idna"\nversion = "([^"]+)"',
+                (self.folder / lock).read_text(encoding="utf-8"),
+            )
             assert version
             self.environment.remove("idna")
             self.environment.add("idna", version[1], EDITABLE)
             commands = self.said("-b", lock)
-            self.assertEqual(commands[:-1], [f"{self.python} -m pip uninstall -y idna"] * helped, lock)
+            self.assertEqual(
+                commands[:-1], [f"{self.python} -m pip uninstall -y idna"] * helped, lock
+            )
 
     def test_changed_files_are_installed_once_more(self) -> None:
         for name, source in (("six", None), ("own", {"url": "file:///src/own", "dir_info": {}})):
@@ -205,10 +267,14 @@ class RepairTest(TestCase):
         self.environment.add("further", "1.0")
         command = f"{self.python} -m pip install --force-reinstall --no-deps six==1.16.0"
         self.write("requirements.txt", "six\nown\n")
-        self.assertEqual(self.said("-b", "requirements.txt", "--superset", "--integrity"), [command])
+        self.assertEqual(
+            self.said("-b", "requirements.txt", "--superset", "--integrity"), [command]
+        )
         self.write("requirements.txt", "six==1.17.0\nown\n")  # which is another file
         command = f"{self.python} -m pip install -r requirements.txt"
-        self.assertEqual(self.said("-b", "requirements.txt", "--superset", "--integrity"), [command])
+        self.assertEqual(
+            self.said("-b", "requirements.txt", "--superset", "--integrity"), [command]
+        )
 
     @unittest.skipIf(NO_TOML, NO_TOML)
     def test_where_no_command_would_do_none_is_named(self) -> None:

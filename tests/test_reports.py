@@ -15,10 +15,22 @@ HOME = os.path.expanduser("~")
 
 FINDINGS = [
     envlock.Finding(
-        "Unrequired", "six-1.16.0", "", (f"{HOME}/env/site-packages",), "/env/bin/python", "not in the bound"
+        "Unrequired",
+        "six-1.16.0",
+        "",
+        (f"{HOME}/env/site-packages",),
+        "/env/bin/python",
+        "not in the bound",
     ),
     envlock.Finding(
-        "Missing", "", "zipp==3.18.1", (), "/env/bin/python", "not installed", envlock.BoundFile("sub/r.txt"), 7
+        "Missing",
+        "",
+        "zipp==3.18.1",
+        (),
+        "/env/bin/python",
+        "not installed",
+        envlock.BoundFile("sub/r.txt"),
+        7,
     ),
 ]
 
@@ -48,7 +60,9 @@ class TableTest(unittest.TestCase):
 
     def test_escapes_what_a_terminal_would_obey(self) -> None:
         finding = envlock.Finding("Unreadable", "a\nb\033[2Jc\udce9")
-        self.assertEqual(envlock.format_table([finding]).splitlines()[1].split()[0], "a\\nb\\x1b[2Jc\\udce9")
+        self.assertEqual(
+            envlock.format_table([finding]).splitlines()[1].split()[0], "a\\nb\\x1b[2Jc\\udce9"
+        )
 
 
 class DataTest(unittest.TestCase):
@@ -59,25 +73,53 @@ class DataTest(unittest.TestCase):
         )
         site, python = [f"{HOME}/env/site-packages"], "/env/bin/python"
         rows = [
-            ("six", "six-1.16.0", None, "Unrequired", None, site, python, "not in the bound", None, None),
-            ("zipp", None, "zipp==3.18.1", "Missing", None, [], python, "not installed", "sub/r.txt", 7),
+            (
+                "six",
+                "six-1.16.0",
+                None,
+                "Unrequired",
+                None,
+                site,
+                python,
+                "not in the bound",
+                None,
+                None,
+            ),
+            (
+                "zipp",
+                None,
+                "zipp==3.18.1",
+                "Missing",
+                None,
+                [],
+                python,
+                "not installed",
+                "sub/r.txt",
+                7,
+            ),
         ]
         findings = [one._replace(name=row[0]) for one, row in zip(FINDINGS, rows)]
-        self.assertEqual(json.loads(envlock.format_json(findings)), [dict(zip(keys, row)) for row in rows])
+        self.assertEqual(
+            json.loads(envlock.format_json(findings)), [dict(zip(keys, row)) for row in rows]
+        )
         self.assertEqual(envlock.format_json([]), "[]\n")
 
     def test_delimited_text_quotes_its_delimiter(self) -> None:
         findings = [envlock.Finding("Missing", dependency="a>=1,<2")]
         self.assertEqual(
-            envlock.format_delimited(findings, ","), 'Package,Dependency,Explain,Sites\n,"a>=1,<2",Missing,\n'
+            envlock.format_delimited(findings, ","),
+            'Package,Dependency,Explain,Sites\n,"a>=1,<2",Missing,\n',
         )
         self.assertEqual(
-            envlock.format_delimited(findings, "|"), "Package|Dependency|Explain|Sites\n|a>=1,<2|Missing|\n"
+            envlock.format_delimited(findings, "|"),
+            "Package|Dependency|Explain|Sites\n|a>=1,<2|Missing|\n",
         )
 
 
 class GithubTest(unittest.TestCase):
-    def lines(self, *findings: envlock.Finding, bounds: tuple[str, ...] = ("-", "lock.txt", "b.txt")) -> list[str]:
+    def lines(
+        self, *findings: envlock.Finding, bounds: tuple[str, ...] = ("-", "lock.txt", "b.txt")
+    ) -> list[str]:
         return envlock.format_github(findings, bounds).splitlines()
 
     def test_an_annotation_points_at_the_requirement(self) -> None:
@@ -98,7 +140,9 @@ class GithubTest(unittest.TestCase):
     def test_what_is_no_file_is_not_named(self) -> None:
         title = "::error title=envlock%3A Missing::x: gone (/env)"
         for name in ("<stdin>", "https://host.example/r.txt"):
-            finding = envlock.Finding("Missing", "", "x", (), "/env", "gone", envlock.BoundFile(name), 2)
+            finding = envlock.Finding(
+                "Missing", "", "x", (), "/env", "gone", envlock.BoundFile(name), 2
+            )
             self.assertEqual(self.lines(finding), [title])
         nothing = envlock.Finding("Missing", "", "x", (), "/env", "gone")
         self.assertEqual(self.lines(nothing, bounds=("-", "https://host.example/r.txt")), [title])

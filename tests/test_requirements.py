@@ -11,7 +11,14 @@ import unittest
 from typing import Any
 
 import envlock
-from envlock import EnvlockError, InvalidMarker, InvalidRequirement, Marker, Requirement, default_environment
+from envlock import (
+    EnvlockError,
+    InvalidMarker,
+    InvalidRequirement,
+    Marker,
+    Requirement,
+    default_environment,
+)
 from tests.support import assert_linear
 
 LINUX = {
@@ -78,23 +85,45 @@ class TestMarkerEvaluation(unittest.TestCase):
         self.check(table)
 
     def test_extras_compare_normalised(self) -> None:
-        self.check({"extra == 'Foo_Bar'": True, "'foo.bar' == extra": True, "extra == 'foo'": False}, extra="foo-BAR")
+        self.check(
+            {"extra == 'Foo_Bar'": True, "'foo.bar' == extra": True, "extra == 'foo'": False},
+            extra="foo-BAR",
+        )
         self.check({"extra == 'foo'": False, "extra == ''": True})
 
     def test_extras_and_groups_of_a_lock_file_are_sets(self) -> None:
         for name in ("extras", "dependency_groups"):
-            table = {f"'Foo_Bar' in {name}": True, f"'foo' in {name}": False, f"'foo' not in {name}": True}
+            table = {
+                f"'Foo_Bar' in {name}": True,
+                f"'foo' in {name}": False,
+                f"'foo' not in {name}": True,
+            }
             self.check(table, **{name: frozenset({"foo.bar", "x"})})
 
     def test_a_set_of_extras_is_compared_as_a_whole(self) -> None:
-        table = {"extra == 'Foo_Bar'": True, "'a' == extra and extra == 'foo.bar'": True, "extra != 'a'": False}
+        table = {
+            "extra == 'Foo_Bar'": True,
+            "'a' == extra and extra == 'foo.bar'": True,
+            "extra != 'a'": False,
+        }
         for kind in (set, frozenset, list, tuple):
-            self.check({**table, "extra != 'b'": True, "extra == ''": False}, extra=kind(["foo-BAR", "a"]))
-            self.check({"extra == ''": True, "extra == 'a'": False, "extra != 'a'": True}, extra=kind())
-        for text in ("extra in 'a'", "'a' not in extra", "extra >= 'a'", "os_name == 'a' or extra ~= 'a'"):
+            self.check(
+                {**table, "extra != 'b'": True, "extra == ''": False}, extra=kind(["foo-BAR", "a"])
+            )
+            self.check(
+                {"extra == ''": True, "extra == 'a'": False, "extra != 'a'": True}, extra=kind()
+            )
+        for text in (
+            "extra in 'a'",
+            "'a' not in extra",
+            "extra >= 'a'",
+            "os_name == 'a' or extra ~= 'a'",
+        ):
             with self.subTest(text), self.assertRaises(InvalidMarker) as caught:
                 Marker(text).evaluate({"os_name": "a", "extra": {"a"}})
-            self.assertIn("has no meaning between 'extra' and a set of extras", str(caught.exception))
+            self.assertIn(
+                "has no meaning between 'extra' and a set of extras", str(caught.exception)
+            )
 
     def test_extras_and_groups_of_a_lock_file_are_no_texts(self) -> None:
         for name in ("extras", "dependency_groups"):
@@ -125,7 +154,11 @@ class TestMarkerEvaluation(unittest.TestCase):
             self.assertEqual(str(caught.exception), expected)
 
     def test_a_missing_variable_is_that_of_the_running_interpreter(self) -> None:
-        self.assertTrue(Marker(f"sys_platform == {sys.platform!r} and os_name == 'x'").evaluate({"os_name": "x"}))
+        self.assertTrue(
+            Marker(f"sys_platform == {sys.platform!r} and os_name == 'x'").evaluate(
+                {"os_name": "x"}
+            )
+        )
         self.assertTrue(Marker(f"os_name == {os.name!r}").evaluate())
 
     def test_the_running_interpreter_is_not_asked_where_all_variables_are_given(self) -> None:
@@ -134,7 +167,9 @@ import sys, envlock
 envlock.Marker("python_version >= '3' and extra != 'a' and sys_platform == 'linux'").evaluate({LINUX!r})
 assert "platform" not in sys.modules
 """
-        subprocess.run([sys.executable, "-S", "-c", code], check=True, cwd=os.path.dirname(envlock.__file__))
+        subprocess.run(
+            [sys.executable, "-S", "-c", code], check=True, cwd=os.path.dirname(envlock.__file__)
+        )
 
 
 class TestMarkerText(unittest.TestCase):
@@ -179,16 +214,25 @@ class TestMarkerText(unittest.TestCase):
             with self.subTest(text), self.assertRaises(InvalidMarker) as caught:
                 Marker(text)
             self.assertEqual(str(caught.exception), expected)
-        self.assertTrue(issubclass(InvalidMarker, EnvlockError) and issubclass(InvalidMarker, ValueError))
+        self.assertTrue(
+            issubclass(InvalidMarker, EnvlockError) and issubclass(InvalidMarker, ValueError)
+        )
 
 
 class TestRequirement(unittest.TestCase):
     def test_parts_are_told(self) -> None:
         requirement = Requirement("Foo.bar[B, a_1] >= 1.0 , <2 ; python_version >= '3.8'")
-        self.assertEqual((requirement.name, requirement.extras, requirement.url), ("Foo.bar", {"B", "a_1"}, None))
-        self.assertEqual((requirement.specifier, requirement.marker), (">=1.0,<2", Marker("python_version >= '3.8'")))
+        self.assertEqual(
+            (requirement.name, requirement.extras, requirement.url), ("Foo.bar", {"B", "a_1"}, None)
+        )
+        self.assertEqual(
+            (requirement.specifier, requirement.marker),
+            (">=1.0,<2", Marker("python_version >= '3.8'")),
+        )
         bare = Requirement(" foo ")
-        self.assertEqual((bare.name, bare.extras, bare.specifier, bare.marker), ("foo", set(), "", None))
+        self.assertEqual(
+            (bare.name, bare.extras, bare.specifier, bare.marker), ("foo", set(), "", None)
+        )
 
     def test_both_forms_are_written_normalised(self) -> None:
         for text, expected in {
@@ -210,7 +254,10 @@ class TestRequirement(unittest.TestCase):
                 self.assertEqual(Requirement(expected), requirement)
 
     def test_equality_is_that_of_the_meaning(self) -> None:
-        left, right = Requirement("Foo_bar[A.b]==1.0; extra=='X_y'"), Requirement("foo-bar[a-b]==1; extra == 'x-y'")
+        left, right = (
+            Requirement("Foo_bar[A.b]==1.0; extra=='X_y'"),
+            Requirement("foo-bar[a-b]==1; extra == 'x-y'"),
+        )
         self.assertEqual((left, hash(left)), (right, hash(right)))
         for other in [
             "foo-bar==1",
@@ -253,7 +300,10 @@ class TestRequirement(unittest.TestCase):
             with self.subTest(text), self.assertRaises(InvalidRequirement) as caught:
                 Requirement(text)
             self.assertEqual(str(caught.exception), expected)
-        self.assertTrue(issubclass(InvalidRequirement, EnvlockError) and issubclass(InvalidRequirement, ValueError))
+        self.assertTrue(
+            issubclass(InvalidRequirement, EnvlockError)
+            and issubclass(InvalidRequirement, ValueError)
+        )
 
     def test_a_comma_ends_a_version_that_is_compared_as_text(self) -> None:
         for text, expected in {
@@ -262,7 +312,13 @@ class TestRequirement(unittest.TestCase):
             "foo===x, ===y,;os_name == 'a'": 'foo===x,===y; os_name == "a"',
         }.items():
             self.assertEqual(expected, str(Requirement(text)), text)
-        for text in ("foo===", "foo ===;os_name == 'a'", "foo===x,y", "foo===,x", "foo===\u00e9,>= 1"):
+        for text in (
+            "foo===",
+            "foo ===;os_name == 'a'",
+            "foo===x,y",
+            "foo===,x",
+            "foo===\u00e9,>= 1",
+        ):
             with self.subTest(text), self.assertRaises(InvalidRequirement):
                 Requirement(text)
 
@@ -271,7 +327,9 @@ class TestRequirement(unittest.TestCase):
             for text in (f"foo @ u{space}", f"foo @ u{space}v", f"foo @ u{space} ; os_name == 'a'"):
                 with self.subTest(text), self.assertRaises(InvalidRequirement) as caught:
                     Requirement(text)
-                self.assertEqual(f"expected a blank after 'u', found {space!r}", str(caught.exception))
+                self.assertEqual(
+                    f"expected a blank after 'u', found {space!r}", str(caught.exception)
+                )
 
     def test_line_breaks_are_no_blanks(self) -> None:
         for text in ["foo\n", "foo>=1\n", "foo>=1,\n<2", "\nfoo", "foo; os_name == 'a'\r\n"]:
@@ -321,7 +379,9 @@ class TestHostileInput(unittest.TestCase):
             self.assertEqual(Requirement("foo==1" + ".0" * number), Requirement("foo==1"))
 
         def digits(number: int) -> None:
-            self.assertEqual(len(Requirement("foo==" + ".".join(["1" * 4000] * number)).specifier), 1)
+            self.assertEqual(
+                len(Requirement("foo==" + ".".join(["1" * 4000] * number)).specifier), 1
+            )
 
         assert_linear(zeros, 25_000, 200_000)
         assert_linear(digits, 12, 96)
@@ -339,9 +399,13 @@ class TestDefaultEnvironment(unittest.TestCase):
         self.assertEqual(environment["python_full_version"], platform.python_version())
         self.assertEqual(environment["implementation_name"], sys.implementation.name)
         self.assertTrue(
-            environment["implementation_version"].startswith("{}.{}.{}".format(*sys.implementation.version))
+            environment["implementation_version"].startswith(
+                "{}.{}.{}".format(*sys.implementation.version)
+            )
         )
-        self.assertEqual((environment["os_name"], environment["sys_platform"]), (os.name, sys.platform))
+        self.assertEqual(
+            (environment["os_name"], environment["sys_platform"]), (os.name, sys.platform)
+        )
 
     def test_its_source_runs_on_its_own(self) -> None:
         names: dict[str, Any] = {}

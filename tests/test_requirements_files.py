@@ -12,9 +12,12 @@ from tests.support import COMMIT, DATA, InFolder
 
 class TestRequirementsFiles(InFolder):
     def test_a_requirement_tells_name_specifier_file_and_line(self) -> None:
-        expected = BoundRequirement("zope-interface", "Zope.Interface==5.4", envlock.SpecifierSet("==5.4"))
+        expected = BoundRequirement(
+            "zope-interface", "Zope.Interface==5.4", envlock.SpecifierSet("==5.4")
+        )
         self.assertEqual(
-            expected._replace(file=envlock.BoundFile("requirements.txt"), line=2), self.one("\nZope.Interface==5.4")
+            expected._replace(file=envlock.BoundFile("requirements.txt"), line=2),
+            self.one("\nZope.Interface==5.4"),
         )
 
     def test_blank_lines_and_comments_are_passed_over(self) -> None:
@@ -25,7 +28,9 @@ class TestRequirementsFiles(InFolder):
 
     def test_a_backslash_joins_lines_under_the_first_ones_number(self) -> None:
         found = self.read("six \\\n  == \\\n 1.16\nzipp\n").requirements
-        self.assertEqual([("six==1.16", 1), ("zipp", 4)], [(each.text, each.line) for each in found])
+        self.assertEqual(
+            [("six==1.16", 1), ("zipp", 4)], [(each.text, each.line) for each in found]
+        )
 
     def test_a_comment_line_ends_a_continuation(self) -> None:
         self.assertEqual(["six", "zipp"], self.texts("six \\\n# x \\\nzipp\n"))
@@ -41,17 +46,24 @@ class TestRequirementsFiles(InFolder):
         os.environ["ENVLOCK_TEST"] = "1.16"
         self.addCleanup(os.environ.pop, "ENVLOCK_TEST")
         self.assertEqual("six==1.16", self.one("six==${ENVLOCK_TEST}").text)
-        self.refuses("requirements.txt:1: expected a package name, found '${ENVLOCK_UNSET}'", "${ENVLOCK_UNSET}\n")
+        self.refuses(
+            "requirements.txt:1: expected a package name, found '${ENVLOCK_UNSET}'",
+            "${ENVLOCK_UNSET}\n",
+        )
 
     def test_a_false_marker_requires_nothing(self) -> None:
-        self.assertEqual(["zipp"], self.texts("six; python_version < '3'\nzipp ; sys_platform == 'linux'\n"))
+        self.assertEqual(
+            ["zipp"], self.texts("six; python_version < '3'\nzipp ; sys_platform == 'linux'\n")
+        )
 
     def test_a_false_marker_needs_no_name(self) -> None:
         self.assertEqual([], self.texts("git+https://h/x ; python_version < '3'\n"))
 
     def test_extras_stay_in_the_text_alone(self) -> None:
         found = self.one("requests [socks, use_chardet] >= 2, <3")
-        self.assertEqual(("requests", "requests[socks,use_chardet]<3,>=2"), (found.name, found.text))
+        self.assertEqual(
+            ("requests", "requests[socks,use_chardet]<3,>=2"), (found.name, found.text)
+        )
 
     def test_words_among_options_are_passed_over(self) -> None:
         found = self.one("six --hash=sha256:ab word - --hash=sha256:cd -- --hash=sha256:ef")
@@ -94,7 +106,9 @@ class TestRequirementsFiles(InFolder):
     def test_byte_order_marks_and_encoding_comments_are_understood(self) -> None:
         for encoding in ("utf-8-sig", "utf-16", "utf-32"):
             self.assertEqual(["six"], self.texts("# é\nsix\n".encode(encoding)), encoding)
-        self.assertEqual(["six"], self.texts("# -*- coding: latin-1 -*-\n# é\nsix\n".encode("latin-1")))
+        self.assertEqual(
+            ["six"], self.texts("# -*- coding: latin-1 -*-\n# é\nsix\n".encode("latin-1"))
+        )
         self.refuses("requirements.txt:1: unknown encoding 'see'", "# coding: see below\nsix\n")
 
     def test_toml_is_utf_8_whatever_a_comment_says(self) -> None:
@@ -111,18 +125,24 @@ class TestRealFiles(InFolder):
         found = self.read(
             self.data("pip-freeze.txt").replace("/home/user/src/plain\n", f"{self.folder}/plain\n")
         ).requirements
-        self.assertEqual(["dir-lib", "plain-lib", "six", "vcs-lib", "zipp"], [each.name for each in found])
+        self.assertEqual(
+            ["dir-lib", "plain-lib", "six", "vcs-lib", "zipp"], [each.name for each in found]
+        )
         references = [each.reference for each in found]
         self.assertEqual(
-            ["directory", "directory", "archive", "vcs", None], [each and each.kind for each in references]
+            ["directory", "directory", "archive", "vcs", None],
+            [each and each.kind for each in references],
         )
-        self.assertEqual([False, True, False, False, None], [each and each.editable for each in references])
+        self.assertEqual(
+            [False, True, False, False, None], [each and each.editable for each in references]
+        )
         self.assertEqual(COMMIT, references[3] and references[3].commit)
 
     def test_pip_compile_with_hashes(self) -> None:
         found = self.read(self.data("pip-compile.txt")).requirements
         self.assertEqual(
-            "certifi charset-normalizer click idna pysocks requests urllib3", " ".join(each.name for each in found)
+            "certifi charset-normalizer click idna pysocks requests urllib3",
+            " ".join(each.name for each in found),
         )
         self.assertEqual([True] * 7, [len(each.hashes) >= 2 for each in found])
 

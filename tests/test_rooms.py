@@ -28,7 +28,9 @@ WORLD = re.compile(
 
 def rooms() -> dict[str, tuple[int, int]]:
     """Each room's first and last line, by its title."""
-    banners = [(match[1], SOURCE.count("\n", 0, match.start()) + 1) for match in BANNER.finditer(SOURCE)]
+    banners = [
+        (match[1], SOURCE.count("\n", 0, match.start()) + 1) for match in BANNER.finditer(SOURCE)
+    ]
     ends = [line - 1 for _, line in banners[1:]] + [SOURCE.count("\n")]
     return {title: (line, end) for (title, line), end in zip(banners, ends)}
 
@@ -123,16 +125,26 @@ class RoomsTests(unittest.TestCase):
         modules = [module_of(title) for title in self.rooms]
         self.assertEqual(len(set(modules)), len(self.rooms))
         self.assertEqual([module for module in modules if module not in tests], [])
-        roomless = {test for test in tests if not any(f"{test}_".startswith(f"{module}_") for module in modules)}
+        roomless = {
+            test
+            for test in tests
+            if not any(f"{test}_".startswith(f"{module}_") for module in modules)
+        }
         self.assertEqual(roomless, {"readme", "rooms"})
 
     def test_no_room_is_too_long(self) -> None:
         lengths = {title: end - start + 1 for title, (start, end) in self.rooms.items()}
-        self.assertEqual({title: length for title, length in lengths.items() if length > LONGEST_ROOM}, {})
+        self.assertEqual(
+            {title: length for title, length in lengths.items() if length > LONGEST_ROOM}, {}
+        )
 
     def test_no_use_runs_upward(self) -> None:
         """A name is defined in the room of its use or in one above."""
-        places = {name: self.room_of(statement.lineno) for statement in self.statements for name in defined(statement)}
+        places = {
+            name: self.room_of(statement.lineno)
+            for statement in self.statements
+            for name in defined(statement)
+        }
         self.assertGreater(len(places), 400)
         upward = [
             f"{name} in line {statement.lineno}"

@@ -13,7 +13,10 @@ from tests.support import COMMIT, LINUX, InFolder, TestCase
 class TestLocations(InFolder):
     def setUp(self) -> None:
         super().setUp()
-        self.write("proj/pyproject.toml", '[build-system]\nrequires = []\n[project]\nname = "The.Project"\n')
+        self.write(
+            "proj/pyproject.toml",
+            '[build-system]\nrequires = []\n[project]\nname = "The.Project"\n',
+        )
 
     def url(self, path: str) -> str:
         return f"file://{self.folder}/{path}"
@@ -30,7 +33,10 @@ class TestLocations(InFolder):
         self.assertEqual("old-one", self.one("./old").name)
 
     def test_a_directory_is_named_by_its_setup_py(self) -> None:
-        self.write("old/setup.py", "import setuptools as s\nx = s.Extension(name='no')\ns.setup(name='old-two')\n")
+        self.write(
+            "old/setup.py",
+            "import setuptools as s\nx = s.Extension(name='no')\ns.setup(name='old-two')\n",
+        )
         self.assertEqual("old-two", self.one("./old").name)
 
     def test_a_directory_is_named_by_poetry(self) -> None:
@@ -38,10 +44,15 @@ class TestLocations(InFolder):
         self.assertEqual("poem", self.one("-e p").name)
 
     def test_a_directory_is_named_by_a_constant_of_its_setup_py(self) -> None:
-        self.write("old/setup.py", "from setuptools import setup\nNAME = 'old-three'\nsetup(name=NAME)\n")
+        self.write(
+            "old/setup.py", "from setuptools import setup\nNAME = 'old-three'\nsetup(name=NAME)\n"
+        )
         self.assertEqual("old-three", self.one("./old").name)
         for other in ("NAME = 'x'\n", "NAME += 'x'\n", "for NAME in 'xy': pass\n", "del NAME\n"):
-            self.write("old/setup.py", f"from setuptools import setup\nNAME = 'old-three'\n{other}setup(name=NAME)\n")
+            self.write(
+                "old/setup.py",
+                f"from setuptools import setup\nNAME = 'old-three'\n{other}setup(name=NAME)\n",
+            )
             self.assertEqual("", self.one("./old").name, other)
 
     def test_a_name_that_only_the_build_tells_is_empty(self) -> None:
@@ -72,7 +83,9 @@ class TestLocations(InFolder):
         }.items():
             found = self.read(f"six\n{comment}-e {self.folder}/old\n").requirements
             self.assertEqual(name, found[-1].name, comment)
-        found = self.read("# Editable install with no version control (old==1)\n./old\n").requirements
+        found = self.read(
+            "# Editable install with no version control (old==1)\n./old\n"
+        ).requirements
         self.assertEqual("", found[0].name)
 
     def test_a_pyproject_is_parsed_where_a_glance_does_not_tell_the_name(self) -> None:
@@ -90,17 +103,23 @@ class TestLocations(InFolder):
     def test_an_editable_directory(self) -> None:
         found = self.one("-e ./proj[x]")
         self.assertEqual(("the-project", "-e ./proj[x]"), (found.name, found.text))
-        self.assertEqual(DirectReference("directory", self.url("proj"), editable=True), found.reference)
+        self.assertEqual(
+            DirectReference("directory", self.url("proj"), editable=True), found.reference
+        )
 
     def test_an_editable_file_url(self) -> None:
         found = self.one(f"-e {self.url('proj')}")
         self.assertEqual(("the-project", f"-e {self.url('proj')}"), (found.name, found.text))
-        self.assertEqual(DirectReference("directory", self.url("proj"), editable=True), found.reference)
+        self.assertEqual(
+            DirectReference("directory", self.url("proj"), editable=True), found.reference
+        )
 
     def test_a_named_editable(self) -> None:
         found = self.one('-e "six[a] @ git+https://u:p@h/x@v1"')
         reference = DirectReference("vcs", "https://h/x", "git", "v1", editable=True)
-        self.assertEqual(("six", "-e six[a] @ git+https://h/x@v1", reference), (*found[:2], found.reference))
+        self.assertEqual(
+            ("six", "-e six[a] @ git+https://h/x@v1", reference), (*found[:2], found.reference)
+        )
         self.refuses(
             "requirements.txt:1: expected a project's directory or a VCS URL after -e, found 'six@https://h/six.zip'",
             "-e six@https://h/six.zip\n",
@@ -143,36 +162,57 @@ class TestLocations(InFolder):
             self.write(f"{folder}dist/one-1.0-py3-none-any.whl", "")
         self.write("sub/r.txt", "dist/one-1.0-py3-none-any.whl\n")
         (found,) = envlock.read_bounds(["sub/r.txt"], self.target).requirements
-        self.assertEqual(self.url("dist/one-1.0-py3-none-any.whl"), found.reference and found.reference.url)
+        self.assertEqual(
+            self.url("dist/one-1.0-py3-none-any.whl"), found.reference and found.reference.url
+        )
 
     def test_a_wheels_file_name_is_a_path(self) -> None:
         self.write("one-1.0-py3-none-any.whl", "")
-        for line in ("one-1.0-py3-none-any.whl", "one-1.0-py3-none-any.whl[x] ; python_version > '3'"):
+        for line in (
+            "one-1.0-py3-none-any.whl",
+            "one-1.0-py3-none-any.whl[x] ; python_version > '3'",
+        ):
             found = self.one(line)
-            self.assertEqual(("one", self.url("one-1.0-py3-none-any.whl")), (found.name, found.reference.url))  # type: ignore[union-attr]
+            reference = found.reference
+            assert reference is not None
+            self.assertEqual(
+                ("one", self.url("one-1.0-py3-none-any.whl")), (found.name, reference.url)
+            )
 
     def test_a_targets_directory_stands_for_the_working_directory(self) -> None:
         self.write("requirements.txt", "./proj\n")
         os.chdir("/")
-        bound = envlock.read_bounds(["requirements.txt"], ReadContext(lambda: LINUX, directory=self.folder))
+        bound = envlock.read_bounds(
+            ["requirements.txt"], ReadContext(lambda: LINUX, directory=self.folder)
+        )
         self.assertEqual("the-project", bound.requirements[0].name)
 
     def test_a_wheels_file_name_tells_name_and_version(self) -> None:
-        found = self.one("https://u:p@files.example/Zope.Interface-5.4+cpu-py3-none-any.whl#sha256=AB")
+        found = self.one(
+            "https://u:p@files.example/Zope.Interface-5.4+cpu-py3-none-any.whl#sha256=AB"
+        )
         self.assertEqual(("zope-interface", "==5.4+cpu"), (found.name, str(found.specifier)))
         url = "https://files.example/Zope.Interface-5.4+cpu-py3-none-any.whl"
         self.assertEqual(url + "#sha256=AB", found.text)
-        self.assertEqual(DirectReference("archive", url, hashes=frozenset({"sha256:ab"})), found.reference)
+        self.assertEqual(
+            DirectReference("archive", url, hashes=frozenset({"sha256:ab"})), found.reference
+        )
 
     def test_an_sdists_file_name_tells_name_and_version(self) -> None:
         found = self.one("./dist/my-pkg-1.0.tar.gz")
         self.assertEqual(("my-pkg", "==1.0"), (found.name, str(found.specifier)))
-        self.assertEqual(DirectReference("archive", self.url("dist/my-pkg-1.0.tar.gz")), found.reference)
+        self.assertEqual(
+            DirectReference("archive", self.url("dist/my-pkg-1.0.tar.gz")), found.reference
+        )
 
     def test_a_named_url(self) -> None:
         found = self.one("six[x] @ https://files.example/main.zip ; sys_platform == 'linux'")
-        self.assertEqual(("six", "six[x] @ https://files.example/main.zip"), (found.name, found.text))
-        self.assertEqual(DirectReference("archive", "https://files.example/main.zip"), found.reference)
+        self.assertEqual(
+            ("six", "six[x] @ https://files.example/main.zip"), (found.name, found.text)
+        )
+        self.assertEqual(
+            DirectReference("archive", "https://files.example/main.zip"), found.reference
+        )
 
     def test_a_vcs_url_with_revision_and_subdirectory(self) -> None:
         found = self.one("-e git+ssh://git@h/x.git@v1.0#egg=six[a]&subdirectory=lib")
@@ -181,12 +221,19 @@ class TestLocations(InFolder):
 
     def test_a_whole_commit_is_exact(self) -> None:
         found = self.one(f"six @ git+https://u:p@h/x.git@{COMMIT}")
-        self.assertEqual(DirectReference("vcs", "https://h/x.git", "git", COMMIT, COMMIT), found.reference)
+        self.assertEqual(
+            DirectReference("vcs", "https://h/x.git", "git", COMMIT, COMMIT), found.reference
+        )
         self.assertEqual(f"six @ git+https://h/x.git@{COMMIT}", found.text)
 
     def test_file_urls(self) -> None:
-        self.assertEqual(DirectReference("directory", self.url("proj")), self.one(f"x @ {self.url('proj')}").reference)
-        self.assertEqual(DirectReference("directory", self.url("proj")), self.one("file:./proj").reference)
+        self.assertEqual(
+            DirectReference("directory", self.url("proj")),
+            self.one(f"x @ {self.url('proj')}").reference,
+        )
+        self.assertEqual(
+            DirectReference("directory", self.url("proj")), self.one("file:./proj").reference
+        )
         reference = DirectReference("archive", self.url("a%20b-1.0.zip"))
         self.assertEqual(reference, self.one("x @ file:a%20b-1.0.zip").reference)
 
@@ -202,13 +249,17 @@ class TestFolderThatIgnoresCase(TestCase):
     def test_is_told_by_the_folder_itself(self) -> None:
         folder = self.folder / "site-packages"
         folder.mkdir()
-        self.assertEqual(envlock.ignores_case(str(folder)), os.path.exists(self.folder / "SITE-PACKAGES"))
+        self.assertEqual(
+            envlock.ignores_case(str(folder)), os.path.exists(self.folder / "SITE-PACKAGES")
+        )
         if not os.path.exists(self.folder / "SITE-PACKAGES"):
             (self.folder / "SITE-PACKAGES").symlink_to(folder)
             self.assertTrue(envlock.ignores_case(str(folder)))
 
     def test_names_are_the_same_in_any_case_and_composition(self) -> None:
-        self.assertEqual(envlock.fold_name("Gr\u00f6\u00dfe.PY"), envlock.fold_name("gro\u0308\u00dfe.py"))
+        self.assertEqual(
+            envlock.fold_name("Gr\u00f6\u00dfe.PY"), envlock.fold_name("gro\u0308\u00dfe.py")
+        )
         self.assertNotEqual(envlock.fold_name("a.py"), envlock.fold_name("b.py"))
 
     def test_two_spellings_may_lead_to_one_file(self) -> None:

@@ -56,10 +56,13 @@ class Answers(BaseHTTPRequestHandler):
             self.send_header("Location", query.replace("OTHER", self.other))
             self.end_headers()
             return
-        body = {"/pyproject.toml": b'[project]\ndependencies = ["six"]\n', "/nested.txt": b"six\n-r more.txt\n"}.get(
-            path
+        body = {
+            "/pyproject.toml": b'[project]\ndependencies = ["six"]\n',
+            "/nested.txt": b"six\n-r more.txt\n",
+        }.get(path)
+        body = body or {"/nested.txt": b"", "/wrong.txt": b"six\n=\n", "/latin.txt": b"\xe9"}.get(
+            path, b"# x\nsix\n"
         )
-        body = body or {"/nested.txt": b"", "/wrong.txt": b"six\n=\n", "/latin.txt": b"\xe9"}.get(path, b"# x\nsix\n")
         self.send_response({"/absent": 404, "/empty": 204}.get(path, 200))
         if path not in ("/endless", "/drip", "/stall"):
             self.send_header("Content-Length", str(len(body) + (path == "/cut.txt")))
@@ -86,7 +89,9 @@ def serve(test: unittest.TestCase, certificate: str = "") -> str:
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     for cleanup in (server.server_close, thread.join, server.shutdown):
@@ -97,7 +102,9 @@ def serve(test: unittest.TestCase, certificate: str = "") -> str:
 class TestUrls(InFolder):
     def setUp(self) -> None:
         super().setUp()
-        ignoring = warnings.catch_warnings()  # before Python 3.14 a socket is lost when a certificate fails
+        ignoring = (
+            warnings.catch_warnings()
+        )  # before Python 3.14 a socket is lost when a certificate fails
         ignoring.__enter__()
         warnings.simplefilter("ignore", ResourceWarning)
         self.addCleanup(ignoring.__exit__, None, None, None)
@@ -112,7 +119,9 @@ class TestUrls(InFolder):
 
     def fetch(self, path: str, server: str = "") -> Bound:
         url = (server or self.server) + path
-        return envlock.read_bounds([url], ReadContext(lambda: LINUX, texts=envlock.read_streams([url])))
+        return envlock.read_bounds(
+            [url], ReadContext(lambda: LINUX, texts=envlock.read_streams([url]))
+        )
 
     def problem(self, path: str, server: str = "") -> str:
         with self.assertRaises(EnvlockError) as caught:
@@ -126,10 +135,16 @@ class TestUrls(InFolder):
 
     def test_a_requirement_is_known_by_the_url(self) -> None:
         (six,) = self.fetch("/requirements.txt").requirements
-        self.assertEqual(("six", f"{self.server}/requirements.txt", 2), (six.text, six.file, six.line))
+        self.assertEqual(
+            ("six", f"{self.server}/requirements.txt", 2), (six.text, six.file, six.line)
+        )
 
     def test_the_path_tells_the_format_or_else_the_content(self) -> None:
-        for path in ("/requirements.txt?raw=pyproject.toml", "/raw/2#uv.lock", "/pyproject.toml?x=/r.txt"):
+        for path in (
+            "/requirements.txt?raw=pyproject.toml",
+            "/raw/2#uv.lock",
+            "/pyproject.toml?x=/r.txt",
+        ):
             self.assertEqual(["six"], [each.text for each in self.fetch(path).requirements], path)
 
     def test_what_may_be_secret_is_sent_and_never_shown(self) -> None:
@@ -145,7 +160,8 @@ class TestUrls(InFolder):
         ):
             self.assertEqual(message, self.problem(path, server), path)
         self.assertEqual(
-            "https://…: expected https://HOST/PATH or http://HOST/PATH", self.problem("", "https://u:p/w@h/")
+            "https://…: expected https://HOST/PATH or http://HOST/PATH",
+            self.problem("", "https://u:p/w@h/"),
         )
 
     def test_who_one_is_is_not_told_another_host(self) -> None:
@@ -176,14 +192,18 @@ class TestUrls(InFolder):
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             server = f"http://127.0.0.1:{unused.getsockname()[1]}"
-            self.assertEqual(f"{server}/r: cannot be read (Connection refused)", self.problem("/r", server))
+            self.assertEqual(
+                f"{server}/r: cannot be read (Connection refused)", self.problem("/r", server)
+            )
 
     def test_a_slow_server_is_not_waited_for(self) -> None:
         """Neither answer below would ever end."""
         self.patch(_READ_SECONDS=0.5, _URL_SECONDS=300)
         self.assertEqual("SERVER/stall: cannot be read (timed out)", self.problem("/stall"))
         self.patch(_READ_SECONDS=300, _URL_SECONDS=1)
-        self.assertEqual("SERVER/drip: cannot be read (it takes more than 1 seconds)", self.problem("/drip"))
+        self.assertEqual(
+            "SERVER/drip: cannot be read (it takes more than 1 seconds)", self.problem("/drip")
+        )
 
     def test_further_files_are_not_fetched(self) -> None:
         self.write("more.txt", "six\n")
@@ -191,16 +211,23 @@ class TestUrls(InFolder):
         self.assertEqual(f"SERVER/nested.txt:2: more.txt {message}", self.problem("/nested.txt"))
         with self.assertRaises(EnvlockError) as caught:
             self.read("-r https://me:pass@host.example/r.txt\n")
-        self.assertEqual(f"requirements.txt:1: https://host.example/r.txt {message}", str(caught.exception))
+        self.assertEqual(
+            f"requirements.txt:1: https://host.example/r.txt {message}", str(caught.exception)
+        )
 
     def test_a_lock_is_read_without_the_project_in_the_working_directory(self) -> None:
         text = 'version = 1\n[[package]]\nname = "a"\nversion = "1"\nsource = { editable = "." }\n'
         text += '[package.optional-dependencies]\nx = []\n[package.dev-dependencies]\ng = [{ name = "b" }]\n'
         text += '[[package]]\nname = "b"\nversion = "2"\nsource = { registry = "i" }\n'
-        self.write("pyproject.toml", '[project]\nname = "other"\n[tool.uv]\ndefault-groups = ["g"]\n')
+        self.write(
+            "pyproject.toml", '[project]\nname = "other"\n[tool.uv]\ndefault-groups = ["g"]\n'
+        )
         for bound, expected in (("https://host.example/uv.lock", []), ("-", ["b==2"])):
             found = envlock.read_bounds([bound], ReadContext(lambda: LINUX, texts={bound: text}))
-            self.assertEqual([f"-e a @ file://{self.folder}", *expected], [each.text for each in found.requirements])
+            self.assertEqual(
+                [f"-e a @ file://{self.folder}", *expected],
+                [each.text for each in found.requirements],
+            )
 
     @unittest.skipUnless(shutil.which("openssl"), "needs openssl for a certificate")
     def test_https_holds_to_certificates_and_to_https(self) -> None:
@@ -211,7 +238,9 @@ class TestUrls(InFolder):
         self.write("both.pem", both)
         secure = serve(self, os.path.join(self.folder, "both.pem"))
         said = self.problem("/r.txt", secure)
-        self.assertRegex(said, rf"\A{secure}/r.txt: cannot be read \(.*certificate verify failed.*\)\Z")
+        self.assertRegex(
+            said, rf"\A{secure}/r.txt: cannot be read \(.*certificate verify failed.*\)\Z"
+        )
         os.environ["SSL_CERT_FILE"] = os.path.join(self.folder, "certificate.pem")
         self.addCleanup(os.environ.pop, "SSL_CERT_FILE")
         self.assertEqual("six", self.fetch("/r.txt", secure).requirements[0].text)
@@ -240,16 +269,21 @@ class TestErrors(InFolder):
         with self.assertRaises(EnvlockError) as caught:
             envlock.read_bounds(["r.txt"], self.target)
         self.assertEqual(
-            "r.txt: the working directory cannot be told (No such file or directory)", str(caught.exception)
+            "r.txt: the working directory cannot be told (No such file or directory)",
+            str(caught.exception),
         )
 
     def test_standard_input_that_cannot_be_read(self) -> None:
         command = f'"{sys.executable}" "{ENVLOCK}" validate --bound - '
-        for redirection, message in (("<&-", "it is closed"), ("<&1", "[Errno 9] Bad file descriptor")):
+        for redirection, message in (
+            ("<&-", "it is closed"),
+            ("<&1", "[Errno 9] Bad file descriptor"),
+        ):
             with open("output", "wb") as output:
                 done = run(["sh", "-c", command + redirection], stdout=output)
             self.assertEqual(
-                (f"envlock: error: <stdin>: cannot be read ({message})\n", 2), (done.stderr, done.returncode)
+                (f"envlock: error: <stdin>: cannot be read ({message})\n", 2),
+                (done.stderr, done.returncode),
             )
 
     def test_what_is_read_is_asked_for_in_pieces(self) -> None:
@@ -284,7 +318,9 @@ class StreamsTest(TestCase):
         ]
 
     def test_a_closed_pipe_ends_quietly(self) -> None:
-        child = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=CLEAN)
+        child = subprocess.Popen(
+            self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=CLEAN
+        )
         assert child.stdout and child.stderr
         child.stdout.read(10)
         child.stdout.close()
@@ -300,7 +336,9 @@ class StreamsTest(TestCase):
     def test_from_standard_input_it_can_ask_no_other_interpreter(self) -> None:
         arguments = ["-e", str(self.environment.python), "validate", "-b", str(self.lock)]
         with open(ENVLOCK, "rb") as source:
-            self.assertRefused(run([sys.executable, "-", *arguments], stdin=source), "-e needs envlock as a file")
+            self.assertRefused(
+                run([sys.executable, "-", *arguments], stdin=source), "-e needs envlock as a file"
+            )
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
     def test_a_full_disk_is_said(self) -> None:
@@ -324,8 +362,20 @@ class StreamsTest(TestCase):
         pipe = self.folder / "pipe"
         os.mkfifo(pipe)
         other = Environment(self.folder / "other")
-        command = [sys.executable, ENVLOCK, "-e", self.environment.python, "-e", other.python, "validate", "-b", pipe]
-        with subprocess.Popen([*map(str, command), "json"], stdout=subprocess.PIPE, env=CLEAN) as child:
+        command = [
+            sys.executable,
+            ENVLOCK,
+            "-e",
+            self.environment.python,
+            "-e",
+            other.python,
+            "validate",
+            "-b",
+            pipe,
+        ]
+        with subprocess.Popen(
+            [*map(str, command), "json"], stdout=subprocess.PIPE, env=CLEAN
+        ) as child:
             pipe.write_text("six==1.16.0\n", encoding="utf-8")
             assert child.stdout
             self.assertEqual(child.stdout.read().count(b"Missing"), 2)
@@ -342,7 +392,9 @@ class StreamsTest(TestCase):
                 if os.path.exists("/dev/full"):
                     with open("/dev/full", "wb") as full:
                         done = run(command, stdout=full, env=env)
-                    self.assertEqual(done.stderr, "envlock: error: standard output: No space left on device\n")
+                    self.assertEqual(
+                        done.stderr, "envlock: error: standard output: No space left on device\n"
+                    )
                     self.assertEqual(done.returncode, 2)
 
     @unittest.skipIf(os.name == "nt", "the working directory can't go")
@@ -370,10 +422,23 @@ class StreamsTest(TestCase):
     @unittest.skipIf(os.name == "nt", "no signals")
     def test_control_c_exits_130_quietly_and_at_once(self) -> None:
         started = [self.folder / name for name in ("one", "two")]
-        slow = [self.write(f"{path}.sh", f"#!/bin/sh\ntouch '{path}'\nexec sleep 600\n") for path in started]
+        slow = [
+            self.write(f"{path}.sh", f"#!/bin/sh\ntouch '{path}'\nexec sleep 600\n")
+            for path in started
+        ]
         for path in slow:
             path.chmod(0o755)
-        command = [sys.executable, ENVLOCK, "-e", slow[0], "-e", slow[1], "validate", "-b", self.lock]
+        command = [
+            sys.executable,
+            ENVLOCK,
+            "-e",
+            slow[0],
+            "-e",
+            slow[1],
+            "validate",
+            "-b",
+            self.lock,
+        ]
         child = subprocess.Popen(
             list(map(str, command)),
             stdout=subprocess.PIPE,

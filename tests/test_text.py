@@ -73,20 +73,28 @@ z = [
     def test_json_has_lines_too(self) -> None:
         text = '{"x": {\n"default": {}},\n"default": {\n"a.b": {"markers": "{",\n"c": []},\n"markers" :\n{}}}\n'
         lines = envlock.lines_of(text)
-        for place, line in (("default", 3), ('default."a.b".c', 5), ("default.markers", 6), ("x.default", 2)):
+        for place, line in (
+            ("default", 3),
+            ('default."a.b".c', 5),
+            ("default.markers", 6),
+            ("x.default", 2),
+        ):
             self.assertEqual(line, lines.get(place), place)
 
 
 class TestErrors(InFolder):
     def test_toml_that_only_a_parser_reads_needs_one(self) -> None:
         self.write("uv.lock", "version = 0x1\n")
-        code = "import sys, envlock\nfor name in 'tomllib', 'tomli', 'pip': sys.modules[name] = None\n"
+        code = (
+            "import sys, envlock\nfor name in 'tomllib', 'tomli', 'pip': sys.modules[name] = None\n"
+        )
         code += "sys.exit(envlock.main(['validate', '-b', sys.argv[1]]))"
         done = run([sys.executable, "-c", code, os.path.abspath("uv.lock")], cwd=ENVLOCK.parent)
         version = "{}.{}".format(*sys.version_info)
         message = f"reading TOML on Python {version} needs the package 'tomli' (pip install tomli)"
         self.assertEqual(
-            (f"envlock: error: {self.folder}/uv.lock: {message}\n", "", 2), (done.stderr, done.stdout, done.returncode)
+            (f"envlock: error: {self.folder}/uv.lock: {message}\n", "", 2),
+            (done.stderr, done.stdout, done.returncode),
         )
 
     def test_typed_getters_tell_the_place(self) -> None:
@@ -110,19 +118,31 @@ class RealLines(Scratch):
         projects = sorted(DATA.glob("*/*/pyproject.toml"))
         for path in [*map(lock_in, LOCKS), *projects]:
             text = path.read_text(encoding="utf-8")
-            data = envlock.load_json(text) if path.name == "Pipfile.lock" else envlock.load_toml(text)
+            data = (
+                envlock.load_json(text) if path.name == "Pipfile.lock" else envlock.load_toml(text)
+            )
             found, lines = envlock.lines_of(text), text.split("\n")
             with self.subTest(path=path):
                 for place, value in strings(data):
                     if not re.search("sdist|wheels|files|hashes", place):
-                        self.assertIn(json.dumps(value, ensure_ascii=False)[1:-1], lines[found[place] - 1], place)
+                        self.assertIn(
+                            json.dumps(value, ensure_ascii=False)[1:-1],
+                            lines[found[place] - 1],
+                            place,
+                        )
 
 
 def strings(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     """Every string in a document, with its place."""
     if isinstance(value, str):
         yield place, value
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    pairs = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, member in pairs:
         yield from strings(member, envlock.key_path_of(place, key))
 
@@ -188,19 +208,27 @@ class PlainToml(unittest.TestCase):
                 with self.subTest(lock=folder.name):
                     cut = re.sub(envlock.ARCHIVE_TABLES, envlock._cut_out, text)
                     # nested arrays, and pdm's tables without blanks, are left to the parser
-                    self.assertIs(self.agree(cut), not re.search(r"\[\[$|,url = ", cut, re.MULTILINE))
+                    self.assertIs(
+                        self.agree(cut), not re.search(r"\[\[$|,url = ", cut, re.MULTILINE)
+                    )
 
     def test_a_damaged_lock_is_read_as_a_parser_reads_it_or_not_at_all(self) -> None:
         chance, plain = random.Random(751), 0
         texts = [lock_in(folder).read_text(encoding="utf-8") for folder in LOCKS]
-        cuts = [re.sub(envlock.ARCHIVE_TABLES, envlock._cut_out, text).split("\n") for text in texts]
+        cuts = [
+            re.sub(envlock.ARCHIVE_TABLES, envlock._cut_out, text).split("\n") for text in texts
+        ]
         for _ in range(300 if sys.implementation.name == "pypy" else 3000):
             lines = chance.choice(cuts)
             start = chance.randrange(len(lines))
             text = "\n".join(lines[start : start + chance.randrange(1, 30)])
             for _ in range(chance.randrange(3)):
                 at = chance.randrange(len(text) + 1)
-                text = text[:at] + chance.choice(self.PIECES) + text[at + chance.choice((0, 0, 1, 5)) :]
+                text = (
+                    text[:at]
+                    + chance.choice(self.PIECES)
+                    + text[at + chance.choice((0, 0, 1, 5)) :]
+                )
             plain += self.agree(text)
         self.assertGreater(plain, 50)
 

@@ -35,11 +35,14 @@ class UvLocks(Scratch):
 
     def test_an_unsupported_platform_is_told_of_python(self) -> None:
         text = UV + "supported-markers = [\"sys_platform == 'win32'\"]\n"
-        self.assertEqual(self.texts("uv.lock", text), ["python>=3.9", "python; sys_platform == 'win32'"])
+        self.assertEqual(
+            self.texts("uv.lock", text), ["python>=3.9", "python; sys_platform == 'win32'"]
+        )
 
     def test_a_newer_revision_is_read(self) -> None:
         self.assertEqual(
-            self.texts("uv.lock", 'version = 1\nrevision = 99\nrequires-python = ">=3.9"\n'), ["python>=3.9"]
+            self.texts("uv.lock", 'version = 1\nrevision = 99\nrequires-python = ">=3.9"\n'),
+            ["python>=3.9"],
         )
 
     def test_a_script_lock_has_its_roots_in_the_manifest(self) -> None:
@@ -72,10 +75,14 @@ class UvLocks(Scratch):
         )
 
     def test_an_extra_without_dependencies_is_known(self) -> None:
-        text = UV + '[[package]]\nname = "a"\nsource = { virtual = "." }\n[package.metadata]\nprovides-extras = ["e"]\n'
+        text = (
+            UV
+            + '[[package]]\nname = "a"\nsource = { virtual = "." }\n[package.metadata]\nprovides-extras = ["e"]\n'
+        )
         self.assertEqual(self.texts("uv.lock", text, "--extra e"), ["python>=3.9"])
         self.assertEqual(
-            self.error("uv.lock", text, "--extra f"), "{}: there is no extra 'f' (it has e)".format("uv.lock")
+            self.error("uv.lock", text, "--extra f"),
+            "{}: there is no extra 'f' (it has e)".format("uv.lock"),
         )
 
     def test_sources_are_told_in_full(self) -> None:
@@ -90,7 +97,9 @@ class UvLocks(Scratch):
         members = ", ".join(f'"{name}"' for name in sources)
         text = UV + f"[manifest]\nmembers = [{members}]\n"
         for name, where in sources.items():
-            text += f'[[package]]\nname = "{name}"\nversion = "1"\nsource = {{ {name} = "{where}" }}\n'
+            text += (
+                f'[[package]]\nname = "{name}"\nversion = "1"\nsource = {{ {name} = "{where}" }}\n'
+            )
         parent = envlock.url_of_path(str(self.folder.parent))
         self.assertEqual(
             [text.replace(parent, "file:///parent") for text in self.texts("uv.lock", text)],
@@ -106,17 +115,23 @@ class UvLocks(Scratch):
 
 
 INVALID = [
-    ("uv.lock", "version = 2\n", "uv.lock:1: version: envlock doesn't know version '2' of this format"),
+    (
+        "uv.lock",
+        "version = 2\n",
+        "uv.lock:1: version: envlock doesn't know version '2' of this format",
+    ),
     ("uv.lock", 'version = "1"\n', "uv.lock:1: version: expected an integer, found '1'"),
     ("uv.lock", "[[package]]\nname = 'x'\n", "uv.lock: version: missing, expected an integer"),
     (
         "uv.lock",
-        UV + '[[package]]\nname = "a"\nversion = 7\nsource = { registry = "i" }\n[manifest]\nmembers = ["a"]\n',
+        UV
+        + '[[package]]\nname = "a"\nversion = 7\nsource = { registry = "i" }\n[manifest]\nmembers = ["a"]\n',
         "uv.lock:5: package[0].version: expected a string, found 7",
     ),
     (
         "uv.lock",
-        UV + '[[package]]\nname = "a"\nsource = { virtual = "." }\ndependencies = [{ name = "b" }]\n',
+        UV
+        + '[[package]]\nname = "a"\nsource = { virtual = "." }\ndependencies = [{ name = "b" }]\n',
         "uv.lock:6: package[0].dependencies[0]: there is no such package 'b'",
     ),
     (
@@ -128,7 +143,11 @@ INVALID = [
         ),
     ),
     ("uv.lock", UV + "<<<<<<< HEAD\n", "uv.lock:3: invalid TOML: Invalid statement"),
-    ("uv.lock", UV + "[manifest]\n[manifest]\n", "uv.lock:4: invalid TOML: Cannot declare ('manifest',) twice"),
+    (
+        "uv.lock",
+        UV + "[manifest]\n[manifest]\n",
+        "uv.lock:4: invalid TOML: Cannot declare ('manifest',) twice",
+    ),
 ]
 
 

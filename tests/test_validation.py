@@ -54,7 +54,10 @@ class UnnamedTest(ValidationTest):
         add_record(self.site, "Lamp_Post", "0.5", {"url": self.app, "dir_info": {"editable": True}})
         for line in (f"-e {self.folder}/app", f"-e {self.app}", f"-e {self.folder}/app[x]"):
             self.assertEqual(self.check(line), [], line)
-        self.assertEqual(self.check(f"{self.folder}/app"), [("Lamp_Post-0.5", f"{self.folder}/app", "Misdefined")])
+        self.assertEqual(
+            self.check(f"{self.folder}/app"),
+            [("Lamp_Post-0.5", f"{self.folder}/app", "Misdefined")],
+        )
         self.assertEqual(self.findings[0].reason, "editable")
 
     def test_a_directory(self) -> None:
@@ -63,8 +66,12 @@ class UnnamedTest(ValidationTest):
 
     def test_a_repository(self) -> None:
         vcs = {"vcs": "git", "commit_id": COMMIT}
-        add_record(self.site, "one", "1", {"url": "https://h/r.git", "vcs_info": vcs, "subdirectory": "a"})
-        add_record(self.site, "two", "1", {"url": "https://h/r.git", "vcs_info": vcs, "subdirectory": "b"})
+        add_record(
+            self.site, "one", "1", {"url": "https://h/r.git", "vcs_info": vcs, "subdirectory": "a"}
+        )
+        add_record(
+            self.site, "two", "1", {"url": "https://h/r.git", "vcs_info": vcs, "subdirectory": "b"}
+        )
         lines = [f"git+https://u:p@h/r@{COMMIT}#subdirectory={folder}" for folder in "ba"]
         self.assertEqual(self.check(*lines), [])
         lines[0] = lines[0].replace(COMMIT, OTHER)
@@ -76,12 +83,19 @@ class UnnamedTest(ValidationTest):
         add_record(self.site, "lamp", "0.5", {"url": url, "archive_info": info})
         self.assertEqual(self.check(url), [])
         self.assertEqual(self.check(f"{url}#sha256=ab"), [])
-        self.assertEqual(self.check(f"{url}#sha256=cd"), [("lamp-0.5", f"{url}#sha256=cd", "Misdefined")])
+        self.assertEqual(
+            self.check(f"{url}#sha256=cd"), [("lamp-0.5", f"{url}#sha256=cd", "Misdefined")]
+        )
         self.assertEqual(self.findings[0].reason, "hash")
 
     def test_several_records_of_one_source(self) -> None:
         for name, commit in (("one", COMMIT), ("two", OTHER)):
-            add_record(self.site, name, "1", {"url": "https://h/r", "vcs_info": {"vcs": "git", "commit_id": commit}})
+            add_record(
+                self.site,
+                name,
+                "1",
+                {"url": "https://h/r", "vcs_info": {"vcs": "git", "commit_id": commit}},
+            )
         rows = self.check(f"git+https://h/r@{OTHER}")
         self.assertEqual(rows, [("one-1", "", "Unrequired")])
 
@@ -89,7 +103,8 @@ class UnnamedTest(ValidationTest):
         add_record(self.site, "lamp", "0.5")
         line = "git+https://h/r"
         self.assertEqual(
-            self.check(line, "zipp"), [("lamp-0.5", "", "Unrequired"), ("", line, "Missing"), ("", "zipp", "Missing")]
+            self.check(line, "zipp"),
+            [("lamp-0.5", "", "Unrequired"), ("", line, "Missing"), ("", "zipp", "Missing")],
         )
         self.assertEqual(
             ("", "no installed package tells that it comes from there"),
@@ -121,7 +136,9 @@ class CondaTest(ValidationTest):
         (record / "INSTALLER").write_text("conda\n")
         self.assertEqual(self.check("certifi==2023.11.17"), [])
         self.assertEqual(self.check("certifi==2023.11.17 --hash=sha256:ab"), [])
-        self.assertEqual(self.check("certifi==2024.1"), [("certifi-2023.11.17", "certifi==2024.1", "Misdefined")])
+        self.assertEqual(
+            self.check("certifi==2024.1"), [("certifi-2023.11.17", "certifi==2024.1", "Misdefined")]
+        )
 
     def test_a_lock_asks_for_the_index(self) -> None:
         record = add_record(self.site, "certifi", "2023.11.17", BUILDER)
@@ -135,9 +152,13 @@ class CondaTest(ValidationTest):
         (record / "INSTALLER").write_text("pip\n")
         expected = [("certifi-2023.11.17", "certifi==2023.11.17", "Misdefined")]
         self.assertEqual(self.check("certifi==2023.11.17"), expected)
-        listed = self.write("conda-meta/ca-certifi-2023.11.17-py_0.json", '{"files": ["lib/other/METADATA"]}')
+        listed = self.write(
+            "conda-meta/ca-certifi-2023.11.17-py_0.json", '{"files": ["lib/other/METADATA"]}'
+        )
         self.assertEqual(self.check("certifi==2023.11.17"), expected)
-        listed.write_text('{"files": ["lib/python3.13/site-packages/certifi-2023.11.17.dist-info/METADATA"]}')
+        listed.write_text(
+            '{"files": ["lib/python3.13/site-packages/certifi-2023.11.17.dist-info/METADATA"]}'
+        )
         self.assertEqual(self.check("certifi==2023.11.17"), [])
 
 
@@ -198,7 +219,9 @@ class PolicyTest(ValidationTest):
         add_record(self.site, "six", "1.0")
         add_record(self.site, "idna", "3.0")
         rows = self.check("absent==1", "idna==4", superset=True)
-        self.assertEqual(rows, [("idna-3.0", "idna==4", "Misdefined"), ("", "absent==1", "Missing")])
+        self.assertEqual(
+            rows, [("idna-3.0", "idna==4", "Misdefined"), ("", "absent==1", "Missing")]
+        )
 
     def test_ignored_names_are_left_out_of_every_comparison(self) -> None:
         for name, version in (("extra", "1"), ("other", "1"), ("twice", "1"), ("twice", "2")):
@@ -233,7 +256,10 @@ class RecordsTest(ValidationTest):
     def test_two_versions_in_one_directory_are_a_row_each(self) -> None:
         add_record(self.site, "six", "1.15.0")
         add_record(self.site, "six", "1.16.0")
-        expected = [("six-1.15.0", "six==1.16.0", "Duplicate"), ("six-1.16.0", "six==1.16.0", "Duplicate")]
+        expected = [
+            ("six-1.15.0", "six==1.16.0", "Duplicate"),
+            ("six-1.16.0", "six==1.16.0", "Duplicate"),
+        ]
         self.assertEqual(self.check("six==1.16.0"), expected)
 
     def test_two_records_of_one_version_are_none(self) -> None:
@@ -277,14 +303,20 @@ class VersionsTest(ValidationTest):
     def test_a_lock_names_one_version_the_local_label_included(self) -> None:
         add_record(self.site, "pkg", "2.1.0+cpu")
         requirement = envlock.BoundRequirement("pkg", "pkg==2.1.0", version="2.1.0")
-        self.assertEqual(self.compare(self.locked(requirement)), [("pkg-2.1.0+cpu", "pkg==2.1.0", "Misdefined")])
+        self.assertEqual(
+            self.compare(self.locked(requirement)), [("pkg-2.1.0+cpu", "pkg==2.1.0", "Misdefined")]
+        )
         self.assertEqual(self.compare(self.locked(requirement._replace(version="2.1+CPU"))), [])
 
     def test_a_version_that_pep_440_does_not_know_compares_as_text(self) -> None:
-        (self.site / "old-2004d.egg-info").write_text("Name: old\nVersion: 2004d\n", encoding="utf-8")
+        (self.site / "old-2004d.egg-info").write_text(
+            "Name: old\nVersion: 2004d\n", encoding="utf-8"
+        )
         self.assertEqual(self.check("old===2004d"), [])
         self.assertEqual(self.check("old==2004"), [("old-2004d", "old==2004", "Misdefined")])
-        self.assertEqual(self.compare(self.locked(envlock.BoundRequirement("old", "old", version="2004d"))), [])
+        self.assertEqual(
+            self.compare(self.locked(envlock.BoundRequirement("old", "old", version="2004d"))), []
+        )
 
     def test_every_requirement_of_a_name_counts(self) -> None:
         add_record(self.site, "pkg", "1.5")
@@ -296,12 +328,17 @@ class VersionsTest(ValidationTest):
         constraint = f"-c {self.folder}/constraints.txt"
         self.assertEqual(self.check(constraint, "pkg"), [("pkg-1.5", "pkg<1.5", "Misdefined")])
         self.assertEqual(self.check(constraint), [("pkg-1.5", "", "Unrequired")])
-        self.assertEqual(self.check(constraint, "absent"), [("pkg-1.5", "", "Unrequired"), ("", "absent", "Missing")])
+        self.assertEqual(
+            self.check(constraint, "absent"),
+            [("pkg-1.5", "", "Unrequired"), ("", "absent", "Missing")],
+        )
 
     def test_requires_python_is_judged_by_the_release(self) -> None:
         specifier = envlock.SpecifierSet(">=3.11")
         bound = self.locked(envlock.BoundRequirement("python", "python>=3.11", specifier))
-        self.assertEqual(self.compare(bound, (3, 8, 18)), [("python-3.8.18", "python>=3.11", "Misdefined")])
+        self.assertEqual(
+            self.compare(bound, (3, 8, 18)), [("python-3.8.18", "python>=3.11", "Misdefined")]
+        )
         self.assertEqual(self.compare(bound, (3, 11, 0)), [])
 
 
@@ -309,8 +346,14 @@ class DirectReferenceTest(ValidationTest):
     def test_a_reason_is_a_word_for_programs(self) -> None:
         url = "https://host.example/pkg.git"
         git = {"url": url, "vcs_info": {"vcs": "git", "commit_id": COMMIT}}
-        tag = {"url": url, "vcs_info": {"vcs": "git", "commit_id": COMMIT, "requested_revision": "v1"}}
-        archive = {"url": "https://host.example/pkg-1.0.zip", "archive_info": {"hashes": {"sha256": "a" * 64}}}
+        tag = {
+            "url": url,
+            "vcs_info": {"vcs": "git", "commit_id": COMMIT, "requested_revision": "v1"},
+        }
+        archive = {
+            "url": "https://host.example/pkg-1.0.zip",
+            "archive_info": {"hashes": {"sha256": "a" * 64}},
+        }
         editable = {"url": "file:///src", "dir_info": {"editable": True}}
         cases: tuple[tuple[str, dict[str, Any] | None, str], ...] = (
             ("pkg==2.0", None, "version"),
@@ -326,7 +369,9 @@ class DirectReferenceTest(ValidationTest):
         for asked, recorded, reason in cases:
             with self.subTest(asked, recorded=recorded):
                 self.differs(asked, recorded)
-                self.assertEqual([(one.name, one.reason) for one in self.findings], [("pkg", reason)])
+                self.assertEqual(
+                    [(one.name, one.reason) for one in self.findings], [("pkg", reason)]
+                )
 
     def differs(self, asked: str | envlock.DirectReference, recorded: dict[str, Any] | None) -> str:
         """The detail of the one finding; empty if the record satisfies the requirement."""
@@ -334,7 +379,9 @@ class DirectReferenceTest(ValidationTest):
         if isinstance(asked, str):
             self.check(asked)
         else:
-            self.compare(self.locked(envlock.BoundRequirement("pkg", "pkg @ somewhere", reference=asked)))
+            self.compare(
+                self.locked(envlock.BoundRequirement("pkg", "pkg @ somewhere", reference=asked))
+            )
         for entry in record.iterdir():
             entry.unlink()
         record.rmdir()
@@ -344,17 +391,26 @@ class DirectReferenceTest(ValidationTest):
     def git(
         self, url: str = "https://host.example/pkg.git", revision: str = "v1", commit: str = COMMIT
     ) -> dict[str, Any]:
-        return {"url": url, "vcs_info": {"vcs": "git", "requested_revision": revision, "commit_id": commit}}
+        return {
+            "url": url,
+            "vcs_info": {"vcs": "git", "requested_revision": revision, "commit_id": commit},
+        }
 
     def test_a_pin_takes_an_index_install_and_an_archive_from_a_file(self) -> None:
         self.assertEqual(self.differs("pkg==1.0", None), "")
-        self.assertEqual(self.differs("pkg==1.0", {"url": "file:///w/pkg-1.0.tar.gz", "archive_info": {}}), "")
+        self.assertEqual(
+            self.differs("pkg==1.0", {"url": "file:///w/pkg-1.0.tar.gz", "archive_info": {}}), ""
+        )
 
     def test_a_pin_takes_no_directory_editable_or_checkout(self) -> None:
         directory = {"url": "file:///src/pkg", "dir_info": {}}
         editable = {"url": "file:///src/pkg", "dir_info": {"editable": True}}
-        self.assertEqual(self.differs("pkg==1.0", directory), "it was installed from file:///src/pkg")
-        self.assertEqual(self.differs("pkg==1.0", editable), "it was installed from the editable file:///src/pkg")
+        self.assertEqual(
+            self.differs("pkg==1.0", directory), "it was installed from file:///src/pkg"
+        )
+        self.assertEqual(
+            self.differs("pkg==1.0", editable), "it was installed from the editable file:///src/pkg"
+        )
         source = f"it was installed from git+https://host.example/pkg.git@{COMMIT}"
         self.assertEqual(self.differs("pkg==1.0", self.git()), source)
 
@@ -371,10 +427,15 @@ class DirectReferenceTest(ValidationTest):
         self.assertEqual(self.check(constraint, "pkg"), [("pkg-1.0", "pkg==1.0", "Misdefined")])
 
     def test_hashes_must_meet_where_both_sides_tell_one(self) -> None:
-        archive = {"url": "file:///w/pkg-1.0.tar.gz", "archive_info": {"hashes": {"sha256": "ab" * 32}}}
+        archive = {
+            "url": "file:///w/pkg-1.0.tar.gz",
+            "archive_info": {"hashes": {"sha256": "ab" * 32}},
+        }
         pin = "pkg==1.0 --hash=sha256:{}"
         self.assertEqual(self.differs(pin.format("ab" * 32), archive), "")
-        self.assertEqual(self.differs(pin.format("cd" * 32), archive), "the hash of its archive is another")
+        self.assertEqual(
+            self.differs(pin.format("cd" * 32), archive), "the hash of its archive is another"
+        )
         self.assertEqual(self.differs("pkg==1.0 --hash=sha512:" + "cd" * 64, archive), "")
         self.assertEqual(self.differs(pin.format("cd" * 32), None), "")
 
@@ -409,10 +470,13 @@ class DirectReferenceTest(ValidationTest):
         self.assertNotEqual(self.differs(pin, self.git()), "")
         self.assertEqual(self.differs(pin, {**self.git(), "subdirectory": "sub/"}), "")
         self.assertEqual(
-            self.differs("pkg @ https://host.example/pkg-1.0.tar.gz", None), "it was installed from an index"
+            self.differs("pkg @ https://host.example/pkg-1.0.tar.gz", None),
+            "it was installed from an index",
         )
         directory = {"url": "file:///src/pkg", "dir_info": {}}
-        self.assertNotEqual(self.differs("pkg @ https://host.example/pkg-1.0.tar.gz", directory), "")
+        self.assertNotEqual(
+            self.differs("pkg @ https://host.example/pkg-1.0.tar.gz", directory), ""
+        )
 
     def test_an_archive_is_the_same_by_its_hash_or_else_its_address(self) -> None:
         address = "https://host.example/pkg-1.0.tar.gz"
@@ -441,7 +505,10 @@ class DirectReferenceTest(ValidationTest):
             asked = envlock.DirectReference("archive", url)
             with self.subTest(url=url):
                 self.assertEqual(self.differs(asked, {"url": url, "archive_info": {}}), "")
-                self.assertNotEqual(self.differs(asked, {"url": "https://host.example/x.whl", "archive_info": {}}), "")
+                self.assertNotEqual(
+                    self.differs(asked, {"url": "https://host.example/x.whl", "archive_info": {}}),
+                    "",
+                )
 
     def test_the_editable_flag_must_agree(self) -> None:
         url = self.folder.as_uri()
@@ -453,5 +520,7 @@ class DirectReferenceTest(ValidationTest):
 
     def test_an_editable_checkout_tells_no_commit(self) -> None:
         line = f"-e git+https://host.example/pkg.git@{COMMIT}#egg=pkg"
-        self.assertEqual(self.differs(line, {"url": self.folder.as_uri(), "dir_info": {"editable": True}}), "")
+        self.assertEqual(
+            self.differs(line, {"url": self.folder.as_uri(), "dir_info": {"editable": True}}), ""
+        )
         self.assertNotEqual(self.differs(line, None), "")

@@ -5,7 +5,15 @@ from __future__ import annotations
 import itertools
 import unittest
 
-from envlock import EnvlockError, InvalidSpecifier, InvalidVersion, Specifier, SpecifierSet, Version, canonicalize_name
+from envlock import (
+    EnvlockError,
+    InvalidSpecifier,
+    InvalidVersion,
+    Specifier,
+    SpecifierSet,
+    Version,
+    canonicalize_name,
+)
 from tests.support import assert_linear
 
 # In their order; those of a line are equal.
@@ -54,8 +62,17 @@ class TestVersion(unittest.TestCase):
     def test_versions_are_ordered_as_pep_440_says(self) -> None:
         ranked = [(rank, Version(text)) for rank, texts in enumerate(ORDERED) for text in texts]
         for (i, left), (j, right) in itertools.product(ranked, repeat=2):
-            found = (left < right, left <= right, left == right, left != right, left >= right, left > right)
-            self.assertEqual(found, (i < j, i <= j, i == j, i != j, i >= j, i > j), f"{left} {right}")
+            found = (
+                left < right,
+                left <= right,
+                left == right,
+                left != right,
+                left >= right,
+                left > right,
+            )
+            self.assertEqual(
+                found, (i < j, i <= j, i == j, i != j, i >= j, i > j), f"{left} {right}"
+            )
             if i == j:
                 self.assertEqual(hash(left), hash(right))
 
@@ -78,10 +95,15 @@ class TestVersion(unittest.TestCase):
         self.assertEqual((version.post, version.dev, version.local), (6, 7, "linux.8"))
         self.assertEqual((version.major, version.minor, version.micro), (1, 4, 0))
         self.assertEqual((version.public, version.base_version), ("2!1.4rc5.post6.dev7", "2!1.4"))
-        self.assertEqual((version.is_prerelease, version.is_postrelease, version.is_devrelease), (True, True, True))
+        self.assertEqual(
+            (version.is_prerelease, version.is_postrelease, version.is_devrelease),
+            (True, True, True),
+        )
         final = Version("3")
         self.assertEqual((final.pre, final.post, final.dev, final.local), (None, None, None, None))
-        self.assertEqual((final.is_prerelease, final.is_postrelease, final.is_devrelease), (False, False, False))
+        self.assertEqual(
+            (final.is_prerelease, final.is_postrelease, final.is_devrelease), (False, False, False)
+        )
         self.assertEqual((final.major, final.minor, final.micro), (3, 0, 0))
 
     def test_a_debugger_shows_class_and_text(self) -> None:
@@ -112,14 +134,18 @@ class TestVersion(unittest.TestCase):
                 Version(thing)  # type: ignore[arg-type]
 
     def test_an_invalid_version_is_an_error_of_envlock_and_of_values(self) -> None:
-        self.assertTrue(issubclass(InvalidVersion, EnvlockError) and issubclass(InvalidVersion, ValueError))
+        self.assertTrue(
+            issubclass(InvalidVersion, EnvlockError) and issubclass(InvalidVersion, ValueError)
+        )
 
     def rejected(self, text: str) -> None:
         with self.assertRaises(InvalidVersion) as caught:
             Version(text)
         self.assertLess(len(str(caught.exception)), 120)
 
-    def test_numbers_too_long_for_the_interpreter_are_rejected_in_linear_time_and_quoted_in_brief(self) -> None:
+    def test_numbers_too_long_for_the_interpreter_are_rejected_in_linear_time_and_quoted_in_brief(
+        self,
+    ) -> None:
         for text in ("1" * 5000, "1.0a" + "1" * 5000, "1.0+" + "1" * 5000):
             self.rejected(text)
         assert_linear(self.rejected, "1" * 400_000, "1" * 3_200_000)
@@ -177,7 +203,11 @@ REFUSED = """
 
 
 def rows(table: str) -> list[tuple[str, str]]:
-    return [(line.split()[0], version) for line in table.strip().splitlines() for version in line.split()[1:]]
+    return [
+        (line.split()[0], version)
+        for line in table.strip().splitlines()
+        for version in line.split()[1:]
+    ]
 
 
 class TestSpecifier(unittest.TestCase):
@@ -204,8 +234,13 @@ class TestSpecifier(unittest.TestCase):
         ]:
             for kind in (Specifier, SpecifierSet):
                 with self.subTest(configured=configured, asked=asked, kind=kind):
-                    self.assertIs(kind(">=1", configured).contains("2.0rc1", prereleases=asked), expected)
-                    self.assertIs(kind("===2.0rc1", configured).contains("2.0rc1", prereleases=asked), expected)
+                    self.assertIs(
+                        kind(">=1", configured).contains("2.0rc1", prereleases=asked), expected
+                    )
+                    self.assertIs(
+                        kind("===2.0rc1", configured).contains("2.0rc1", prereleases=asked),
+                        expected,
+                    )
         self.assertNotIn("2rc1", SpecifierSet("", prereleases=False))
 
     def test_tells_whether_pre_releases_were_asked_for(self) -> None:
@@ -228,7 +263,9 @@ class TestSpecifier(unittest.TestCase):
 
     def test_tells_operator_and_version_as_written(self) -> None:
         specifier = Specifier(" >=\tv1.0-A1 ")
-        self.assertEqual((specifier.operator, specifier.version, str(specifier)), (">=", "v1.0-A1", ">=v1.0-A1"))
+        self.assertEqual(
+            (specifier.operator, specifier.version, str(specifier)), (">=", "v1.0-A1", ">=v1.0-A1")
+        )
 
     def test_equality_ignores_spelling_where_the_meaning_is_the_same(self) -> None:
         for left, right, expected in [
@@ -270,7 +307,9 @@ class TestSpecifier(unittest.TestCase):
             with self.subTest(text), self.assertRaises(InvalidSpecifier) as caught:
                 Specifier(text)
             self.assertEqual(str(caught.exception), expected)
-        self.assertTrue(issubclass(InvalidSpecifier, EnvlockError) and issubclass(InvalidSpecifier, ValueError))
+        self.assertTrue(
+            issubclass(InvalidSpecifier, EnvlockError) and issubclass(InvalidSpecifier, ValueError)
+        )
 
 
 class TestSpecifierSet(unittest.TestCase):

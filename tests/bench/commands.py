@@ -28,7 +28,12 @@ def timed(command: list[str], env: dict[str, str] | None = None) -> float:
     """Milliseconds of one run; its verdict doesn't matter here, that it ran does."""
     start = time.perf_counter()
     done = subprocess.run(  # not from here: `-c` would find this envlock.py first
-        command, cwd=os.sep, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command,
+        cwd=os.sep,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
     elapsed = (time.perf_counter() - start) * 1000
     if done.returncode not in (0, 3) or b"Traceback" in done.stderr:
@@ -50,7 +55,10 @@ def compare(
     for title, taken in times.items():
         more = statistics.median(one - start for one, start in zip(taken, base))
         print(f"  {title:44} {statistics.median(taken):7.1f} ms  {more:+7.1f} ms")
-    return {title: statistics.median(one - start for one, start in zip(taken, base)) for title, taken in times.items()}
+    return {
+        title: statistics.median(one - start for one, start in zip(taken, base))
+        for title, taken in times.items()
+    }
 
 
 def tool(requirement: str) -> Path:
@@ -74,17 +82,27 @@ class Fabricated:
         venv.create(folder, with_pip=False, symlinks=True)
         self.python = str(folder / "bin" / "python")
         site = next((folder / "lib").glob("*/site-packages"))
-        names = names or [(f"package_number_{number}", f"1.{number}.{number % 7}") for number in range(packages)]
+        names = names or [
+            (f"package_number_{number}", f"1.{number}.{number % 7}") for number in range(packages)
+        ]
         for name, version in names:
             record = site / f"{name}-{version}.dist-info"
             record.mkdir()
-            (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+            (record / "METADATA").write_text(
+                f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+            )
         self.lock = str(folder / "requirements.lock")
-        Path(self.lock).write_text("".join(f"{name.replace('_', '-')}=={version}\n" for name, version in names))
+        Path(self.lock).write_text(
+            "".join(f"{name.replace('_', '-')}=={version}\n" for name, version in names)
+        )
         shutil.copy(ROOT / "envlock.py", site)
         compiled = "import py_compile; py_compile.compile(" + repr(str(site / "envlock.py")) + ")"
         subprocess.run([self.python, "-c", compiled], check=True)
-        self.installed = [self.python, "-c", "import sys; from envlock import main; sys.exit(main())"]
+        self.installed = [
+            self.python,
+            "-c",
+            "import sys; from envlock import main; sys.exit(main())",
+        ]
 
 
 def bench_validate(folder: Path) -> None:
@@ -105,7 +123,10 @@ def bench_validate(folder: Path) -> None:
     print(f"  envlock.py costs {share:.2f} of what fetter costs (beyond a bare start)")
     print("validate, growth with the number of packages (installed envlock):")
     growth = compare(
-        {f"{size} packages": [*each.installed, "validate", "--bound", each.lock] for size, each in made.items()}
+        {
+            f"{size} packages": [*each.installed, "validate", "--bound", each.lock]
+            for size, each in made.items()
+        }
     )
     each = (growth["2000 packages"] - growth["325 packages"]) / (2000 - 325) * 1000
     print(f"  {each:.0f} microseconds a package")
@@ -121,21 +142,32 @@ def bench_lock(folder: Path) -> None:
     export = [uv, "export", "-q", "--no-hashes", "--no-emit-project", "--no-header", *words]
     listed = subprocess.run(export, check=True, capture_output=True).stdout.decode()
     pins = (line.partition(";") for line in listed.splitlines() if "==" in line)
-    held = (pin.strip() for pin, _, marker in pins if not marker or envlock.Marker(marker).evaluate())
+    held = (
+        pin.strip() for pin, _, marker in pins if not marker or envlock.Marker(marker).evaluate()
+    )
     names = [
         (name.partition("[")[0].replace("-", "_"), version)
         for name, _, version in (pin.partition("==") for pin in held)
     ]
     one = Fabricated(folder / "venv", 0, names)
     lock = folder / "uv.lock"
-    print(f"validate, uv.lock of {lock.stat().st_size / 1e6:.1f} MB, {len(names)} packages installed, no cache:")
+    print(
+        f"validate, uv.lock of {lock.stat().st_size / 1e6:.1f} MB, {len(names)} packages installed, no cache:"
+    )
     # The root is an editable that isn't fabricated.
     words = ["validate", "--bound", str(lock), "--ignore", "large"]
     fetter = str(tool(FETTER) / "fetter")
     compare(
         {
             "bare start (python -c pass)": [one.python, "-c", "pass"],
-            "python envlock.py validate": [one.python, str(ROOT / "envlock.py"), *words, "exit", "--code", "9"],
+            "python envlock.py validate": [
+                one.python,
+                str(ROOT / "envlock.py"),
+                *words,
+                "exit",
+                "--code",
+                "9",
+            ],
             "envlock validate (installed)": [*one.installed, *words, "exit", "--code", "9"],
             "fetter validate, no cache": [fetter, "-c", "0", "-e", one.python, *words],
         }
@@ -143,7 +175,9 @@ def bench_lock(folder: Path) -> None:
 
 
 def main() -> int:
-    print(f"{sys.implementation.name} {sys.version.split()[0]}, {os.cpu_count()} cores, medians of {ROUNDS} rounds")
+    print(
+        f"{sys.implementation.name} {sys.version.split()[0]}, {os.cpu_count()} cores, medians of {ROUNDS} rounds"
+    )
     folder = Path(tempfile.mkdtemp(prefix="envlock-bench-"))
     try:
         bench_validate(folder)

@@ -35,7 +35,14 @@ class Guarded:
         self.start = [self.made.python, "-c", "pass"]
         self.site = next((folder / "lib").glob("*/site-packages"))
         self.modules = list(recorded_modules(self.site, files))
-        install = [sys.executable, str(ROOT / "envlock.py"), "-e", self.made.python, "site-install", "-q"]
+        install = [
+            sys.executable,
+            str(ROOT / "envlock.py"),
+            "-e",
+            self.made.python,
+            "site-install",
+            "-q",
+        ]
         policy = []
         if files:
             policy = ["--integrity"]
@@ -79,7 +86,10 @@ def guarded_by_fetter(folder: Path, packages: int) -> list[str]:
     """A start of a fabricated environment that holds fetter and its guard."""
     one = Guarded(folder, packages)
     one.plain()
-    subprocess.run([sys.executable, "-m", "pip", "--python", one.made.python, "install", "-q", FETTER], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "--python", one.made.python, "install", "-q", FETTER],
+        check=True,
+    )
     words = ["-e", one.made.python, "site-install", "--bound", one.made.lock, "--superset", "exit"]
     subprocess.run([str(tool(FETTER) / "fetter"), *words], check=True, stdout=subprocess.DEVNULL)
     return one.start
@@ -101,7 +111,9 @@ def instructions(command: list[str]) -> int:
 def paired(plain: list[str], other: list[str], pairs: int = PAIRS) -> tuple[float, float]:
     """The median of the first's times, and of the differences, in milliseconds."""
     taken = [(timed(plain), timed(other)) for _ in range(pairs)]
-    return statistics.median(one for one, _ in taken), statistics.median(two - one for one, two in taken)
+    return statistics.median(one for one, _ in taken), statistics.median(
+        two - one for one, two in taken
+    )
 
 
 def count_instructions(environments: dict[int, Guarded]) -> None:
@@ -115,7 +127,9 @@ def count_instructions(environments: dict[int, Guarded]) -> None:
         extra[size] = guarded - plain
         print(f"  {size:5} packages {plain:12,} {extra[size]:+10,}  {extra[size] / plain:+.2%}")
     sizes = sorted(extra)
-    print(f"  growth from {sizes[0]} to {sizes[-1]} packages: {extra[sizes[-1]] / extra[sizes[0]]:.3f} times")
+    print(
+        f"  growth from {sizes[0]} to {sizes[-1]} packages: {extra[sizes[-1]] / extra[sizes[0]]:.3f} times"
+    )
 
 
 def measure_times(folder: Path) -> None:

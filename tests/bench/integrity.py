@@ -82,13 +82,22 @@ def main() -> int:
         words = ["-q", "-e", python, "validate", "--bound", str(bound), "--superset"]
         commands = {
             "read and hash, nothing else": [sys.executable, "-c", BARE, str(names)],
-            "validate --integrity": [sys.executable, str(ROOT / "envlock.py"), *words, "--integrity"],
+            "validate --integrity": [
+                sys.executable,
+                str(ROOT / "envlock.py"),
+                *words,
+                "--integrity",
+            ],
         }
-        taken: dict[str, list[tuple[float, float]]] = {title: [run(command)] for title, command in commands.items()}
+        taken: dict[str, list[tuple[float, float]]] = {
+            title: [run(command)] for title, command in commands.items()
+        }
         for _ in range(ROUNDS):
             for title, command in commands.items():
                 taken[title].append(run(command))
-    print(f"integrity: {len(files)} files, {size:.0f} MB, {os.cpu_count()} cores, medians of {ROUNDS} rounds:")
+    print(
+        f"integrity: {len(files)} files, {size:.0f} MB, {os.cpu_count()} cores, medians of {ROUNDS} rounds:"
+    )
     medians = []
     for title, runs in taken.items():
         medians.append(statistics.median(seconds for seconds, _ in runs[1:]))

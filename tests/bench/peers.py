@@ -75,11 +75,28 @@ PEERS = (
         ("pip-tools",),
         "{tools}/pip-sync --dry-run --python-executable {folder}/.venv/bin/python {folder}/{bound}",
     ),
-    Peer("poetry sync --dry-run", ("poetry2",), "{poetry2}/poetry -C {folder} sync --dry-run", locks.POETRY_CHANGE),
-    Peer("pdm sync --clean --dry-run", ("pdm",), "{pdm}/pdm sync --clean --dry-run -p {folder}", r"^\s+- \S+ "),
+    Peer(
+        "poetry sync --dry-run",
+        ("poetry2",),
+        "{poetry2}/poetry -C {folder} sync --dry-run",
+        locks.POETRY_CHANGE,
+    ),
+    Peer(
+        "pdm sync --clean --dry-run",
+        ("pdm",),
+        "{pdm}/pdm sync --clean --dry-run -p {folder}",
+        r"^\s+- \S+ ",
+    ),
 )
 
-VERSIONS = ("{uv}", "{fetter}", "{folder}/.venv/bin/pip", "{tools}/pip-sync", "{poetry2}/poetry", "{pdm}/pdm")
+VERSIONS = (
+    "{uv}",
+    "{fetter}",
+    "{folder}/.venv/bin/pip",
+    "{tools}/pip-sync",
+    "{poetry2}/poetry",
+    "{pdm}/pdm",
+)
 
 AS_SYNCED = "as it was synced"
 # In a project's folder; `{install}` takes no dependencies.
@@ -122,7 +139,9 @@ class Trial:
         project = Project(kind, "peers", files, lock=COMPILE if kind == "pip-tools" else "")
         locks.write_project(project, self.folder, facts)
         python = f"{commands['tools']}/python" if kind == "pip-tools" else sys.executable
-        scratch = locks.Scratch(project, locks.TOOLS[kind], self.folder, commands, locks.Tally(), python)
+        scratch = locks.Scratch(
+            project, locks.TOOLS[kind], self.folder, commands, locks.Tally(), python
+        )
         scratch.environment()
         scratch.tool_run(scratch.tool.lock, project.lock)
         scratch.tool_run(scratch.tool.sync)
@@ -141,7 +160,9 @@ class Trial:
             "site": str(next((self.folder / ".venv").glob("lib/python*/site-packages"))),
         }
         copy(self.folder, self.kept)
-        self.usual: dict[str, str] = {}  # what a tool says of the environment as it was synced, if that is an alarm
+        self.usual: dict[
+            str, str
+        ] = {}  # what a tool says of the environment as it was synced, if that is an alarm
 
     def judge(self, drift: str) -> dict[str, bool]:
         """Which tools see a drift."""
@@ -196,10 +217,21 @@ def main() -> int:
         seen[drift] = {peer.title: each[peer.kinds[0]][peer.title] for peer in PEERS}
         for kind, verdicts in each.items():
             others = [title for title, verdict in verdicts.items() if verdict != seen[drift][title]]
-            unlike += [f"  {title}, {kind} project, {drift}: {'yes' if verdicts[title] else 'no'}" for title in others]
-    print(f"milliseconds beyond a bare start, in the environment as it was synced, medians of {ROUNDS} rounds:")
-    asked = {peer.title: shlex.split(peer.command.format(**trials[peer.kinds[0]].words)) for peer in PEERS}
-    taken = compare({"bare start (python -c pass)": [bare_python(), "-c", "pass"], **asked}, env=locks.ENVIRONMENT)
+            unlike += [
+                f"  {title}, {kind} project, {drift}: {'yes' if verdicts[title] else 'no'}"
+                for title in others
+            ]
+    print(
+        f"milliseconds beyond a bare start, in the environment as it was synced, medians of {ROUNDS} rounds:"
+    )
+    asked = {
+        peer.title: shlex.split(peer.command.format(**trials[peer.kinds[0]].words))
+        for peer in PEERS
+    }
+    taken = compare(
+        {"bare start (python -c pass)": [bare_python(), "-c", "pass"], **asked},
+        env=locks.ENVIRONMENT,
+    )
     print(f"who sees which drift ({versions(trials['pip-tools'].words)}):")
     print("\n".join(f"| {' | '.join(row)} |" for row in table(seen, taken)))
     print("\n".join(["where another kind of project makes a difference:", *unlike]))

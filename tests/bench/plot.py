@@ -24,9 +24,14 @@ DECADES = range(-1, 5)  # of milliseconds
 def measure(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """Milliseconds beyond the same start without a guard, by number of packages."""
     points: dict[str, list[tuple[int, float]]] = {"envlock": [], FETTER.replace("==", " "): []}
-    print("unchanged start, milliseconds beyond a start without the guard, medians of paired differences:")
+    print(
+        "unchanged start, milliseconds beyond a start without the guard, medians of paired differences:"
+    )
     for size in SIZES:
-        plain, ours = Guarded(folder / f"plain-{size}", size), Guarded(folder / f"envlock-{size}", size)
+        plain, ours = (
+            Guarded(folder / f"plain-{size}", size),
+            Guarded(folder / f"envlock-{size}", size),
+        )
         theirs = guarded_by_fetter(folder / f"fetter-{size}", size)
         plain.plain()
         ours.settle()
@@ -62,7 +67,12 @@ def draw(points: dict[str, list[tuple[int, float]]]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        text(LEFT, 24, f"What a guard adds to an unchanged start of {python} (both scales logarithmic)", "start"),
+        text(
+            LEFT,
+            24,
+            f"What a guard adds to an unchanged start of {python} (both scales logarithmic)",
+            "start",
+        ),
         text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, "installed packages"),
     ]
     for decade in DECADES:
@@ -75,7 +85,9 @@ def draw(points: dict[str, list[tuple[int, float]]]) -> str:
         parts.append(line(" ".join(f"{x:.1f},{y:.1f}" for x, y in places), colour, 2))
         for (x, y), (_, taken) in zip(places, series):
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>')
-            parts.append(text(x, y - 10, f"{taken:,.0f}" if taken >= 10 else f"{taken:.2f}", colour=colour))
+            parts.append(
+                text(x, y - 10, f"{taken:,.0f}" if taken >= 10 else f"{taken:.2f}", colour=colour)
+            )
         parts.append(text(places[-1][0] + 14, places[-1][1] + 4, title, "start", colour))
     return "\n".join([*parts, "</svg>", ""])
 

@@ -16,7 +16,13 @@ from tests.tools.check import CACHE, installed
 
 
 def run(*command: object, folder: Path = ROOT) -> str:
-    done = subprocess.run(list(map(str, command)), cwd=folder, env=CLEAN, stdin=subprocess.DEVNULL, capture_output=True)
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=folder,
+        env=CLEAN,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+    )
     if done.returncode:
         raise SystemExit(f"{command}: {done.stdout.decode()}{done.stderr.decode()}")
     return done.stdout.decode()
@@ -41,7 +47,13 @@ def main() -> int:
         with tarfile.open(sdist) as archived:
             archived.extractall(out / "source")
         (source,) = (out / "source").iterdir()
-        for expected in ("envlock.py", "README.md", "Makefile", "tests/support.py", "tests/test_cli.py"):
+        for expected in (
+            "envlock.py",
+            "README.md",
+            "Makefile",
+            "tests/support.py",
+            "tests/test_cli.py",
+        ):
             checks[f"sdist holds {expected}"] = (source / expected).is_file()
         run("make", "test", f"PYTHON={sys.executable}", folder=source)  # ends this if a test fails
         failures = [check for check, held in checks.items() if not held]

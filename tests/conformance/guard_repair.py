@@ -55,7 +55,9 @@ TOOLS = {
 }
 AT_ONCE = 2
 # What pip-tools brings into the environment itself.
-IGNORED = "setuptools,wheel,pip-tools,click,build,packaging,pyproject_hooks,tomli,importlib-metadata,zipp"
+IGNORED = (
+    "setuptools,wheel,pip-tools,click,build,packaging,pyproject_hooks,tomli,importlib-metadata,zipp"
+)
 
 
 def tool(name: str) -> str:
@@ -83,7 +85,11 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.python = str(folder / ".venv" / "bin" / "python")
-        self.settings = {**CLEAN, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "POETRY_VIRTUALENVS_IN_PROJECT": "true"}
+        self.settings = {
+            **CLEAN,
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "POETRY_VIRTUALENVS_IN_PROJECT": "true",
+        }
         self.settings.update(PIPENV_VENV_IN_PROJECT="1", PDM_CHECK_UPDATE="0", PIPENV_YES="1")
         self.settings["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
         for name, text in (
@@ -109,8 +115,22 @@ class Project:
 
     def prepare(self, with_pip: bool, commands: Sequence[list[str]]) -> None:
         """Make the environment, lock, guard and drift."""
-        make = [sys.executable, "-m", "venv", *["--without-pip"] * (not with_pip), str(self.folder / ".venv")]
-        guard = [sys.executable, str(ENVLOCK), "-e", self.python, "site-install", "-b", "requirements.txt"]
+        make = [
+            sys.executable,
+            "-m",
+            "venv",
+            *["--without-pip"] * (not with_pip),
+            str(self.folder / ".venv"),
+        ]
+        guard = [
+            sys.executable,
+            str(ENVLOCK),
+            "-e",
+            self.python,
+            "site-install",
+            "-b",
+            "requirements.txt",
+        ]
         for step in (make, *commands, [*guard, "--ignore", IGNORED, "exit"]):
             done = self.run(*step)
             assert done.returncode == 0, (step, done.stdout[-1000:], done.stderr[-1000:])
@@ -125,7 +145,9 @@ class Project:
 
 def index() -> str:
     """The address of the index that pip takes."""
-    told = subprocess.run([sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True)
+    told = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True
+    )
     code = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
     default = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     return os.environ.get("PIP_INDEX_URL") or (told.stdout or default.stdout).decode().strip()
@@ -161,9 +183,17 @@ def cases() -> list[Case]:
             [[path["pip-sync"], *into], [inside + "pip-sync", "-q", "requirements.txt"]],
             with_pip=True,
         ),
-        Case("pip, an sdist", [], [[*pip, "install", "-q", "--target", "t", "./made"]], with_pip=True, installs=False),
+        Case(
+            "pip, an sdist",
+            [],
+            [[*pip, "install", "-q", "--target", "t", "./made"]],
+            with_pip=True,
+            installs=False,
+        ),
         Case("pipenv", [[pipenv, "lock"]], [[pipenv, "sync"]], [pipenv, "run", *code]),
-        Case("poetry", [[poetry, "lock", "-q"]], [[poetry, "install", "-q"]], [poetry, "run", *code]),
+        Case(
+            "poetry", [[poetry, "lock", "-q"]], [[poetry, "install", "-q"]], [poetry, "run", *code]
+        ),
         Case("pdm", [[pdm, "lock", "-q"]], [[pdm, "sync", "-q"]], [pdm, "run", *code]),
         Case(
             "no packages",
@@ -190,7 +220,9 @@ def cases() -> list[Case]:
 def check_user_code(project: Project, command: Sequence[str]) -> None:
     stopped = project.run(*command)
     assert "ran" not in stopped.stdout.splitlines(), f"user code ran: {stopped.stderr}"
-    assert "Failed: envlock" in stopped.stderr, f"not stopped by the guard: {stopped.stdout} {stopped.stderr}"
+    assert "Failed: envlock" in stopped.stderr, (
+        f"not stopped by the guard: {stopped.stdout} {stopped.stderr}"
+    )
     assert stopped.returncode, "no exit status"
 
 
@@ -199,10 +231,16 @@ def check_repair(project: Project, case: Case, command: list[str]) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert project.start().returncode == 3, "no drift"
     done = project.run(*command)
-    assert done.returncode == 0, f"exit status {done.returncode}: {done.stdout[-600:]} {done.stderr[-600:]}"
+    assert done.returncode == 0, (
+        f"exit status {done.returncode}: {done.stdout[-600:]} {done.stderr[-600:]}"
+    )
     after = project.start()
-    assert (project.site() / "six-1.16.0.dist-info").exists() == case.installs, "six 1.16.0 is not installed"
-    assert not case.installs or (after.returncode, after.stderr) == (0, ""), f"not silent: {after.stderr}"
+    assert (project.site() / "six-1.16.0.dist-info").exists() == case.installs, (
+        "six 1.16.0 is not installed"
+    )
+    assert not case.installs or (after.returncode, after.stderr) == (0, ""), (
+        f"not silent: {after.stderr}"
+    )
 
 
 def attempt(case: Case) -> list[str]:
@@ -224,7 +262,9 @@ def attempt(case: Case) -> list[str]:
                 error = str(caught)
             if command:
                 wrong.append(error)
-                words = [os.path.basename(word) if word.startswith("/") else word for word in command]
+                words = [
+                    os.path.basename(word) if word.startswith("/") else word for word in command
+                ]
                 title = f"{case.title}: {' '.join(words)}: {error or 'as it should'}"
                 print(f"  {title} ({time.monotonic() - began:.0f} s)", flush=True)
     except (AssertionError, subprocess.SubprocessError) as error:

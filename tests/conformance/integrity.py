@@ -20,7 +20,16 @@ from tests.tools.check import CACHE, interpreters
 Row = tuple  # (package or None, verdict, path below the environment)
 
 # Scripts, data, extension modules, start-up files, a namespace, files that several packages list.
-PACKAGES = ("requests", "pyyaml", "jmespath", "docutils", "zope.interface", "coverage", "pytest-cov", "setuptools")
+PACKAGES = (
+    "requests",
+    "pyyaml",
+    "jmespath",
+    "docutils",
+    "zope.interface",
+    "coverage",
+    "pytest-cov",
+    "setuptools",
+)
 BACKENDS = {
     "by_setuptools": ("setuptools.build_meta", "setuptools>=64"),
     "by_hatchling": ("hatchling.build", "hatchling"),
@@ -51,9 +60,22 @@ class Environment:
 
     def run(self, *command: object, cwd: object = None) -> str:
         kept = {key: value for key, value in os.environ.items() if key.startswith(("PIP_", "UV_"))}
-        settings = {**CLEAN, **kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "VIRTUAL_ENV": str(self.folder)}
+        settings = {
+            **CLEAN,
+            **kept,
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "VIRTUAL_ENV": str(self.folder),
+        }
         words = list(map(str, command))
-        done = subprocess.run(words, env=settings, cwd=cwd, stdin=subprocess.DEVNULL, stdout=-1, stderr=-1, timeout=900)
+        done = subprocess.run(
+            words,
+            env=settings,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=-1,
+            stderr=-1,
+            timeout=900,
+        )
         if done.returncode:
             raise RuntimeError(f"{' '.join(words)}: {done.stderr.decode(errors='replace')[-2000:]}")
         return done.stdout.decode()
@@ -64,12 +86,26 @@ class Environment:
     def rows(self) -> list[Row]:
         bound = self.folder / "bound.txt"
         bound.write_text("")
-        words = [sys.executable, str(ENVLOCK), "-q", "-e", self.python, "validate", "-b", str(bound)]
-        done = subprocess.run([*words, "--superset", "--integrity", "json"], env=CLEAN, stdout=-1, stderr=-1)
+        words = [
+            sys.executable,
+            str(ENVLOCK),
+            "-q",
+            "-e",
+            self.python,
+            "validate",
+            "-b",
+            str(bound),
+        ]
+        done = subprocess.run(
+            [*words, "--superset", "--integrity", "json"], env=CLEAN, stdout=-1, stderr=-1
+        )
         if done.returncode not in (0, 3) or done.stderr:
             raise RuntimeError(done.stderr.decode())
         start = f"{os.path.realpath(self.folder)}/"
-        return [(row["package"], row["explain"], row["detail"].replace(start, "")) for row in json.loads(done.stdout)]
+        return [
+            (row["package"], row["explain"], row["detail"].replace(start, ""))
+            for row in json.loads(done.stdout)
+        ]
 
     def expect(self, what: str, expected: list[Row]) -> None:
         self.count += 1
@@ -132,7 +168,14 @@ def with_pip(title: str, python: str, folder: Path, projects: bool) -> Environme
     made.expect("fresh", [])
     made.pip("--prefer-binary", *PACKAGES)
     made.expect("installed", [])
-    made.run(made.python, "-m", "compileall", "-q", "-f", next(made.folder.glob("lib/*/site-packages")) / "idna")
+    made.run(
+        made.python,
+        "-m",
+        "compileall",
+        "-q",
+        "-f",
+        next(made.folder.glob("lib/*/site-packages")) / "idna",
+    )
     made.expect("compiled anew", [])
     made.pip("--no-compile", "--force-reinstall", "--no-deps", "idna")
     made.expect("without bytecode", [])
@@ -183,7 +226,9 @@ def with_poetry(folder: Path, tools: Path) -> Environment:
     (project / "app").mkdir(parents=True)
     (project / "app" / "__init__.py").write_text("def main():\n    pass\n")
     text = PROJECT.format("app", "poetry.core.masonry.api", "poetry-core").replace(">=3.8", ">=3.9")
-    (project / "pyproject.toml").write_text(f'{text}[tool.poetry]\npackages = [{{ include = "app" }}]\n')
+    (project / "pyproject.toml").write_text(
+        f'{text}[tool.poetry]\npackages = [{{ include = "app" }}]\n'
+    )
     made = Environment("poetry", project / ".venv")
     made.run(sys.executable, "-m", "venv", made.folder)
     made.run(tools / "poetry", "install", "-q", cwd=project)
@@ -200,7 +245,9 @@ def tools_folder() -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         tools = ["uv", "virtualenv", "poetry"]
-        subprocess.run([str(folder / "bin" / "python"), "-m", "pip", "install", "-q", *tools], check=True)
+        subprocess.run(
+            [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", *tools], check=True
+        )
     return folder / "bin"
 
 

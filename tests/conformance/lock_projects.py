@@ -78,9 +78,13 @@ class Project(NamedTuple):
     each: bool = False  # locked anew for each interpreter
 
 
-def uv(name: str, text: str, files: Mapping[str, str] = NO_FILES, runs: Sequence[Run] = PLAIN) -> Project:
+def uv(
+    name: str, text: str, files: Mapping[str, str] = NO_FILES, runs: Sequence[Run] = PLAIN
+) -> Project:
     head = f'[project]\nname = "{name}"\nversion = "0.1"\nrequires-python = ">=3.9"\n'
-    return Project("uv", name, {"pyproject.toml": text if text.startswith("#") else head + text, **files}, runs)
+    return Project(
+        "uv", name, {"pyproject.toml": text if text.startswith("#") else head + text, **files}, runs
+    )
 
 
 def same(*options: str) -> list[Run]:
@@ -370,7 +374,11 @@ SOURCE_FILES = {**LIB, "dist/whl": "whl-lib 1.0"}
 
 
 def poetry(
-    name: str, dependencies: str, rest: str = "", files: Mapping[str, str] = NO_FILES, runs: Sequence[Run] = PLAIN
+    name: str,
+    dependencies: str,
+    rest: str = "",
+    files: Mapping[str, str] = NO_FILES,
+    runs: Sequence[Run] = PLAIN,
 ) -> list[Project]:
     """The same project for Poetry 1.8 and for the newest."""
     text = f'[tool.poetry]\nname = "{name}"\nversion = "0.1.0"\ndescription = ""\nauthors = ["a <a@example.org>"]\n'
@@ -490,11 +498,17 @@ toolz = "*"
 
 
 def pdm(
-    name: str, text: str, files: Mapping[str, str] = NO_FILES, runs: Sequence[Run] = PLAIN, lock: str = ""
+    name: str,
+    text: str,
+    files: Mapping[str, str] = NO_FILES,
+    runs: Sequence[Run] = PLAIN,
+    lock: str = "",
 ) -> Project:
     head = f'[project]\nname = "{name}"\nversion = "0.1"\nrequires-python = ">=3.9"\n'
     local = {"PKG-INFO.in": f"{name} 0.1", "backend.py": BACKEND}
-    return Project("pdm", name, {"pyproject.toml": head + text + BUILD, **local, **files}, runs, lock)
+    return Project(
+        "pdm", name, {"pyproject.toml": head + text + BUILD, **local, **files}, runs, lock
+    )
 
 
 PDM_GROUPS = """dependencies = ["idna", "click<8.2", "markdown-it-py[linkify]<4", "colorama; sys_platform == 'win32'"]
@@ -610,11 +624,17 @@ PYLOCK = [
         + BUILD,
         {"PKG-INFO.in": "pl-uv-all 0.1", "backend.py": BACKEND},
     )._replace(tool="uv-export", lock="--all-extras --all-groups"),
-    pdm("pl-pdm", 'dependencies = ["idna", "click<8.2", "colorama; sys_platform == \'win32\'"]\n')._replace(
-        tool="pdm-export"
+    pdm(
+        "pl-pdm", 'dependencies = ["idna", "click<8.2", "colorama; sys_platform == \'win32\'"]\n'
+    )._replace(tool="pdm-export"),
+    Project(
+        "pip-tools", "pt-basic", {"requirements.in": "idna\nclick\nmarkdown-it-py[linkify]<4\n"}
     ),
-    Project("pip-tools", "pt-basic", {"requirements.in": "idna\nclick\nmarkdown-it-py[linkify]<4\n"}),
-    Project("pip-tools", "pt-sources", {"requirements.in": f"gitpkg @ git+{GIT}@v1\n-e ./ed_lib\nsix<1.17\n", **LIB}),
+    Project(
+        "pip-tools",
+        "pt-sources",
+        {"requirements.in": f"gitpkg @ git+{GIT}@v1\n-e ./ed_lib\nsix<1.17\n", **LIB},
+    ),
 ]
 
 PROJECTS = [*UV, *POETRY, *PDM, *PIPENV, *PYLOCK]

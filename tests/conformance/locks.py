@@ -32,14 +32,19 @@ PDM_CACHE = CACHE / "pdm-cache"
 PYTHONS = ("3.9", "3.11", "3.13")
 PACKAGES = {
     "uv": ("uv",),
-    "poetry18": ("poetry==1.8.*", "packaging<26.4"),  # has each target run its packaging: 26.4 can't in Python 3.9
+    "poetry18": (
+        "poetry==1.8.*",
+        "packaging<26.4",
+    ),  # has each target run its packaging: 26.4 can't in Python 3.9
     "poetry2": ("poetry>=2.1",),
     "pdm": ("pdm[locked]",),
     "pipenv": ("pipenv",),
     "pip": ("pip>=26",),
     "piptools": ("pip-tools",),
 }
-POETRY_CHANGE = r"^\s*[-•] (?:Installing|Updating|Removing|Downgrading) (?!the current project)(?!.*Skipped)"
+POETRY_CHANGE = (
+    r"^\s*[-•] (?:Installing|Updating|Removing|Downgrading) (?!the current project)(?!.*Skipped)"
+)
 
 
 class Tool(NamedTuple):
@@ -54,7 +59,11 @@ class Tool(NamedTuple):
     each: bool = False  # locks for one interpreter only
 
 
-PIP_SYNC = ("{uv} pip sync -p .venv pylock.toml", "{uv} pip sync -p .venv --dry-run pylock.toml", "^ [-+~] ")
+PIP_SYNC = (
+    "{uv} pip sync -p .venv pylock.toml",
+    "{uv} pip sync -p .venv --dry-run pylock.toml",
+    "^ [-+~] ",
+)
 TOOLS = {
     "uv": Tool(
         "uv.lock",
@@ -83,9 +92,18 @@ TOOLS = {
         "{pdm}/pdm sync --only-keep --dry-run {options}",
         r"^\s+- \S+ ",
     ),
-    "pipenv": Tool("Pipfile.lock", "{pipenv}/pipenv lock", "{pipenv}/pipenv sync {options}", seeded=True, each=True),
+    "pipenv": Tool(
+        "Pipfile.lock",
+        "{pipenv}/pipenv lock",
+        "{pipenv}/pipenv sync {options}",
+        seeded=True,
+        each=True,
+    ),
     "pip-lock": Tool(
-        "pylock.toml", "{pip}/pip --python .venv lock -q -r requirements.in -o pylock.toml", *PIP_SYNC, each=True
+        "pylock.toml",
+        "{pip}/pip --python .venv lock -q -r requirements.in -o pylock.toml",
+        *PIP_SYNC,
+        each=True,
     ),
     "pip-lock-pip": Tool(
         "pylock.toml",
@@ -93,8 +111,12 @@ TOOLS = {
         "{pip}/pip --python .venv install -q -r pylock.toml",
         each=True,
     ),
-    "uv-export": Tool("pylock.toml", "{uv} export -q --format pylock.toml {options} -o pylock.toml", *PIP_SYNC),
-    "pdm-export": Tool("pylock.toml", "{pdm}/pdm lock && {pdm}/pdm export -f pylock -o pylock.toml", *PIP_SYNC),
+    "uv-export": Tool(
+        "pylock.toml", "{uv} export -q --format pylock.toml {options} -o pylock.toml", *PIP_SYNC
+    ),
+    "pdm-export": Tool(
+        "pylock.toml", "{pdm}/pdm lock && {pdm}/pdm export -f pylock -o pylock.toml", *PIP_SYNC
+    ),
     "pip-tools": Tool(
         "requirements.txt",
         "{tools}/pip-compile --no-strip-extras -q {options} -o requirements.txt requirements.in",
@@ -126,10 +148,18 @@ class Tally:
             self.notes.append(what)
 
 
-def run(command: str, cwd: Path, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
+def run(
+    command: str, cwd: Path, check: bool = True, **extra: str
+) -> subprocess.CompletedProcess[str]:
     """A shell command in a project's own environment."""
     result = subprocess.run(
-        command, shell=True, cwd=cwd, env={**ENVIRONMENT, **extra}, capture_output=True, text=True, timeout=900
+        command,
+        shell=True,
+        cwd=cwd,
+        env={**ENVIRONMENT, **extra},
+        capture_output=True,
+        text=True,
+        timeout=900,
     )
     if check and result.returncode:
         raise RuntimeError(f"{command}\n{result.stdout[-1500:]}{result.stderr[-1500:]}")
@@ -139,7 +169,9 @@ def run(command: str, cwd: Path, check: bool = True, **extra: str) -> subprocess
 def clean_environment() -> dict[str, str]:
     """Without what would turn a tool to another project; a git host that is a local folder."""
     environment = {
-        key: value for key, value in os.environ.items() if not re.match("VIRTUAL_ENV|UV_|POETRY_|PDM_|PIPENV_", key)
+        key: value
+        for key, value in os.environ.items()
+        if not re.match("VIRTUAL_ENV|UV_|POETRY_|PDM_|PIPENV_", key)
     }
     return {
         **environment,
@@ -162,7 +194,13 @@ def clean_environment() -> dict[str, str]:
 ENVIRONMENT = clean_environment()
 FACTS: dict[str, str] = {}
 SAVE = "--save" in sys.argv
-DATA = {"uv.lock": "uv", "poetry.lock": "poetry", "pdm.lock": "pdm", "Pipfile.lock": "pipfile", "pylock.toml": "pylock"}
+DATA = {
+    "uv.lock": "uv",
+    "poetry.lock": "poetry",
+    "pdm.lock": "pdm",
+    "Pipfile.lock": "pipfile",
+    "pylock.toml": "pylock",
+}
 
 
 def find_pythons() -> dict[str, str]:
@@ -180,9 +218,14 @@ def install_tools(names: Iterable[str] = PACKAGES) -> dict[str, str]:
     """Each tool in an environment of its own; the folders of their commands."""
     places = {name: installed(CACHE / "tools" / name, *PACKAGES[name]) for name in names}
     commands = {name: str(place) for name, place in places.items()}
-    if "pdm" in places and not (PDM_CACHE / ".compat_libs").exists():  # pdm has Pythons before 3.10 run the newest ones
+    if (
+        "pdm" in places and not (PDM_CACHE / ".compat_libs").exists()
+    ):  # pdm has Pythons before 3.10 run the newest ones
         libraries = [str(PDM_CACHE / ".compat_libs"), "dep-logic<0.7", "packaging<26.4"]
-        subprocess.run([places["pdm"] / "python", "-m", "pip", "install", "-q", "--target", *libraries], check=True)
+        subprocess.run(
+            [places["pdm"] / "python", "-m", "pip", "install", "-q", "--target", *libraries],
+            check=True,
+        )
     return {**commands, "uv": str(places["uv"] / "uv"), "tools": commands["piptools"]}
 
 
@@ -190,29 +233,39 @@ def index_facts(commands: dict[str, str]) -> dict[str, str]:
     """The index that pip takes by default, and the URL of a wheel there."""
     code = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
     url = run(f"{commands['pip']}/python -c {shlex.quote(code)}", CACHE).stdout.strip()
-    request = urllib.request.Request(url + "/six/", headers={"Accept": "application/vnd.pypi.simple.v1+json"})
+    request = urllib.request.Request(
+        url + "/six/", headers={"Accept": "application/vnd.pypi.simple.v1+json"}
+    )
     with urllib.request.urlopen(request, timeout=60) as answer:
         files = json.load(answer)["files"]
-    six = next(file["url"] for file in files if file["filename"] == "six-1.17.0-py2.py3-none-any.whl")
+    six = next(
+        file["url"] for file in files if file["filename"] == "six-1.17.0-py2.py3-none-any.whl"
+    )
     return {"INDEX_URL": url, "SIX_URL": six}
 
 
 def write_local(folder: Path, described: str) -> None:
     """A local package: `NAME VERSION [REQUIREMENT; REQUIREMENT…]`, or `dynamic` for a version that the build tells."""
     name, version, *rest = described.split(" ", 2)
-    requirements = [text.strip() for text in rest[0].split(";")] if rest and rest[0] != "dynamic" else []
+    requirements = (
+        [text.strip() for text in rest[0].split(";")] if rest and rest[0] != "dynamic" else []
+    )
     told = 'dynamic = ["version"]' if rest == ["dynamic"] else f'version = "{version}"'
     folder.mkdir(parents=True, exist_ok=True)
-    project = (
-        f'[project]\nname = "{name}"\n{told}\nrequires-python = ">=3.9"\ndependencies = {json.dumps(requirements)}\n'
-    )
+    project = f'[project]\nname = "{name}"\n{told}\nrequires-python = ">=3.9"\n'
+    project += f"dependencies = {json.dumps(requirements)}\n"
     (folder / "pyproject.toml").write_text(project + BUILD)
     (folder / "backend.py").write_text(BACKEND)
     write_metadata(folder, name, version, requirements)
 
 
 def write_metadata(folder: Path, name: str, version: str, requirements: list[str]) -> None:
-    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", "Requires-Python: >=3.9"]
+    lines = [
+        "Metadata-Version: 2.1",
+        f"Name: {name}",
+        f"Version: {version}",
+        "Requires-Python: >=3.9",
+    ]
     lines += [f"Requires-Dist: {requirement}" for requirement in requirements]
     (folder / "PKG-INFO.in").write_text("\n".join(lines) + "\n")
 
@@ -221,7 +274,10 @@ def build(folder: Path, what: str, into: Path) -> Path:
     """A wheel or sdist of a local package."""
     into.mkdir(parents=True, exist_ok=True)
     code = f"import backend; print(backend.build_{what}({str(into)!r}))"
-    return into / run(f"{sys.executable} -c {shlex.quote(code)}", folder, PYTHONPATH=".").stdout.strip()
+    return (
+        into
+        / run(f"{sys.executable} -c {shlex.quote(code)}", folder, PYTHONPATH=".").stdout.strip()
+    )
 
 
 def write_project(project: Project, folder: Path, facts: dict[str, str]) -> None:
@@ -243,7 +299,9 @@ def write_project(project: Project, folder: Path, facts: dict[str, str]) -> None
             write_metadata(folder, name, version, [])
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text.replace("INDEX_URL", facts["INDEX_URL"]).replace("SIX_URL", facts["SIX_URL"]))
+            target.write_text(
+                text.replace("INDEX_URL", facts["INDEX_URL"]).replace("SIX_URL", facts["SIX_URL"])
+            )
     if project.tool.startswith("poetry"):
         with open(folder / "pyproject.toml", "a", encoding="utf-8") as stream:
             stream.write(
@@ -259,7 +317,10 @@ def write_repository(name: str = "repo", described: str = "gitpkg 1.0") -> None:
     write_local(folder, described)
     write_local(folder / "sub dir", "gitsub 3.0")
     commit = "git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m"
-    run(f"git init -q && git add -A && {commit} one && git tag v1 && git branch br && {commit} two", folder)
+    run(
+        f"git init -q && git add -A && {commit} one && git tag v1 && git branch br && {commit} two",
+        folder,
+    )
 
 
 class Scratch(NamedTuple):
@@ -281,18 +342,33 @@ class Scratch(NamedTuple):
         seed = "--seed" if self.tool.seeded else ""
         run(f"{self.commands['uv']} venv -q {seed} -p {self.python} .venv", self.folder)
         # a seed before Python 3.12 brings wheel, and that brings packaging
-        run(f"{self.commands['uv']} pip uninstall -q -p .venv wheel setuptools packaging", self.folder)
+        run(
+            f"{self.commands['uv']} pip uninstall -q -p .venv wheel setuptools packaging",
+            self.folder,
+        )
 
-    def tool_run(self, text: str, options: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
-        return run(self.command(text, options), self.folder, check, VIRTUAL_ENV=str(self.folder / ".venv"))
+    def tool_run(
+        self, text: str, options: str = "", check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        return run(
+            self.command(text, options), self.folder, check, VIRTUAL_ENV=str(self.folder / ".venv")
+        )
 
     def rows(self, options: str = "") -> list[tuple[str, str]]:
         """envlock's findings: verdict and name."""
         bound = self.folder / self.tool.bound
-        command = [sys.executable, str(ROOT / "envlock.py"), "-e", str(self.folder / ".venv"), "validate"]
+        command = [
+            sys.executable,
+            str(ROOT / "envlock.py"),
+            "-e",
+            str(self.folder / ".venv"),
+            "validate",
+        ]
         command += ["--bound", str(bound), *options.split(), "json"]
         # a relative path in a requirements file means the working directory
-        result = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=ENVIRONMENT, check=False)
+        result = subprocess.run(
+            command, capture_output=True, text=True, cwd=self.folder, env=ENVIRONMENT, check=False
+        )
         if result.returncode not in (0, 3):
             return [("error", result.stderr.strip()[-400:])]
         return [row_of(finding) for finding in json.loads(result.stdout)]
@@ -315,7 +391,9 @@ def row_of(finding: dict[str, str]) -> tuple[str, str]:
     return finding["explain"], envlock.canonicalize_name(name)
 
 
-def check_project(project: Project, commands: dict[str, str], facts: dict[str, str], tally: Tally) -> None:
+def check_project(
+    project: Project, commands: dict[str, str], facts: dict[str, str], tally: Tally
+) -> None:
     """Lock, and for each interpreter sync, compare, change and compare."""
     folder = CACHE / "projects" / f"{project.tool}-{project.name}"
     write_project(project, folder, facts)
@@ -360,14 +438,24 @@ def save(scratch: Scratch, version: str, options: str) -> None:
     """Keep a lock as a fixture of the offline tests: the files, and what the tool installed."""
     if scratch.tool.each and version != "3.11":
         return
-    folder = ROOT / "tests" / "data" / DATA[scratch.tool.bound] / f"{scratch.project.tool}-{scratch.project.name}"
+    folder = (
+        ROOT
+        / "tests"
+        / "data"
+        / DATA[scratch.tool.bound]
+        / f"{scratch.project.tool}-{scratch.project.name}"
+    )
     paths = [Path(scratch.tool.bound)]
     paths += [path.relative_to(scratch.folder) for path in scratch.folder.rglob("pyproject.toml")]
     for path in paths:
         if not {".venv", ".kept", "made", "src"} & set(path.parts):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(without_hosts((scratch.folder / path).read_text(), scratch.folder))
-    listed = json.loads(run(f"{scratch.commands['uv']} pip list -q --format json -p .venv", scratch.folder).stdout)
+            (folder / path).write_text(
+                without_hosts((scratch.folder / path).read_text(), scratch.folder)
+            )
+    listed = json.loads(
+        run(f"{scratch.commands['uv']} pip list -q --format json -p .venv", scratch.folder).stdout
+    )
     answers = folder / "installed.json"
     known = json.loads(answers.read_text()) if answers.exists() else {}
     known[f"{version} {options}".strip()] = {each["name"]: each["version"] for each in listed}
@@ -404,7 +492,9 @@ def changes(scratch: Scratch) -> list[tuple[str, tuple[str, str]]]:
     uv, made = scratch.commands["uv"], scratch.folder / "made"
     listed = json.loads(run(f"{uv} pip list -q --format json -p .venv", scratch.folder).stdout)
     own = envlock.canonicalize_name(scratch.project.name)
-    left_out = {own, "pip", "setuptools", "wheel"} - ({own} if scratch.project.tool == "uv" else set())
+    left_out = {own, "pip", "setuptools", "wheel"} - (
+        {own} if scratch.project.tool == "uv" else set()
+    )
     names = [(each["name"], each["version"]) for each in listed if each["name"] not in left_out]
     write_local(made / "extra", "zz-extra 1.0")
     install = f"{uv} pip install -q --no-deps --no-index -p .venv"
@@ -431,7 +521,11 @@ def main(patterns: list[str]) -> int:
     FACTS.update(facts)
     write_repository()
     tally = Tally()
-    chosen = [each for each in PROJECTS if not patterns or any(text in f"{each.tool}-{each.name}" for text in patterns)]
+    chosen = [
+        each
+        for each in PROJECTS
+        if not patterns or any(text in f"{each.tool}-{each.name}" for text in patterns)
+    ]
     chosen.sort(key=lambda each: each.tool in ("uv", "uv-export"))  # the slow ones first
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         tasks = {pool.submit(check_project, each, commands, facts, tally): each for each in chosen}

@@ -38,17 +38,72 @@ NOISE = [
     "===",
 ]
 VARIABLES = [
-    *("python_version", "python_full_version", "os_name", "sys_platform", "platform_release", "platform_system"),
-    *("platform_version", "platform_machine", "platform_python_implementation", "implementation_name"),
-    *("implementation_version", "extra", "extras", "dependency_groups", "os.name", "sys.platform", "platform.version"),
-    *("platform.machine", "platform.python_implementation", "python_implementation", "os.version", "python.version"),
+    *(
+        "python_version",
+        "python_full_version",
+        "os_name",
+        "sys_platform",
+        "platform_release",
+        "platform_system",
+    ),
+    *(
+        "platform_version",
+        "platform_machine",
+        "platform_python_implementation",
+        "implementation_name",
+    ),
+    *(
+        "implementation_version",
+        "extra",
+        "extras",
+        "dependency_groups",
+        "os.name",
+        "sys.platform",
+        "platform.version",
+    ),
+    *(
+        "platform.machine",
+        "platform.python_implementation",
+        "python_implementation",
+        "os.version",
+        "python.version",
+    ),
 ]
-NAMES = ["a", "A", "foo", "Foo-Bar", "foo__bar", "a.b", "9", "x-", "_y", "z_", "zope.interface", "a--b", ""]
+NAMES = [
+    "a",
+    "A",
+    "foo",
+    "Foo-Bar",
+    "foo__bar",
+    "a.b",
+    "9",
+    "x-",
+    "_y",
+    "z_",
+    "zope.interface",
+    "a--b",
+    "",
+]
 ENVIRONMENTS: list[dict[str, Any]] = [
     {},
-    {"python_version": "3.8", "python_full_version": "3.8.0a1", "extra": "Foo_Bar", "os_name": "nt"},
-    {"python_version": "2.7", "python_full_version": "3.13.0+", "platform_release": "5.15.0-1-generic", "extra": None},
-    {"extras": {"Foo_Bar", "a"}, "dependency_groups": frozenset({"a--b"}), "platform_release": "6.1", "os_name": "3.8"},
+    {
+        "python_version": "3.8",
+        "python_full_version": "3.8.0a1",
+        "extra": "Foo_Bar",
+        "os_name": "nt",
+    },
+    {
+        "python_version": "2.7",
+        "python_full_version": "3.13.0+",
+        "platform_release": "5.15.0-1-generic",
+        "extra": None,
+    },
+    {
+        "extras": {"Foo_Bar", "a"},
+        "dependency_groups": frozenset({"a--b"}),
+        "platform_release": "6.1",
+        "os_name": "3.8",
+    },
     {
         "extras": "foo-bar",
         "dependency_groups": "",
@@ -87,12 +142,21 @@ class Texts:
             letters = pick(["a", "b", "c", "rc", "alpha", "beta", "pre", "preview", "RC", "Alpha"])
             text += pick(SEPARATORS) + letters + pick(SEPARATORS) + pick([*NUMBERS, ""])
         if chance(0.25):
-            post = pick(SEPARATORS) + pick(["post", "rev", "r", "POST"]) + pick(SEPARATORS) + pick([*NUMBERS, ""])
+            post = (
+                pick(SEPARATORS)
+                + pick(["post", "rev", "r", "POST"])
+                + pick(SEPARATORS)
+                + pick([*NUMBERS, ""])
+            )
             text += pick([post, post, "-" + pick(NUMBERS)])
         if chance(0.25):
-            text += pick(SEPARATORS) + pick(["dev", "DEV"]) + pick(SEPARATORS) + pick([*NUMBERS, ""])
+            text += (
+                pick(SEPARATORS) + pick(["dev", "DEV"]) + pick(SEPARATORS) + pick([*NUMBERS, ""])
+            )
         if chance(0.2):
-            text += "+" + pick(["", "."]).join(pick(["abc", "1", "01", "Ubuntu", "1.2", "a-b_c"]) for _ in range(2))
+            text += "+" + pick(["", "."]).join(
+                pick(["abc", "1", "01", "Ubuntu", "1.2", "a-b_c"]) for _ in range(2)
+            )
         return text
 
     def any_version(self) -> str:
@@ -106,13 +170,35 @@ class Texts:
             )
         if self.chance(0.03):
             version = self.pick(["", "", "foo", "1.x", "lolwat,2", "a;b", "x)y", ",", "a,"])
-        return self.pick(spaces) + self.pick(OPERATORS) + self.pick(spaces) + version + self.pick(spaces)
+        return (
+            self.pick(spaces)
+            + self.pick(OPERATORS)
+            + self.pick(spaces)
+            + version
+            + self.pick(spaces)
+        )
 
     def specifiers(self, spaces: list[str], share: float = 0.1) -> str:
-        return self.noisy(",".join(self.specifier(spaces) for _ in range(self.pick([0, 1, 1, 1, 2, 2, 3]))), share)
+        return self.noisy(
+            ",".join(self.specifier(spaces) for _ in range(self.pick([0, 1, 1, 1, 2, 2, 3]))), share
+        )
 
     def quoted(self) -> str:
-        values = ["3.8", "3.10", "linux", "posix", "foo_bar", "A", "a", "2.7.*", "", "cpython", "\\x41", "a\\tb", "a'b"]
+        values = [
+            "3.8",
+            "3.10",
+            "linux",
+            "posix",
+            "foo_bar",
+            "A",
+            "a",
+            "2.7.*",
+            "",
+            "cpython",
+            "\\x41",
+            "a\\tb",
+            "a'b",
+        ]
         value = self.pick([*values, self.version()])
         return f'"{value}"' if self.chance(0.6) or "'" in value else f"'{value}'"
 
@@ -138,16 +224,32 @@ class Texts:
         pick = self.pick
         extras = ""
         if self.chance(0.3):
-            extras = "[" + ",".join(pick(BLANKS) + pick(NAMES) + pick(BLANKS) for _ in range(pick([0, 1, 2]))) + "]"
+            extras = (
+                "["
+                + ",".join(
+                    pick(BLANKS) + pick(NAMES) + pick(BLANKS) for _ in range(pick([0, 1, 2]))
+                )
+                + "]"
+            )
         rest = self.specifiers(pick([BLANKS, SPACES]), 0.03)
         if self.chance(0.2):
             rest = f"({rest})"
         if self.chance(0.2):
-            url = pick(["https://index.example/a.zip", "file:///a b", "git+https://x@y/z@ref#egg=a", "", "a;b"])
+            url = pick(
+                [
+                    "https://index.example/a.zip",
+                    "file:///a b",
+                    "git+https://x@y/z@ref#egg=a",
+                    "",
+                    "a;b",
+                ]
+            )
             url += pick(["", "", "", "", "\n", "\r", "\ny", "\u00a0", "\x0b", "\x85z"])
             rest = f"@{pick(BLANKS)}{url}{pick(['', ' '])}"
         marker = f";{self.marker()}" if self.chance(0.3) else ""
-        return self.noisy(f"{pick(BLANKS)}{pick(NAMES)}{pick(BLANKS)}{extras}{pick(BLANKS)}{rest}{marker}", 0.08)
+        return self.noisy(
+            f"{pick(BLANKS)}{pick(NAMES)}{pick(BLANKS)}{extras}{pick(BLANKS)}{rest}{marker}", 0.08
+        )
 
 
 class Failed:
@@ -169,7 +271,19 @@ def outcome(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 VERSION_FIELDS = (
-    *("epoch", "release", "pre", "post", "dev", "local", "public", "base_version", "major", "minor", "micro"),
+    *(
+        "epoch",
+        "release",
+        "pre",
+        "post",
+        "dev",
+        "local",
+        "public",
+        "base_version",
+        "major",
+        "minor",
+        "micro",
+    ),
     *("is_prerelease", "is_postrelease", "is_devrelease"),
 )
 
@@ -188,20 +302,31 @@ def compare_versions(module: Any, left: str, right: str) -> list[bool]:
     return [a < b, a <= b, a == b, a != b, a >= b, a > b, len({a, b}) == 1]
 
 
-def describe_specifier(module: Any, kind: str, text: str, other: str, configured: bool | None) -> list[Any]:
+def describe_specifier(
+    module: Any, kind: str, text: str, other: str, configured: bool | None
+) -> list[Any]:
     specifier = getattr(module, kind)(text, configured)
     clauses = specifier if kind == "SpecifierSet" else [specifier]
     parts = [(clause.operator, clause.version, clause.prereleases) for clause in clauses]
-    equal = [specifier == getattr(module, kind)(text), specifier == outcome(getattr(module, kind), other)]
+    equal = [
+        specifier == getattr(module, kind)(text),
+        specifier == outcome(getattr(module, kind), other),
+    ]
     same_hash = hash(specifier) == hash(getattr(module, kind)(text))
     return [parts, specifier.prereleases, equal, same_hash, str(specifier)]
 
 
-def admits(module: Any, kind: str, text: str, version: str, configured: bool | None, asked: bool | None) -> list[Any]:
+def admits(
+    module: Any, kind: str, text: str, version: str, configured: bool | None, asked: bool | None
+) -> list[Any]:
     specifier = getattr(module, kind)(text, configured)
     item = outcome(module.Version, version)
     results = [specifier.contains(version, prereleases=asked), version in specifier]
-    return results if item is FAILED else [*results, specifier.contains(item, prereleases=asked), item in specifier]
+    return (
+        results
+        if item is FAILED
+        else [*results, specifier.contains(item, prereleases=asked), item in specifier]
+    )
 
 
 def describe_marker(module: Any, text: str, environment: dict[str, Any]) -> list[Any]:
@@ -229,14 +354,23 @@ def cases(texts: Texts, scale: int) -> Iterator[tuple[Callable[..., Any], tuple[
     for _ in range(60 * scale):
         yield compare_versions, (texts.version(), texts.version())
     for _ in range(40 * scale):
-        kind, text, share = pick(["Specifier", "SpecifierSet"]), texts.specifiers(SPACES), [None, True, False]
+        kind, text, share = (
+            pick(["Specifier", "SpecifierSet"]),
+            texts.specifiers(SPACES),
+            [None, True, False],
+        )
         other = texts.noisy(text, 0.5).replace(".0", "")
         yield describe_specifier, (kind, text, other, pick(share))
     for _ in range(120 * scale):
         kind = pick(["Specifier", "SpecifierSet"])
         text = texts.specifier(SPACES) if kind == "Specifier" else texts.specifiers(SPACES, 0.02)
-        version = texts.any_version() if texts.chance(0.5) else texts.noisy(text.strip(" \t\n=<>!~"), 0.3)
-        yield admits, (kind, text, version, pick([None, None, True, False]), pick([None, None, True, False]))
+        version = (
+            texts.any_version() if texts.chance(0.5) else texts.noisy(text.strip(" \t\n=<>!~"), 0.3)
+        )
+        yield (
+            admits,
+            (kind, text, version, pick([None, None, True, False]), pick([None, None, True, False])),
+        )
     for _ in range(40 * scale):
         yield describe_marker, (texts.noisy(texts.marker(), 0.05), pick(ENVIRONMENTS))
     for _ in range(40 * scale):
@@ -256,16 +390,27 @@ def compare(seed: int, scale: int) -> tuple[int, int, list[str]]:
     import envlock
 
     theirs = type(
-        "theirs", (), {k: v for m in (markers, requirements, specifiers, utils, version) for k, v in vars(m).items()}
+        "theirs",
+        (),
+        {
+            k: v
+            for m in (markers, requirements, specifiers, utils, version)
+            for k, v in vars(m).items()
+        },
     )
     count = valid = 0
     differences = []
     for function, arguments in cases(Texts(seed), scale):
-        expected, found = outcome(function, theirs, *arguments), outcome(function, envlock, *arguments)
+        expected, found = (
+            outcome(function, theirs, *arguments),
+            outcome(function, envlock, *arguments),
+        )
         count += 1
         valid += expected is not FAILED
         if expected != found and not excluded(function, expected):
-            differences.append(f"{function.__name__}{arguments!r}\n  packaging: {expected}\n  envlock:   {found}")
+            differences.append(
+                f"{function.__name__}{arguments!r}\n  packaging: {expected}\n  envlock:   {found}"
+            )
     return count, valid, differences
 
 
@@ -273,11 +418,15 @@ def compare_all(seed: int, scale: int) -> int:
     """Spread the cases over the processors; each part has a seed of its own."""
     sys.path.insert(0, str(ROOT))
     with ProcessPoolExecutor() as pool:
-        parts = list(pool.map(compare, range(seed * 1000, seed * 1000 + PARTS), [scale // PARTS] * PARTS))
+        parts = list(
+            pool.map(compare, range(seed * 1000, seed * 1000 + PARTS), [scale // PARTS] * PARTS)
+        )
     differences = [difference for part in parts for difference in part[2]]
     print("\n".join(differences[:40]))
     count = sum(part[0] for part in parts)
-    print(f"packaging_fuzz: seed {seed}, {sum(part[1] for part in parts)} of {count} accepted by packaging")
+    print(
+        f"packaging_fuzz: seed {seed}, {sum(part[1] for part in parts)} of {count} accepted by packaging"
+    )
     print(f"packaging_fuzz: {count} comparisons, {len(differences)} failures")
     return 1 if differences else 0
 
@@ -294,7 +443,15 @@ def main(argv: list[str]) -> int:
     if not (folder / "complete").exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", f"packaging=={VERSION}"]
+        install = [
+            str(python),
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            f"packaging=={VERSION}",
+        ]
         subprocess.run(install, check=True)
         (folder / "complete").touch()
     return subprocess.run([str(python), __file__, *argv], check=False).returncode

@@ -18,7 +18,13 @@ from pathlib import Path
 VERSION = "26.4"
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("ENVLOCK_CACHE") or ROOT / ".cache")
-FILES = ["test_version.py", "test_specifiers.py", "test_markers.py", "test_requirements.py", "test_utils.py"]
+FILES = [
+    "test_version.py",
+    "test_specifiers.py",
+    "test_markers.py",
+    "test_requirements.py",
+    "test_utils.py",
+]
 
 # Where packaging's names come from; a name that isn't promised is given as an empty class, so that imports succeed.
 SHIM = """
@@ -101,7 +107,10 @@ EXCLUDED = {
         "::test_arbitrary_equality_is_intersection_preserving",
         "::test_boundary_closure_short_release",
     ],
-    "a SpecifierSet made from Specifier objects": ["::test_create_from_specifiers", "::test_iterable_"],
+    "a SpecifierSet made from Specifier objects": [
+        "::test_create_from_specifiers",
+        "::test_iterable_",
+    ],
     "the argument installed of SpecifierSet.contains": [
         "::test_specifier_contains_installed_prereleases",
         r"::TestSpecifierSetToRangeEquivalence::test_contains_equivalent\[",
@@ -167,8 +176,19 @@ def pytest_collection_modifyitems(config, items):  # type: ignore[no-untyped-def
 def fetch_sdist() -> Path:
     folder = CACHE / f"packaging-{VERSION}"
     if not folder.is_dir():
-        command = ["download", "-q", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "-d", str(CACHE)]
-        subprocess.run([str(make_venv()), "-m", "pip", *command, f"packaging=={VERSION}"], check=True)
+        command = [
+            "download",
+            "-q",
+            "--no-deps",
+            "--no-binary",
+            ":all:",
+            "--no-build-isolation",
+            "-d",
+            str(CACHE),
+        ]
+        subprocess.run(
+            [str(make_venv()), "-m", "pip", *command, f"packaging=={VERSION}"], check=True
+        )
         with tarfile.open(CACHE / f"packaging-{VERSION}.tar.gz") as archive:
             archive.extractall(CACHE)
     return folder
@@ -181,7 +201,8 @@ def make_venv() -> Path:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         packages = ["pytest", "pretend", "hypothesis", "flit_core"]
         subprocess.run(
-            [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages], check=True
+            [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages],
+            check=True,
         )
         (folder / "complete").touch()
     return python
@@ -215,11 +236,18 @@ def main() -> int:
         *files,
     ]
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=sdist, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=sdist, env=environment, stdout=subprocess.PIPE, text=True, check=False
+    )
     print(done.stdout[-20000:] if done.returncode else "")
-    counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|error|deselected)", done.stdout)}
+    counts = {
+        word: int(number)
+        for number, word in re.findall(r"(\d+) (passed|failed|error|deselected)", done.stdout)
+    }
     failures = counts.get("failed", 0) + counts.get("error", 0) + (done.returncode not in (0, 1))
-    print(f"packaging_suite: {counts.get('passed', 0)} passed, {counts.get('deselected', 0)} deselected")
+    print(
+        f"packaging_suite: {counts.get('passed', 0)} passed, {counts.get('deselected', 0)} deselected"
+    )
     print(f"packaging_suite: {counts.get('passed', 0) + failures} comparisons, {failures} failures")
     return 1 if failures or not counts.get("passed") else 0
 

@@ -68,8 +68,21 @@ SPECIFIERS = [
 ]
 EXTRAS = ["", "", "", "[x]", "[x,y]", " [ x , y ]", "[]", "[x", "[x]y"]
 MARKERS = [
-    *("", "", "", '; python_version > "3"', ";python_version<'3'", "; sys_platform == 'linux' and os_name=='posix'"),
-    *(" ; extra == 'x'", "; bogus == 1", ";", "; python_version in '3.8'", " ; (os_name == 'posix')"),
+    *(
+        "",
+        "",
+        "",
+        '; python_version > "3"',
+        ";python_version<'3'",
+        "; sys_platform == 'linux' and os_name=='posix'",
+    ),
+    *(
+        " ; extra == 'x'",
+        "; bogus == 1",
+        ";",
+        "; python_version in '3.8'",
+        " ; (os_name == 'posix')",
+    ),
 ]
 HASHES = [
     "--hash=sha256:" + "ab" * 32,
@@ -80,7 +93,18 @@ HASHES = [
     "--hash='sha256:ab'",
 ]
 LOCATIONS = [
-    *("./proj", "./proj[x]", "proj/", "./legacy", "./empty", ".", "..", "./missing", "proj", "./with blank"),
+    *(
+        "./proj",
+        "./proj[x]",
+        "proj/",
+        "./legacy",
+        "./empty",
+        ".",
+        "..",
+        "./missing",
+        "proj",
+        "./with blank",
+    ),
     *(
         "./pkg-1.0.tar.gz",
         "pkg-1.0-py3-none-any.whl",
@@ -115,7 +139,11 @@ LOCATIONS = [
         "git+https://u@host/r@main#egg=r-r&subdirectory=s",
         "git+ssh://git@h/r.git@v1",
     ),
-    *("git+file:///r@0123456789abcdef0123456789abcdef01234567#egg=f", "hg+https://h/r#egg=h", "svn+svn://h/r@7#egg=s"),
+    *(
+        "git+file:///r@0123456789abcdef0123456789abcdef01234567#egg=f",
+        "hg+https://h/r#egg=h",
+        "svn+svn://h/r@7#egg=s",
+    ),
     *(
         "bzr+lp:thing#egg=lp",
         "git+https://h/r#egg=bad name",
@@ -167,7 +195,15 @@ LINES = [
         "--no-index",
         "--pre",
     ),
-    *("--no-index=1", "--find-links .", "-f .", "-f.", "--no-binary :all:", "--only-binary=one,two", "--prefer-binary"),
+    *(
+        "--no-index=1",
+        "--find-links .",
+        "-f .",
+        "-f.",
+        "--no-binary :all:",
+        "--only-binary=one,two",
+        "--prefer-binary",
+    ),
     *(
         "--require-hashes",
         "--trusted-host h",
@@ -203,7 +239,15 @@ LINES = [
         "   three",
         "\\",
     ),
-    *("${SET}", "${UNSET}", "$SET", "${set}", "one==${NUMBER}", "${SET}${SET}", "one ; python_version > '${NUMBER}'"),
+    *(
+        "${SET}",
+        "${UNSET}",
+        "$SET",
+        "${set}",
+        "one==${NUMBER}",
+        "${SET}${SET}",
+        "one ; python_version > '${NUMBER}'",
+    ),
     *(
         "one -e ./proj",
         "one -r n.txt",
@@ -224,16 +268,24 @@ def requirement(rng: random.Random) -> str:
         + rng.choice(SPECIFIERS)
         + rng.choice(MARKERS)
     )
-    return line if rng.random() < 0.6 else " ".join([line, *rng.choices(HASHES, k=rng.choice([1, 1, 2]))])
+    return (
+        line
+        if rng.random() < 0.6
+        else " ".join([line, *rng.choices(HASHES, k=rng.choice([1, 1, 2]))])
+    )
 
 
 def located(rng: random.Random) -> str:
     location = rng.choice(LOCATIONS)
-    form = rng.choice(["{}", "{}", "-e {}", "-e{}", "name @ {}", "name[x]@{}", "-e name @ {}", "--editable {}"])
+    form = rng.choice(
+        ["{}", "{}", "-e {}", "-e{}", "name @ {}", "name[x]@{}", "-e name @ {}", "--editable {}"]
+    )
     line = form.format(location)
     if line.startswith("-"):
         return line
-    return line + rng.choice(["", "", "", " ; python_version > '3'", "; python_version < '3'", " --hash=sha256:ab"])
+    return line + rng.choice(
+        ["", "", "", " ; python_version > '3'", "; python_version < '3'", " --hash=sha256:ab"]
+    )
 
 
 def option(rng: random.Random) -> str:
@@ -262,16 +314,33 @@ def generated(rng: random.Random) -> bytes:
     if rng.random() < 0.3 and "://" not in text:  # within URLs pip strips tabs, moves hashes …
         text = mutated(rng, text)
     head = rng.choice(
-        ["", "", "", "", "# -*- coding: latin-1 -*-\n", "\ufeff", "#!x\n# vim: coding=utf-8\n", "# coding: nope\n"]
+        [
+            "",
+            "",
+            "",
+            "",
+            "# -*- coding: latin-1 -*-\n",
+            "\ufeff",
+            "#!x\n# vim: coding=utf-8\n",
+            "# coding: nope\n",
+        ]
     )
-    encoding = "latin-1" if "latin" in head else rng.choice(["utf-8"] * 9 + ["utf-16"]) if not head else "utf-8"
+    encoding = (
+        "latin-1"
+        if "latin" in head
+        else rng.choice(["utf-8"] * 9 + ["utf-16"])
+        if not head
+        else "utf-8"
+    )
     return (head + text).encode(encoding, "replace")
 
 
 def pip_reading(path: str, session: Any) -> list[tuple[Any, ...]]:
     lines = req_file.parse_requirements(path, session)
     found = [constructors.install_req_from_parsed_requirement(line) for line in lines]
-    problems = [req_install.check_invalid_constraint_type(each) for each in found if each.constraint]
+    problems = [
+        req_install.check_invalid_constraint_type(each) for each in found if each.constraint
+    ]
     if any(problems):
         raise ValueError(problems)
     entries = [(pip_entry(each), each.match_markers()) for each in found]
@@ -280,7 +349,9 @@ def pip_reading(path: str, session: Any) -> list[tuple[Any, ...]]:
 
 def pip_entry(found: Any) -> tuple[Any, ...]:
     name = canonicalize_name(found.req.name) if found.req else None
-    hashes = frozenset(f"{key}:{value.lower()}" for key, values in found.hash_options.items() for value in values)
+    hashes = frozenset(
+        f"{key}:{value.lower()}" for key, values in found.hash_options.items() for value in values
+    )
     specifier = frozenset(map(str, found.req.specifier)) if found.req else frozenset()
     link = pip_link(found.link) if found.link else None
     link = link and (re.sub(r"^([a-z]+):/*", r"\1:", link[0]), *link[1:])
@@ -289,7 +360,9 @@ def pip_entry(found: Any) -> tuple[Any, ...]:
 
 def pip_link(link: Any) -> tuple[str, str, str, frozenset[str]]:
     # pip keeps the first hash of a URL only
-    hashes = frozenset(f"{key}:{value.lower()}" for key, value in LinkHash._hash_url_fragment_re.findall(link.url))
+    hashes = frozenset(
+        f"{key}:{value.lower()}" for key, value in LinkHash._hash_url_fragment_re.findall(link.url)
+    )
     backend = vcs.get_backend_for_scheme(link.scheme)
     if backend:
         url, revision, _ = backend.get_url_rev_and_auth(link.url)
@@ -320,7 +393,14 @@ def own_entry(each: Any) -> tuple[Any, ...]:
             reference.hashes,
         )
     specifier = frozenset(map(str, each.specifier or ()))
-    return each.name, specifier, link, bool(reference and reference.editable), each.hashes, each.constraint
+    return (
+        each.name,
+        specifier,
+        link,
+        bool(reference and reference.editable),
+        each.hashes,
+        each.constraint,
+    )
 
 
 def differences(path: str, session: Any) -> str:
@@ -344,7 +424,9 @@ def agree(theirs: Any, ours: Any) -> bool:
     if isinstance(theirs, str) or isinstance(ours, str):
         # what has no name before it is built, envlock can't look for
         unnamed = isinstance(theirs, list) and any(entry[0] is None for entry in theirs)
-        return isinstance(ours, str) and (isinstance(theirs, str) or (unnamed and "cannot tell the name" in ours))
+        return isinstance(ours, str) and (
+            isinstance(theirs, str) or (unnamed and "cannot tell the name" in ours)
+        )
     # pip reads a file again when it is named again
     return set(map(comparable, theirs)) == {comparable(o, t) for o, t in pairs(ours, theirs)}
 
@@ -352,7 +434,9 @@ def agree(theirs: Any, ours: Any) -> bool:
 def pairs(ours: list[Any], theirs: list[Any]) -> list[tuple[Any, bool]]:
     unnamed = [entry for entry in theirs if entry[0] is None]
     ours = list(set(ours))
-    return [(own, own not in theirs and any(entry[2:] == own[2:] for entry in unnamed)) for own in ours]
+    return [
+        (own, own not in theirs and any(entry[2:] == own[2:] for entry in unnamed)) for own in ours
+    ]
 
 
 def comparable(entry: Any, unnamed: bool = False) -> Any:
@@ -364,7 +448,10 @@ def main(count: int = 4000, seed: int = 1) -> int:
     logging.disable(logging.CRITICAL)
     os.environ.update({"SET": "two==2", "NUMBER": "3"})
     rng, session, failures = random.Random(seed), PipSession(), 0
-    hand = [line.encode() for line in [*LINES, *LOCATIONS, *(f"-e {location}" for location in LOCATIONS)]]
+    hand = [
+        line.encode()
+        for line in [*LINES, *LOCATIONS, *(f"-e {location}" for location in LOCATIONS)]
+    ]
     cases = hand + [generated(rng) for _ in range(count)]
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

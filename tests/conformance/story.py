@@ -43,7 +43,13 @@ class Story:
         kept = {key: value for key, value in os.environ.items() if key.startswith("PIP_")}
         settings = {**CLEAN, **kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1", **(env or {})}
         done = subprocess.run(
-            command, cwd=self.folder, env=settings, stdin=subprocess.DEVNULL, stdout=-1, stderr=-1, timeout=600
+            command,
+            cwd=self.folder,
+            env=settings,
+            stdin=subprocess.DEVNULL,
+            stdout=-1,
+            stderr=-1,
+            timeout=600,
         )
         if done.returncode:
             raise ToolError(f"{' '.join(command)}: {done.stderr.decode(errors='replace')[-2000:]}")
@@ -64,9 +70,15 @@ class Story:
         self.write("requirements.lock", self.pip("freeze"))
 
     def rows(self, bound: str, *words: str, inside: bool = False) -> list[Row]:
-        start = [self.python, str(ENVLOCK)] if inside else [sys.executable, str(ENVLOCK), "-e", ".venv"]
+        start = (
+            [self.python, str(ENVLOCK)] if inside else [sys.executable, str(ENVLOCK), "-e", ".venv"]
+        )
         done = subprocess.run(
-            [*start, "validate", "--bound", bound, *words, "json"], cwd=self.folder, env=CLEAN, stdout=-1, stderr=-1
+            [*start, "validate", "--bound", bound, *words, "json"],
+            cwd=self.folder,
+            env=CLEAN,
+            stdout=-1,
+            stderr=-1,
         )
         if done.returncode not in (0, 3):
             raise ToolError(f"validate --bound {bound}: {done.stderr.decode()}")
@@ -87,8 +99,13 @@ class Story:
 def tell(story: Story, new_enough: bool) -> None:
     """Install, freeze, add, upgrade, remove."""
     story.write("requirements.txt", "requests==2.31.0\n" if new_enough else "requests==2.25.1\n")
-    story.write("old.txt", "certifi==2021.10.8\nurllib3==1.26.9\nidna==2.10\nchardet==4.0.0\nsetuptools==59.6.0\n")
-    story.install("-r", "requirements.txt", "setuptools", *(["wheel"] if new_enough else ["-c", "old.txt"]))
+    story.write(
+        "old.txt",
+        "certifi==2021.10.8\nurllib3==1.26.9\nidna==2.10\nchardet==4.0.0\nsetuptools==59.6.0\n",
+    )
+    story.install(
+        "-r", "requirements.txt", "setuptools", *(["wheel"] if new_enough else ["-c", "old.txt"])
+    )
     if new_enough:
         try:
             story.install("--only-binary", ":all:", "numpy")
@@ -99,7 +116,9 @@ def tell(story: Story, new_enough: bool) -> None:
     story.expect("transitive packages are unrequired", [len(needed) >= 4], [True])  # type: ignore[list-item]
     story.expect("superset", story.rows("requirements.txt", "--superset"), [])
     story.freeze()
-    modern = story.run(story.python, "-c", "import sys; print(sys.version_info >= (3, 12))") == "True\n"
+    modern = (
+        story.run(story.python, "-c", "import sys; print(sys.version_info >= (3, 12))") == "True\n"
+    )
     frozen = (story.folder / "requirements.lock").read_text()
     if not modern:
         story.expect("setuptools isn't frozen before 3.12", ["setuptools" in frozen], [False])  # type: ignore[list-item]
@@ -118,7 +137,9 @@ def drift(story: Story) -> None:
     other = "2.8" if before != "2.8" else "2.9"
     story.install("--no-deps", f"idna=={other}")
     story.expect(
-        "another version", story.rows("requirements.lock"), [(f"idna-{other}", f"idna=={before}", "Misdefined")]
+        "another version",
+        story.rows("requirements.lock"),
+        [(f"idna-{other}", f"idna=={before}", "Misdefined")],
     )
     story.pip("uninstall", "-q", "-y", "idna")
     missing = [(None, f"idna=={before}", "Missing")]
@@ -159,7 +180,9 @@ def tell_origins(story: Story) -> None:
     story.install(*here, url)
     story.freeze()
     frozen = (story.folder / "requirements.lock").read_text()
-    story.expect("repository is frozen with its commit", [f"checked @ {url}@{commit}" in frozen], [True])  # type: ignore[list-item]
+    story.expect(
+        "repository is frozen with its commit", [f"checked @ {url}@{commit}" in frozen], [True]
+    )  # type: ignore[list-item]
     story.expect("repository", story.rows("requirements.lock"), [])
     story.write("requirements.lock", frozen.replace(commit, "0" * 40))
     other = [("checked-0.3", f"checked @ {url}@{'0' * 40}", "Misdefined")]
@@ -181,7 +204,11 @@ def tell_eggs(story: Story) -> None:
         story.run(story.python, "-c", code)
         story.freeze()
         story.expect(f"setup.py {words[0]}", story.rows("requirements.lock"), [])
-        names = {name.rpartition("-")[0] for name, _, _ in story.rows("empty.lock") if name} if words else set()
+        names = (
+            {name.rpartition("-")[0] for name, _, _ in story.rows("empty.lock") if name}
+            if words
+            else set()
+        )
         story.expect(f"setup.py {words[0]} is seen", [project in names], [True])  # type: ignore[list-item]
 
 
@@ -193,7 +220,13 @@ def tell_locks(story: Story) -> None:
     story.run(story.python, "-m", "venv", "synced")
     target = str(story.folder / "synced" / "bin" / "python")
     story.run(
-        f"{tools}/pip-compile", "-q", "--generate-hashes", "--strip-extras", "-o", "compiled.txt", "requirements.in"
+        f"{tools}/pip-compile",
+        "-q",
+        "--generate-hashes",
+        "--strip-extras",
+        "-o",
+        "compiled.txt",
+        "requirements.in",
     )
     story.run(f"{tools}/pip-sync", "-q", "--python-executable", target, "compiled.txt")
     story.run("rm", "-rf", "kept")
@@ -229,15 +262,24 @@ def tell_system(story: Story) -> None:
 
 def old_interpreters() -> dict[str, str]:
     """Those that envlock can look at and not run on."""
-    places = {f"cpython 3.{minor}": Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python3") for minor in (6, 7)}
+    places = {
+        f"cpython 3.{minor}": Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python3")
+        for minor in (6, 7)
+    }
     return {name: str(path) for name, paths in places.items() for path in list(paths)[:1]}
 
 
 def jobs() -> list[tuple[str, str, Any]]:
     new, old = interpreters(), old_interpreters()
-    told: list[tuple[str, str, Any]] = [(name, path, lambda story: tell(story, True)) for name, path in new.items()]
+    told: list[tuple[str, str, Any]] = [
+        (name, path, lambda story: tell(story, True)) for name, path in new.items()
+    ]
     told += [(name, path, lambda story: tell(story, False)) for name, path in old.items()]
-    told += [(f"{name}, origins", new[name], tell_origins) for name in ("cpython 3.8", "cpython 3.13") if name in new]
+    told += [
+        (f"{name}, origins", new[name], tell_origins)
+        for name in ("cpython 3.8", "cpython 3.13")
+        if name in new
+    ]
     told += [(f"{name}, eggs", new[name], tell_eggs) for name in ("cpython 3.8",) if name in new]
     told += [(f"{name}, locks", new[name], tell_locks) for name in ("cpython 3.11",) if name in new]
     return [*told, ("the machine's own", sys.executable, tell_system)]
@@ -260,12 +302,20 @@ def perform(job: tuple[str, str, Any], folder: Path) -> Story | None:
 
 def main() -> int:
     CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="envlock-story-") as name, ThreadPoolExecutor(2) as pool:
+    with tempfile.TemporaryDirectory(prefix="envlock-story-") as name, ThreadPoolExecutor(
+        2
+    ) as pool:
         folders = [Path(name).resolve() / str(number) for number in range(len(jobs()))]
         stories = list(pool.map(perform, jobs(), folders))
-    failures = [failure for story in stories for failure in (story.failures if story else ["no environment"])]
+    failures = [
+        failure
+        for story in stories
+        for failure in (story.failures if story else ["no environment"])
+    ]
     print("\n".join(failures))
-    print(f"story: {sum(story.count for story in stories if story)} comparisons, {len(failures)} failures")
+    print(
+        f"story: {sum(story.count for story in stories if story)} comparisons, {len(failures)} failures"
+    )
     return 1 if failures else 0
 
 

@@ -54,7 +54,9 @@ class Tally:
     def add(self, title: str, passed: int, failed: int, output: str) -> None:
         self.passed += passed
         self.failed += failed
-        print(f"{'FAILED' if failed else 'ok':8}{title}: {passed} passed, {failed} failed", flush=True)
+        print(
+            f"{'FAILED' if failed else 'ok':8}{title}: {passed} passed, {failed} failed", flush=True
+        )
         if failed:
             print(output, flush=True)
 
@@ -67,25 +69,38 @@ def timed(command: list[str]) -> tuple[int, str, float]:
 def run(command: list[str], **options: str) -> tuple[int, str]:
     env = {**os.environ, "ENVLOCK_CACHE": str(CACHE), **options}
     done = subprocess.run(
-        command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     return done.returncode, done.stdout.decode(errors="replace")
 
 
 def interpreters() -> dict[str, str]:
     """One interpreter of each implementation and version on this machine: {"cpython 3.8": path}."""
-    places = os.environ["PATH"].split(os.pathsep) + glob.glob(os.path.expanduser("~/.pyenv/versions/*/bin"))
+    places = os.environ["PATH"].split(os.pathsep) + glob.glob(
+        os.path.expanduser("~/.pyenv/versions/*/bin")
+    )
     places.append(str(CACHE / "pythons" / "bin"))
     found: dict[str, str] = {}
     for place in places:
         for path in sorted(glob.glob(f"{place}/python3*") + glob.glob(f"{place}/pypy3*")):
-            if not re.fullmatch(r"(python|pypy)3(\.\d+)?t?", os.path.basename(path)) or not os.access(path, os.X_OK):
+            if not re.fullmatch(
+                r"(python|pypy)3(\.\d+)?t?", os.path.basename(path)
+            ) or not os.access(path, os.X_OK):
                 continue
             status, output = run([path, "-c", PROBE])
             words = output.split()
             if status == 0 and words[:1] == ["True"]:
                 found.setdefault(" ".join(words[1:]), path)
-    return dict(sorted(found.items(), key=lambda item: (item[0].split()[0], int(item[0].rpartition(".")[2]))))
+    return dict(
+        sorted(
+            found.items(), key=lambda item: (item[0].split()[0], int(item[0].rpartition(".")[2]))
+        )
+    )
 
 
 def installed(folder: Path, *requirements: str) -> Path:
@@ -96,7 +111,9 @@ def installed(folder: Path, *requirements: str) -> Path:
         venv.create(folder, with_pip=True, clear=True)
         if requirements:
             print(f"{folder}: installing {', '.join(requirements)}", flush=True)
-            status, output = run([str(commands / "python"), "-m", "pip", "install", "-q", *requirements])
+            status, output = run(
+                [str(commands / "python"), "-m", "pip", "install", "-q", *requirements]
+            )
             if status:
                 raise SystemExit(output)
         stamp.write_text("\n".join(requirements))
@@ -116,14 +133,20 @@ def test(tally: Tally) -> None:
         tally.add(f"at least {FEWEST_INTERPRETERS} interpreters", 0, 1, "only " + ", ".join(found))
     for name, python in found.items():
         status, output = run(["make", "-s", "test", f"PYTHON={python}"])
-        said = re.search(r"^(\d+) passed, (\d+) skipped, (\d+) failed, in (\d+) s$", output, re.MULTILINE)
+        said = re.search(
+            r"^(\d+) passed, (\d+) skipped, (\d+) failed, in (\d+) s$", output, re.MULTILINE
+        )
         passed, skipped, failed, seconds = map(int, said.groups()) if said else (0, 0, 0, 0)
         failed = max(failed, int(status != 0 or not passed))
         tally.add(f"make test on {name} ({skipped} skipped, {seconds} s)", passed, failed, output)
 
 
 def conformance(tally: Tally) -> None:
-    scripts = [path for path in sorted((ROOT / "tests" / "conformance").glob("*.py")) if "__main__" in path.read_text()]
+    scripts = [
+        path
+        for path in sorted((ROOT / "tests" / "conformance").glob("*.py"))
+        if "__main__" in path.read_text()
+    ]
     scripts.sort(key=lambda path: path.stem != "locks")  # takes as long as all others
     with ThreadPoolExecutor(AT_ONCE) as pool:
         results = pool.map(lambda script: timed([sys.executable, str(script)]), scripts)
@@ -156,11 +179,17 @@ def traced_interpreter(tracer: str, steps: Path) -> str:
 
 def coverage(tally: Tally) -> None:
     """Branch coverage of envlock.py, in all processes that the tests start (CPython from 3.11); see `tracer.py`."""
-    tools, steps, data = installed(CACHE / "coverage", COVERAGE), CACHE / "steps", CACHE / "coverage.data"
+    tools, steps, data = (
+        installed(CACHE / "coverage", COVERAGE),
+        CACHE / "steps",
+        CACHE / "coverage.data",
+    )
     python = str(tools / "python")
     steps.unlink(missing_ok=True)
     data.unlink(missing_ok=True)
-    _, tracer = run([python, "-c", "import coverage.tracer as tracer; print(tracer.__file__, end='')"])
+    _, tracer = run(
+        [python, "-c", "import coverage.tracer as tracer; print(tracer.__file__, end='')"]
+    )
     status, output = run([traced_interpreter(tracer, steps), "-m", "tests"])
     tally.add("the tests, traced", int(status == 0), int(status != 0), output)
     run([python, "-c", UNPACK, str(steps), str(data), str(ROOT / "envlock.py")])

@@ -22,7 +22,9 @@ class Story:
 
     def __init__(self, project: Path) -> None:
         self.project = project
-        self.python = project / (".venv/Scripts/python.exe" if os.name == "nt" else ".venv/bin/python")
+        self.python = project / (
+            ".venv/Scripts/python.exe" if os.name == "nt" else ".venv/bin/python"
+        )
         self.surprises: list[str] = []
 
     def pip(self, *arguments: str) -> None:
@@ -41,9 +43,13 @@ class Story:
     def envlock(self, *arguments: str, status: int) -> None:
         done = run([sys.executable, ENVLOCK, "-e", ".venv", *arguments], cwd=self.project)
         shown = (done.stdout + done.stderr).replace(f"{self.project}{os.sep}", "")
-        print(f"$ python3 envlock.py -e .venv {' '.join(arguments)}\n{shown}[exit status {done.returncode}]")
+        print(
+            f"$ python3 envlock.py -e .venv {' '.join(arguments)}\n{shown}[exit status {done.returncode}]"
+        )
         if done.returncode != status:
-            self.surprises.append(f"envlock {' '.join(arguments)}: exit status {done.returncode}, not {status}")
+            self.surprises.append(
+                f"envlock {' '.join(arguments)}: exit status {done.returncode}, not {status}"
+            )
 
     def start(self, *words: str, status: int, **env: str) -> None:
         done = run([self.python, *words], cwd=self.project, env=env)
@@ -51,7 +57,9 @@ class Story:
         settings = "".join(f"{name}={value} " for name, value in env.items())
         print(f"$ {settings}python {' '.join(words)}\n{shown}[exit status {done.returncode}]")
         if done.returncode != status:
-            self.surprises.append(f"python {' '.join(words)}: exit status {done.returncode}, not {status}")
+            self.surprises.append(
+                f"python {' '.join(words)}: exit status {done.returncode}, not {status}"
+            )
 
 
 def tell(story: Story) -> None:

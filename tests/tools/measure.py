@@ -61,7 +61,11 @@ class Span(NamedTuple):
 
 
 def is_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def lines_of(node: ast.stmt) -> range:
@@ -79,7 +83,9 @@ def rooms(source: Source) -> Iterator[Span]:
     """Each titled room, and what stands above the first."""
     text = "\n".join(source.lines)
     starts = [("(top)", 1)]
-    starts += [(banner[1], text.count("\n", 0, banner.start()) + 1) for banner in BANNER.finditer(text)]
+    starts += [
+        (banner[1], text.count("\n", 0, banner.start()) + 1) for banner in BANNER.finditer(text)
+    ]
     ends = [start for _, start in starts[1:]] + [len(source.lines) + 1]
     for (title, start), end in zip(starts, ends):
         yield Span(title, start, end)
@@ -89,7 +95,11 @@ def depth(node: ast.AST, above: int = 0) -> int:
     """How many blocks stand in each other at most; the functions of a function count by themselves."""
     deepest = above
     for field, value in ast.iter_fields(node):
-        children = [child for child in value if isinstance(child, ast.AST)] if isinstance(value, list) else []
+        children = (
+            [child for child in value if isinstance(child, ast.AST)]
+            if isinstance(value, list)
+            else []
+        )
         is_elif = isinstance(node, ast.If) and field == "orelse" and len(children) == 1
         for child in children:
             if isinstance(child, ast.If) and is_elif:
@@ -104,7 +114,9 @@ def simple_statements(source: Source, span: Span) -> list[ast.stmt]:
     found: dict[ast.stmt, None] = {}
     for function in ast.walk(source.tree):
         if isinstance(function, FUNCTIONS) and span.holds(function):
-            found.update(dict.fromkeys(node for node in ast.walk(function) if isinstance(node, ast.stmt)))
+            found.update(
+                dict.fromkeys(node for node in ast.walk(function) if isinstance(node, ast.stmt))
+            )
     return [node for node in found if not hasattr(node, "body")]
 
 
@@ -120,7 +132,11 @@ def nested_comprehensions(nodes: Sequence[ast.AST]) -> int:
     found: set[ast.AST] = set()
     for node in nodes:
         if isinstance(node, COMPREHENSIONS):
-            found.update(child for child in ast.walk(node) if isinstance(child, COMPREHENSIONS) and child is not node)
+            found.update(
+                child
+                for child in ast.walk(node)
+                if isinstance(child, COMPREHENSIONS) and child is not node
+            )
             if len(node.generators) > 1:
                 found.add(node)
     return len(found)
@@ -128,8 +144,14 @@ def nested_comprehensions(nodes: Sequence[ast.AST]) -> int:
 
 def measure(source: Source, span: Span) -> list[str]:
     texts = [(number, source.lines[number - 1].strip()) for number in range(span.start, span.end)]
-    comments = [text for number, text in texts if text.startswith("#") and number not in source.docstrings]
-    code = [number for number, text in texts if text and text[0] != "#" and number not in source.docstrings]
+    comments = [
+        text for number, text in texts if text.startswith("#") and number not in source.docstrings
+    ]
+    code = [
+        number
+        for number, text in texts
+        if text and text[0] != "#" and number not in source.docstrings
+    ]
     top = [node for node in source.tree.body if span.holds(node)]
     nodes = [node for statement in top for node in ast.walk(statement)]
     functions = [node for node in nodes if isinstance(node, FUNCTIONS)]
@@ -153,7 +175,9 @@ def measure(source: Source, span: Span) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rooms", action="store_true", help="a row for each room, too")
-    parser.add_argument("--dense", type=int, default=0, metavar="N", help="the N statements of the most nodes")
+    parser.add_argument(
+        "--dense", type=int, default=0, metavar="N", help="the N statements of the most nodes"
+    )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     print(f"| {' | '.join(TITLES)} |\n|{'---|' * len(TITLES)}")

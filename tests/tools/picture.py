@@ -15,14 +15,18 @@ WIDTH, HEIGHT = 760, 400
 INK, FAINT, BLUE, GREEN, RED = "#333", "#777", "#1f5fa8", "#2b7a3d", "#b3261e"
 
 
-def text(x: float, y: float, words: str, size: int = 13, colour: str = INK, weight: str = "") -> str:
+def text(
+    x: float, y: float, words: str, size: int = 13, colour: str = INK, weight: str = ""
+) -> str:
     """A centred line; `weight` may be bold."""
     bold = ' font-weight="bold"' if weight else ""
     place = f'x="{x:g}" y="{y:g}" font-size="{size}" text-anchor="middle"'
     return f'<text {place} fill="{colour}"{bold}>{words}</text>'
 
 
-def box(x: float, y: float, width: float, title: str, lines: Sequence[str], colour: str = INK) -> str:
+def box(
+    x: float, y: float, width: float, title: str, lines: Sequence[str], colour: str = INK
+) -> str:
     """A rounded box with a title and further lines; (x, y) is its upper left corner."""
     height = 34 + 18 * len(lines)
     shape = f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height}" rx="8" fill="#fff" stroke="{colour}"/>'
@@ -50,9 +54,29 @@ def draw() -> str:
         f"<title>{title}</title>",
         f"<defs>{marker}</defs>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        box(20, 24, 220, "The bound", ["uv.lock, poetry.lock, pylock.toml,", "requirements.lock, ..."], BLUE),
-        box(270, 24, 220, "envlock compares", ["names, versions, sources;", "files too, with --integrity"]),
-        box(520, 24, 220, "The environment", ["the packages that are installed", "in .venv, or in any Python"], BLUE),
+        box(
+            20,
+            24,
+            220,
+            "The bound",
+            ["uv.lock, poetry.lock, pylock.toml,", "requirements.lock, ..."],
+            BLUE,
+        ),
+        box(
+            270,
+            24,
+            220,
+            "envlock compares",
+            ["names, versions, sources;", "files too, with --integrity"],
+        ),
+        box(
+            520,
+            24,
+            220,
+            "The environment",
+            ["the packages that are installed", "in .venv, or in any Python"],
+            BLUE,
+        ),
         arrow("240,59 268,59"),
         arrow("520,59 492,59"),
         arrow("330,94 330,104 205,104 205,116"),

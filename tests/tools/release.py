@@ -54,7 +54,9 @@ def build(source: Path, target: Path) -> None:
 def digests(folder: Path) -> str:
     """As `sha256sum` prints them, so that `sha256sum -c SHA256SUMS` compares."""
     files = sorted(path for path in folder.iterdir() if path.name != "SHA256SUMS")
-    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
+    return "".join(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files
+    )
 
 
 def main() -> int:

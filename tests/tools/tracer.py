@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def start(extension: str, source: str, steps: str) -> None:
     """Trace all threads, and note in the file `steps`, at the end, what of the file `source` has run, or of a copy."""
-    spec = ModuleSpec("coverage.tracer", ExtensionFileLoader("coverage.tracer", extension), origin=extension)
+    spec = ModuleSpec(
+        "coverage.tracer", ExtensionFileLoader("coverage.tracer", extension), origin=extension
+    )
     module: Any = _imp.create_dynamic(spec)
     _imp.exec_dynamic(module)
     wanted = _read(source)
