@@ -33,8 +33,10 @@ files, streams or the environment, or start processes. The others compute.
     Validation                   (distributions, requirements, policy) to findings
     Reports *                    findings to text
     Repair *                     what aligns an environment, in the words of the tool that wrote the bound
+    Processes *                  their command lines, by each system's own means
     Guard: which starts pass *   tools that repair an environment, children of a start that was judged
-    Guard: a start *             what every start of a guarded interpreter runs
+    Guard: a start *             what every start of a guarded interpreter runs, and what it says
+    Guard: a verdict *           judging a start whose verdict isn't known, and keeping that
     Guard: installing *          how the guard gets there, and away
     Options                      what the command line takes: tables, and the texts of its help
     Guesses *                    answers to what users of other tools type
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
         NamedTuple,
         Sequence,
         TextIO,
+        TypedDict,
         TypeVar,
     )
 
@@ -78,11 +81,39 @@ if TYPE_CHECKING:
         [str, bool], object
     ]  # takes a note, and whether it is only progress, which the next overwrites
     Names = frozenset[str]  # of extras or groups
+    Identity = tuple[int, ...]  # what changes whenever a file does: see `file_identity`
+    Files = dict[str, "Identity | None"]  # by path; None for one that isn't there
     Known = dict[
-        str, tuple[str, tuple[int, ...]]
+        str, tuple[str, Identity]
     ]  # by path: a file's digest as its record tells it, its identity
+    Invocation = tuple[str, str, list[str]]  # what a Python runs: see `python_command`
     Report = tuple["Interpreter", "Bound", list["Finding"]]  # what was found for one interpreter
     Entry = tuple[str, str]  # where a requirement stands (`project.dependencies[0]`), and its text
+
+    class StartVerdict(TypedDict):
+        """A verdict that starts go by, as a guard keeps it for those to come."""
+
+        key: tuple[
+            str, str, str
+        ]  # the guard's files, the Python's version, the environment's folder
+        whose: (
+            tuple[Any, ...] | None
+        )  # the start that it was found by, if it may not hold for others
+        home: str | None  # the user site, if it counts
+        user: int | None  # whose rights it depends on, if it does
+        kernel: tuple[str | None, ...] | None  # release, version and machine, as far as they count
+        entries: list[tuple[str, Identity | None]]  # all that it rests on
+        sites: int  # how many of these are directories that hold packages: they come first
+        digest: bytes  # of names and contents; empty with --integrity
+        digests: str  # with --integrity: of each entry, as its record tells it, or nothing
+        message: str  # empty if the environment is aligned
+        reason: str  # the end of that sentence
+        details: str  # further lines
+        code: int  # exit status of such a start; 0: it goes on
+        embedded: bool  # so, too, for a program that embeds Python
+        since: int  # when what caused it happened (ns)
+        found: int  # when it was found (ns)
+
 
 __version__ = "1.0.0"
 PROJECT_URL = "https://git.example/envlock"
@@ -1604,6 +1635,17 @@ CHUNK = 1 << 20
 READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
+def file_identity(path: str | int) -> Identity | None:
+    """What changes whenever a file or a directory (or an open one) does; None for one that is not there."""
+    from os import stat
+
+    try:
+        now = stat(path)
+    except (OSError, ValueError):
+        return None
+    return now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]  # inode, device, size
+
+
 def open_regular(path: str) -> BinaryIO:
     """Open a regular file; OSError for anything else: a named pipe or a device might never end."""
     from errno import EINVAL
@@ -1627,8 +1669,11 @@ def read_file(path: str, limit: int) -> bytes | None:
     return data if len(data) <= limit else None
 
 
-def write_file(path: str, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all; what is no regular file (a pipe) is just written to."""
+def write_file(path: str, data: bytes, mode: int | None = None) -> None:
+    """Write a file so that it is there whole or not at all; what is no regular file (a pipe) is just written to.
+
+    `mode` gives its rights, whatever the umask.
+    """
     if os.path.exists(path) and not os.path.isfile(path):
         with open(path, "wb") as file:
             file.write(data)
@@ -1640,6 +1685,8 @@ def write_file(path: str, data: bytes) -> None:
     try:
         with file:
             file.write(data)
+        if mode is not None:
+            os.chmod(temporary, mode)
         patiently(os.replace, temporary, path)
     except BaseException:
         with suppress(OSError):
@@ -1848,12 +1895,8 @@ class ReadContext:
         # By absolute path, and what `read_streams` gives. Contexts share it, because a pipe can be
         # read only once.
         self.texts = {} if texts is None else texts
-        self._files: dict[str, bool] = {}  # by absolute path: whether it is a file
-
-    @property
-    def files(self) -> list[str]:
-        """Absolute paths in the order of reading, with those of files that aren't there."""
-        return list(self._files)
+        self.files: Files = {}  # by absolute path: what was read or looked for, as it was then
+        self._are_files: dict[str, bool] = {}
 
     def absolute(self, path: str) -> str:
         """A path as seen from the context's directory."""
@@ -1876,9 +1919,16 @@ class ReadContext:
     def is_file(self, path: str) -> bool:
         """Whether a file is there. What the bound means rests on the answer either way."""
         path = self.absolute(path)
-        if path not in self._files:
-            self._files[path] = os.path.isfile(path)
-        return self._files[path]
+        if path not in self._are_files:
+            self.files.setdefault(path, file_identity(path))
+            self._are_files[path] = os.path.isfile(path)
+        return self._are_files[path]
+
+    def is_directory(self, path: str) -> bool:
+        """Whether a directory is there."""
+        path = self.absolute(path)
+        self.files.setdefault(path, file_identity(path))
+        return os.path.isdir(path)
 
     def read_text(self, path: str) -> str:
         """The text of a bound file, as `decode` gives it. Raises BoundError."""
@@ -1891,6 +1941,7 @@ class ReadContext:
         if path not in self.texts:
             try:
                 with open(path, "rb") as file:
+                    self.files[path] = file_identity(file.fileno())
                     data = read_at_most(file, SIZE_LIMIT + 1)
             except (OSError, ValueError) as error:
                 raise BoundError(
@@ -4461,24 +4512,27 @@ class InterpreterError(EnvlockError):
 
 # A foreign Python as old as 3.6 runs this function's source too: no later syntax, quoted annotations.
 def describe_interpreter(
-    user_site: "bool | None" = None,  # noqa: UP037 - quoted for interpreters from 3.6 on
+    user_site: "bool | None" = None,  # noqa: UP037
     forced: "bool" = False,  # noqa: UP037
+    executable: "str" = "",  # noqa: UP037
 ) -> "dict[str, Any]":  # noqa: UP037
     """Tell, as JSON data, where this Python's packages lie, without running a start-up file.
 
     Works before, while and after `site` runs, and under -S. `user_site` says whether a usual start has the user site;
     None: as this one; `forced` adds it to any. `sites` are directories in sys.path's order, existing or not; `user` is
-    the user site or null.
+    the user site or null. `executable` makes it that of another virtual environment of this Python.
     """
     import os
     import site
     import sys
 
+    executable = executable or sys.executable
+
     prefixes = [sys.base_prefix] + [sys.base_exec_prefix] * (
         sys.base_exec_prefix != sys.base_prefix
     )
     private, system = None, True
-    scripts = os.path.dirname(os.path.abspath(sys.executable)) if sys.executable else ""
+    scripts = os.path.dirname(os.path.abspath(executable)) if executable else ""
     for folder in (scripts, os.path.dirname(scripts)):
         config = os.path.join(folder, "pyvenv.cfg")
         if scripts and os.path.isfile(config):
@@ -4509,7 +4563,7 @@ def describe_interpreter(
     library = os.path.dirname(os.__file__) if sys.implementation.name == "pypy" else None
     sites = [library] * bool(library) + own + [user] * bool(user) + base
     return {
-        "executable": sys.executable,
+        "executable": executable,
         "implementation": sys.implementation.name,
         "version": list(sys.version_info[:3]),
         "prefix": private or sys.base_prefix,
@@ -4547,10 +4601,13 @@ def is_inside(path: str, folder: str) -> bool:
     return path.startswith(start) and path != start
 
 
-def this_interpreter(user_site: bool | None = None) -> Interpreter:
-    """The interpreter that runs envlock; `user_site` True adds the user site where a start would leave it out."""
+def this_interpreter(user_site: bool | None = None, executable: str = "") -> Interpreter:
+    """The interpreter that runs envlock; `user_site` True adds the user site where a start would leave it out.
+
+    `executable` makes it that of another virtual environment of this Python.
+    """
     try:
-        return _interpreter(describe_interpreter(user_site, bool(user_site)), None)
+        return _interpreter(describe_interpreter(user_site, bool(user_site), executable), None)
     except OSError as error:  # pyvenv.cfg, under -S: a usual start would have failed by it
         raise InterpreterError(f"{error.filename}: cannot be read ({error.strerror})") from None
 
@@ -4865,14 +4922,21 @@ def scan(interpreter: Interpreter) -> list[Distribution]:
     return [distribution for name in sorted(found) for distribution in found[name]]
 
 
-def _distributions(site: str, entries: list[str], linked: set[str]) -> Iterator[Distribution]:
+def record_paths(site: str, entries: Iterable[str]) -> Iterator[str]:
+    """What a directory of the path holds records of: itself if it is an egg, and entries."""
     if site.endswith(".egg"):
-        yield _distribution(site, os.path.basename(site), site, linked)
+        yield site
     for entry in filter(is_record, entries):
-        yield _distribution(site, entry, f"{site}{os.sep}{entry}", linked)
+        yield f"{site}{os.sep}{entry}"
 
 
-def _distribution(site: str, entry: str, record: str, linked: set[str]) -> Distribution:
+def _distributions(site: str, entries: list[str], linked: set[str]) -> Iterator[Distribution]:
+    for record in record_paths(site, entries):
+        yield _distribution(site, record, linked)
+
+
+def _distribution(site: str, record: str, linked: set[str]) -> Distribution:
+    entry = os.path.basename(record)
     stem = entry.rpartition(".")[0]
     name, version = parse_record_name(entry)
     if not name:
@@ -4886,6 +4950,11 @@ def _distribution(site: str, entry: str, record: str, linked: set[str]) -> Distr
     develop = site if normal in linked and stem == entry[:-9] and "-" not in stem else ""
     label = f"{name}-{version}" if name and version else stem
     return Distribution(normal, version, label, site, record, develop)
+
+
+def origin_file(record: str) -> str:
+    """Where a record tells what its distribution was installed from, unless that was an index (PEP 610)."""
+    return f"{record}/direct_url.json"
 
 
 def _recorded_name_and_version(record: str) -> tuple[str, str]:
@@ -4973,8 +5042,8 @@ def recorded_reference(distribution: Distribution) -> DirectReference | None:
         return DirectReference(
             "directory", url_of_path(os.path.abspath(distribution.develop)), editable=True
         )
-    path = f"{distribution.record}/direct_url.json"
-    if not os.path.isfile(path):  # nearly always: cheaper than an exception
+    path = origin_file(distribution.record)
+    if not os.access(path, os.F_OK) or not os.path.isfile(path):  # nearly always, and cheapest so
         return None
     import json
 
@@ -5339,12 +5408,16 @@ GUARD_STARTS = ("0-envlock.pth", "0-envlock.start")
 # What stands in site-packages: one start-up file (a .pth line, from 3.18 a .start entry), and one folder with
 #     envlock.py, guard.json      a verbatim copy, and what site-install was told
 #     HEX                         the code of `start_step_1`; HEX is the interpreter's version
-#     HEX.lean, HEX.full          the code of _LEAN_FUNCTIONS, and of the whole of envlock.py
+#     HEX.lean, HEX.tell          the code of _LEAN_FUNCTIONS, and of _TELLING_FUNCTIONS
+#     HEX.full                    the code of the whole of envlock.py
 #     HEX.state0, HEX.state1      the last verdict, for starts with the user site and without it (`no_user_site`)
 # The interpreter that will run the code marshals it; the file's name keeps any other from touching it.
 GUARD_FOLDER = "_envlock"
 START_STEM = "0-envlock"  # sorts before other packages' files, even 00…
 CONFIGURATION = "guard.json"
+# EX_CONFIG of sysexits.h. 3 makes the reloaders of Django, Werkzeug (Flask) and bottle start again,
+# 1 and 2 are everyone's.
+DEFAULT_CODE = 78
 
 # `site` runs the first line twice in a virtual environment, and compiling is what that costs, by the character: the
 # second time only the outer line is compiled. The modules named are there before `site` is; an import through sys.path
@@ -5356,22 +5429,34 @@ try:e=io.FileIO(sitedir+"/_envlock/%x"%{version});not exec(marshal.loads(e.read(
 except:not exec({recover})"""
 _RECOVER = """\
 try:d=open(fullname);exec([*d][1][1:])
-except:
- try:os.write(2,b'envlock: error: the guard is gone\\n')
- finally:{end}"""
-# Runs when that code is not there (an upgraded interpreter), is damaged, or has failed.
+except FileNotFoundError:0"""
+# Runs when that code is not there (an upgraded interpreter), is damaged, or has failed; in a
+# subinterpreter (see `start_step_1`) and for a guard that was removed meanwhile, it does nothing. A
+# program that only embeds Python goes on, see `own_command`.
 _DAMAGED = """\
 for x in map(vars().get,'de'):x and x.close()
+def q():
+ try:__import__('_signal').signal(0,0)
+ except ValueError as x:return'range'in str(x)
+def p():
+ x='/proc/self/exe'
+ if hasattr(sys,'orig_argv'):return sys.orig_argv
+ return not os.path.exists(x)or'py'in os.path.basename(os.path.realpath(x))
 try:
- m=sys.modules['_envlock']=type(sys)('_envlock')
- if not issubclass(sys.exc_info()[0],Exception):os._exit(130)
- k={{*sys.modules}}
- m.__file__=sitedir+'/_envlock/envlock.py'
- with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
- m.without_trace(k,m.start_from_source,sitedir)
+ if q():
+  m=sys.modules['_envlock']=type(sys)('_envlock')
+  if not issubclass(sys.exc_info()[0],Exception)and p():os._exit(130)
+  k={{*sys.modules}}
+  m.__file__=sitedir+'/_envlock/envlock.py'
+  with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
+  m.without_trace(k,m.start_from_source,sitedir)
 except BaseException:
- if os.environ.get('ENVLOCK_DISABLE')!='1':
-  try:os.write(2,b'envlock: error: the guard failed (site-install renews it, ENVLOCK_DISABLE=1 passes)\\n')
+ if os.environ.get('ENVLOCK_DISABLE')!='1'and os.path.exists(fullname):
+  x=('envlock: this Python (%s) cannot be compared with its lock{told}: the guard failed\\n'
+   'To repair: renew the guard with site-install\\n'
+   'To pass once: set ENVLOCK_DISABLE=1\\n'
+   'To remove the guard: site-uninstall\\n')
+  try:os.write(2,os.fsencode(x%sys.prefix))
   except OSError:0
   {end}
 """
@@ -5386,6 +5471,7 @@ with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.
 _MODULE = '''\
 import io, marshal, os, sys
 sitedir = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+fullname = sitedir + "/0-envlock.start"
 {boot}
 def start():
     """The work was done when this module was imported: once, however many .start files name it."""
@@ -5399,24 +5485,32 @@ class GuardConfiguration(NamedTuple):
     directory: str  # where relative paths in them start
     selection: Selection
     policy: Policy
-    code: int  # exit status of a start that is not aligned; 0: warn only
+    code: int = 0  # exit status of a start that is not aligned; 0: warn only
+    embedded: bool = False  # whether such a start of a program that embeds Python ends, too
+    log: str = ""  # the drift log, absolute
 
     def to_json(self) -> str:
         import json
 
         # Paths as bytes: a start may have another file system encoding (PyPy 3.9 with LC_ALL=C).
-        bounds = [os.fsencode(bound).decode("latin-1") for bound in self.bounds]
-        directory = os.fsencode(self.directory).decode("latin-1")
-        plain = [bounds, directory, self.selection, self.policy, self.code]
+        plain = {
+            "bounds": list(map(_latin_path, self.bounds)),
+            "directory": _latin_path(self.directory),
+            "selection": self.selection._asdict(),
+            "policy": self.policy._asdict(),
+            "code": self.code,
+            "embedded": self.embedded,
+            "log": _latin_path(self.log),
+        }
         return json.dumps(plain, default=sorted, indent=1) + "\n"
 
     @classmethod
     def for_bounds(
-        cls, bounds: Iterable[str], selection: Selection, policy: Policy
+        cls, bounds: Iterable[str], selection: Selection, policy: Policy, **more: Any
     ) -> GuardConfiguration:
         """A guard that warns; relative paths mean the working directory."""
         try:
-            return cls(tuple(map(os.path.abspath, bounds)), os.getcwd(), selection, policy, 0)
+            return cls(tuple(map(os.path.abspath, bounds)), os.getcwd(), selection, policy, **more)
         except OSError as error:
             raise GuardError(f"the working directory cannot be told ({error.strerror})") from None
 
@@ -5424,34 +5518,54 @@ class GuardConfiguration(NamedTuple):
     def from_json(cls, text: str) -> GuardConfiguration:
         import json
 
-        bounds, directory, *options, code = json.loads(text)
-        fields: list[list[Any]] = [
-            [frozenset(each) if isinstance(each, list) else each for each in one] for one in options
-        ]
-        bounds, directory = (
-            [os.fsdecode(one.encode("latin-1")) for one in bounds],
-            os.fsdecode(directory.encode("latin-1")),
+        plain = json.loads(text)
+        return cls(
+            tuple(map(_path_of_latin, plain["bounds"])),
+            _path_of_latin(plain["directory"]),
+            Selection(**_with_sets(plain["selection"])),
+            Policy(**_with_sets(plain["policy"])),
+            plain["code"],
+            plain["embedded"],
+            _path_of_latin(plain["log"]),
         )
-        return cls(tuple(bounds), directory, Selection(*fields[0]), Policy(*fields[1]), code)
 
     @classmethod
     def read(cls, folder: str) -> GuardConfiguration:
+        """What `to_json` wrote into a guard's folder. Raises GuardError."""
+        path = f"{folder}/{CONFIGURATION}"
         try:
-            with open(
-                f"{folder}/{CONFIGURATION}", encoding="utf-8", errors="surrogateescape"
-            ) as file:
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
                 return cls.from_json(file.read())
         except Exception:  # whatever a damaged one causes
-            raise GuardError(f"{folder}/{CONFIGURATION} is missing or damaged") from None
+            raise GuardError(f"{path} is missing or damaged") from None
 
     def mode(self) -> str:
-        return f"exit {self.code}" if self.code else "warn"
+        """What it was told to do, in the words of the command line."""
+        exits = f"exit {self.code}{' --embedded' if self.embedded else ''}"
+        return exits if self.code else "warn"
 
-    def demand(self, interpreter: Interpreter) -> tuple[Bound, list[str]]:
-        """What the bounds demand of an interpreter, and the files that say so."""
+    def read_context(self, interpreter: Interpreter) -> ReadContext:
+        """For what the bounds are read. Raises GuardError for one that can't be read again."""
         refuse_streams(self.bounds)
-        target = ReadContext(interpreter.environment, self.selection, self.directory)
-        return read_bounds(self.bounds, target), target.files
+        return ReadContext(interpreter.environment, self.selection, self.directory)
+
+    def demand(self, interpreter: Interpreter) -> Bound:
+        """What the bounds demand of an interpreter."""
+        return read_bounds(self.bounds, self.read_context(interpreter))
+
+
+def _latin_path(path: str) -> str:
+    return os.fsencode(path).decode("latin-1")
+
+
+def _path_of_latin(text: str) -> str:
+    return os.fsdecode(text.encode("latin-1"))
+
+
+def _with_sets(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a record, whose sets JSON has as arrays."""
+    sets = {key: frozenset(value) for key, value in fields.items() if isinstance(value, list)}
+    return {**fields, **sets}
 
 
 def guard_base(site: str) -> str:
@@ -5510,12 +5624,8 @@ class exclusive_lock:  # noqa: N801
 
         self.descriptor = os.open(self.site, os.O_RDONLY)
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
-        self.umask = os.umask(0o022)
-        os.umask(self.umask & 0o222)  # `site` passes over a start-up file that a user can't read
 
     def __exit__(self, *_: object) -> None:
-        if os.name != "nt":
-            os.umask(self.umask)
         if self.descriptor >= 0:
             os.close(self.descriptor)
         if os.name == "nt":
@@ -5554,10 +5664,10 @@ def _has_locked(descriptor: int) -> bool:
     return True
 
 
-def start_up_texts(code: int, interpreter: Interpreter) -> dict[str, bytes]:
-    """What makes an interpreter start the guard, in the order of writing: names in site-packages, and contents."""
-    end = f"os._exit({code})" if code else "0"
-    damaged = _DAMAGED.format(end=end)
+def start_up_texts(code: int, interpreter: Interpreter, embedded: bool = False) -> dict[str, bytes]:
+    """What makes an interpreter start the guard: names in site-packages and contents, in the order of writing."""
+    end = f"{'' if embedded else 'p()and '}os._exit({code})" if code else "0"
+    damaged = _DAMAGED.format(end=end, told=" and was not started" if code else "")
     # PyPy's code depends on its own version.
     hexversion = (
         "sys.hexversion"
@@ -5565,7 +5675,7 @@ def start_up_texts(code: int, interpreter: Interpreter) -> dict[str, bytes]:
         else "sys.implementation.hexversion"
     )
     if interpreter.version < (3, 18):
-        boot = _BOOT.format(version=hexversion, recover=repr(_RECOVER.format(end=end)))
+        boot = _BOOT.format(version=hexversion, recover=repr(_RECOVER))
         return {f"{START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode("ascii")}
     module = _MODULE.format(boot=_BOOT.format(version=hexversion, recover=repr(damaged)))
     texts = {f"{GUARD_FOLDER}/__init__.py": module, f"{START_STEM}.start": "_envlock:start\n"}
@@ -5978,7 +6088,11 @@ def _is_guards(path: str, name: str, interpreter: Interpreter) -> bool:
             data,
             None,
         )  # None: envlock came by standard input
-    return any(data == start_up_texts(code, interpreter).get(name) for code in range(256))
+    return any(
+        data == start_up_texts(code, interpreter, embedded).get(name)
+        for code in range(256)
+        for embedded in (False, True)
+    )
 
 
 def _silenced(
@@ -6635,12 +6749,14 @@ def _repository_roots(path: str) -> Iterator[str]:
 
 
 def format_status(status: Mapping[str, Any]) -> str:
-    """Lines `key: value`: several values are several lines, an absent one is none."""
-    return "".join(
-        f"{key.replace('_', ' ')}: {printable(one)}\n"
-        for key, value in status.items()
-        for one in ([value] if isinstance(value, str) else value or ())
-    )
+    """Lines `key: value`, several for several values, and the table of what differs."""
+    lines = []
+    for key, value in status.items():
+        if key != "findings":
+            values = [value] if isinstance(value, str) else value or ()
+            lines += [f"{key.replace('_', ' ')}: {printable(one)}\n" for one in values]
+    findings = status["findings"]
+    return "".join(lines) + (format_table(findings) if findings else "")
 
 
 def format_delimited(findings: Sequence[Finding], delimiter: str) -> str:
@@ -6778,77 +6894,24 @@ def _is_default(word: str, prefix: str, folder: str) -> bool:
 
 
 # ==================================================================================================
-# Guard: which starts pass
+# Processes
 # ==================================================================================================
 
 
-_REPAIR_MODULES = {
-    "pip",
-    "ensurepip",
-    "venv",
-    "virtualenv",
-    "piptools",
-    "uv",
-    "poetry",
-    "pdm",
-    "pipenv",
-    "envlock",
-}
-# By these dpkg compiles what it installs; a package stays half installed if they, or the starts by them, fail.
-_DPKG_SCRIPTS = {"py3compile", "py3clean", "pypy3compile", "pypy3clean"}
-_REPAIR_SCRIPTS = (
-    r"pip|pip3|pip3\.\d+|__pip-runner__\.py|_in_process\.py|pip_compileall\.py|sysconfig_get_paths\.py|pip-sync"
-    r"|pip-compile|_py_info_collect\.py|virtualenv|poetry|pdm|pipenv|envlock|envlock\.py"
-)
-_WORKER_CODE = r"(import sys; )?from multiprocessing\.(spawn|resource_tracker|forkserver) import (spawn_main|main); ?"
-
-
-class _Command(NamedTuple):
-    """What a Python's command line makes it run."""
-
-    kind: str = ""  # "-c", "-m", "script" or "" (the REPL, a program on standard input)
-    what: str = ""
-    arguments: tuple[str, ...] = ()
-
-
-def _python_command(words: Sequence[str]) -> _Command:
-    """Read a Python's command line: options before the program may be glued, as in -Im pip."""
-    index = 1
-    while index < len(words):
-        word, rest = words[index], tuple(words[index + 1 :])
-        index += 1
-        if word == "-" or not word.startswith("-"):
-            return _Command("script" if word != "-" else "", word, rest)
-        if word.startswith("--"):
-            index += word == "--check-hash-based-pycs"
-            continue
-        taking = re.match(r"-[^cmWX]*([cmWX])(.*)", word, re.DOTALL)
-        if not taking:
-            continue
-        option, glued = taking.groups()
-        if option in "cm":
-            return _Command(f"-{option}", glued or "".join(rest[:1]), rest if glued else rest[1:])
-        index += not glued
-    return _Command()
-
-
-def own_command() -> _Command:
-    return _python_command(_own_words())
-
-
-def _own_words() -> list[str]:
-    words: list[str] | None = getattr(sys, "orig_argv", None)
-    if words:
+def own_words() -> list[str]:
+    """The command line of this process; empty where it can't be told, or is that of a program that embeds Python."""
+    words: list[str] | None = getattr(sys, "orig_argv", None)  # from Python 3.10
+    if words is not None:
         return words
-    return _windows_own_words() if os.name == "nt" else process_words(os.getpid())
+    return _windows_own_words() if os.name == "nt" else _process_words(os.getpid())
 
 
 def parent_words() -> list[str]:
     """The command line of the process that started this one; empty where it can't be told."""
-    return _windows_parent_words() if os.name == "nt" else process_words(os.getppid())
+    return _windows_parent_words() if os.name == "nt" else _process_words(os.getppid())
 
 
-def process_words(number: int) -> list[str]:
+def _process_words(number: int) -> list[str]:
     """The command line of a process of a POSIX system; empty where it can't be told."""
     try:
         with open(f"/proc/{number}/cmdline", "rb") as file:
@@ -6912,7 +6975,7 @@ def _split_command_line(text: str) -> list[str]:
 
 def _windows_parent_words() -> list[str]:
     """In a virtual environment the parent is its python.exe, which has the same words: then the one before counts."""
-    number, own = os.getpid(), _own_words()
+    number, own = os.getpid(), own_words()
     words: list[str] = []
     for _ in range(2):
         number, words = _windows_parent(number)
@@ -6993,14 +7056,75 @@ class _WindowsProcess:
         return data.raw if found else b""
 
 
-def is_worker(command: _Command) -> bool:
-    """Whether this is multiprocessing's child."""
-    code = " ".join((command.what, *command.arguments))  # `ps` tells words without quotes
-    return command.kind == "-c" and bool(re.match(_WORKER_CODE, code))
+# ==================================================================================================
+# Guard: which starts pass
+# ==================================================================================================
 
 
-def _program_name(word: str) -> str:
+# Asked before a guard speaks. They need neither `re` nor the rest of envlock.py: _TELLING_FUNCTIONS.
+
+
+def python_command(words: Sequence[str]) -> Invocation:
+    """What a Python's command line makes it run: (kind, what, arguments).
+
+    The kind is "-c", "-m", "script" or "" (the REPL, a program on standard input). Options before
+    the program may be glued to it, as in `-Im pip`.
+    """
+    index = 1
+    while index < len(words):
+        word, rest = words[index], list(words[index + 1 :])
+        index += 1
+        if word == "-" or not word.startswith("-"):
+            return "" if word == "-" else "script", word, rest
+        if word.startswith("--"):
+            index += word == "--check-hash-based-pycs"
+            continue
+        option = next((letter for letter in word if letter in "cmWX"), "")
+        glued = word.partition(option)[2] if option else ""
+        if option and option in "cm":
+            return f"-{option}", glued or "".join(rest[:1]), rest if glued else rest[1:]
+        index += bool(option) and not glued
+    return "", "", []
+
+
+def proc_words(process: str) -> list[str]:
+    """The command line of a process, "self" or a number, where /proc tells it."""
+    import os
+
+    try:
+        with open(f"/proc/{process}/cmdline", "rb") as file:
+            return os.fsdecode(file.read()).split("\0")[:-1]
+    except OSError:
+        return []
+
+
+def own_command(words: Sequence[str]) -> Invocation | None:
+    """What this start runs; None in a program that embeds Python: its words are not Python's."""
+    import os
+    import sys
+
+    told = hasattr(sys, "orig_argv")  # from Python 3.10
+    if not words:
+        return None if told else ("", "", [])
+    command = python_command(words)
+    kind, what, _ = command
+    # A Python that reads these words as its own begins sys.argv with one of:
+    first = {"": ("", "-"), "script": (what,)}.get(kind, (kind,))
+    if sys.argv and sys.argv[0] not in first:
+        return None
+    if kind or told:
+        return command
+    try:
+        name = os.path.basename(os.readlink("/proc/self/exe"))
+    except OSError:
+        return command
+    return command if "python" in name or "pypy" in name else None
+
+
+def program_name(word: str) -> str:
     """The base name of a program or script, without what only Windows adds to it."""
+    import os
+
     name = os.path.basename(word)
     if os.name == "nt":
         name = name.lower()
@@ -7009,25 +7133,99 @@ def _program_name(word: str) -> str:
     return name
 
 
-def is_repair(command: _Command, parent: Sequence[str]) -> bool:
-    """Whether a start is a tool that repairs the environment, or is asked by one."""
-    names = {_program_name(word) for word in parent[:2]}
-    name = _program_name(command.what) if command.kind == "script" else ""
-    if (names | {name}) & _DPKG_SCRIPTS:
-        return True
-    if command.kind == "-m":
-        return command.what in _REPAIR_MODULES
-    if command.kind == "script":
-        return bool(
-            re.fullmatch(_REPAIR_SCRIPTS, name)
-        ) or "/pipenv/resolver/" in command.what.replace(os.sep, "/")
-    if command.kind != "-c":
+def is_worker(command: Invocation) -> bool:
+    """Whether a start is a child of multiprocessing or one of its like: its parent was judged."""
+    kind, what, arguments = command
+    if kind == "-m":
+        loky = "loky.backend.popen_loky_posix"
+        options = [word for word in arguments if word.startswith("--")]
+        return what in (loky, f"joblib.externals.{loky}") and options == [
+            "--process-name",
+            "--pipe",
+        ]
+    if kind != "-c":
         return False
-    starter = _python_command(parent)
-    module = starter.what if starter.kind == "-m" else ""
-    if (names | {module}) & {"uv", "pdm"}:
-        return bool(sys.flags.isolated) or "run" not in parent
-    return bool(names & {"poetry", "pipenv", "pip-sync"}) or module in _REPAIR_MODULES
+    text = " ".join((what, *arguments))  # `ps` tells words without quotes
+    return runs_worker(what) or runs_worker(text.partition(" --multiprocessing-fork")[0])
+
+
+def runs_worker(code: str) -> bool:
+    """Whether code does nothing but import and call the main function of such a package."""
+    if not code.startswith(("from ", "import sys; from ")):
+        return False
+    try:
+        compiled = compile(code, "<string>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    if any(hasattr(one, "co_code") for one in compiled.co_consts):
+        return False
+    packages = {"multiprocessing", "multiprocess", "billiard"}
+    packages |= {"loky.backend", "joblib.externals.loky.backend"}
+    functions = dict.fromkeys(("forkserver", "resource_tracker", "semaphore_tracker"), "main")
+    functions.update(spawn="spawn_main", popen_loky_win32="main")
+    names = {*compiled.co_names} - {"sys", "argv"}
+    for name in names:
+        package, _, module = name.rpartition(".")
+        if package in packages and names == {name, functions.get(module)}:
+            return True
+    return False
+
+
+def is_repair(command: Invocation, parent: Sequence[str], isolated: bool) -> bool:
+    """Whether a start is a tool that repairs the environment, or is asked by one."""
+    import os
+
+    kind, what, _ = command
+    name = program_name(what) if kind == "script" else ""
+    # By these dpkg compiles what it installs; else a package stays half installed.
+    dpkg = {"py3compile", "py3clean", "pypy3compile", "pypy3clean"}
+    if dpkg & {name, *map(program_name, parent[:2])}:
+        return True
+    if kind == "-m":
+        return is_repair_module(what)
+    if kind == "script":
+        return is_repair_script(name) or "/pipenv/resolver/" in what.replace(os.sep, "/")
+    return kind == "-c" and asks_for_repair(parent, isolated)
+
+
+def is_repair_module(name: str) -> bool:
+    """Whether `-m NAME` is a tool that repairs."""
+    tools = {"pip", "ensurepip", "venv", "virtualenv", "piptools", "uv", "poetry", "pdm", "pipenv"}
+    return name in tools or name == "envlock"
+
+
+def is_repair_script(name: str) -> bool:
+    """Whether a script of this name is a tool that repairs, or what such a tool starts."""
+    tools = {"pip", "pip3", "pip-sync", "pip-compile", "virtualenv", "poetry", "pdm", "pipenv"}
+    helpers = {"__pip-runner__.py", "_in_process.py", "pip_compileall.py"}
+    helpers |= {"sysconfig_get_paths.py", "_py_info_collect.py", "envlock", "envlock.py"}
+    return name in tools or name in helpers or (name[:5] == "pip3." and name[5:].isdigit())
+
+
+def asks_for_repair(parent: Sequence[str], isolated: bool) -> bool:
+    """Whether the parent of a start of code (-c) is a tool that repairs, and doesn't run the user's code by it."""
+    kind, module, rest = python_command(parent)
+    if kind == "-m" and is_repair_module(module):
+        tool = module
+    else:
+        names = [program_name(word) for word in parent[:2]]
+        tool = next(
+            (name for name in names if name in ("uv", "pdm", "poetry", "pipenv", "pip-sync")), ""
+        )
+        rest = list(parent[names.index(tool) + 1 :]) if tool else []
+    if tool == "pdm" and not isolated:
+        return is_pdm_command(rest)
+    return bool(tool) and (isolated or tool not in ("uv", "poetry", "pipenv") or "run" not in rest)
+
+
+def is_pdm_command(words: Sequence[str]) -> bool:
+    """Whether pdm is told one of its own commands but `run`; `pdm NAME` is short for `pdm run NAME`."""
+    commands = "add build cache completion config export fix import info init install list lock new"
+    commands += " outdated plugin publish py python remove search self show sync update use venv"
+    for before, word in zip(("", *words), words):
+        if word[:1] != "-" and before not in ("-c", "--config"):
+            return word in commands.split()
+    return True
 
 
 # ==================================================================================================
@@ -7035,9 +7233,10 @@ def is_repair(command: _Command, parent: Sequence[str]) -> bool:
 # ==================================================================================================
 
 
-def start_step_1() -> None:
-    """Step 1 of a start: its code is what the start-up line executes, so without arguments and in few words.
+def start_step_1() -> None:  # noqa: C901, PLR0912
+    """Step 1 of a start: is all that the kept verdict rests on as it was?
 
+    The start-up file executes its code, without arguments, and every start pays for its length.
     `os` and `sys` are those of `site`, too.
     """
     from _imp import source_hash
@@ -7047,7 +7246,16 @@ def start_step_1() -> None:
     loads = known["marshal"].loads
     file.close()
     base = file.name
-    sys.modules.setdefault("_envlock", type(sys)("_envlock", base))
+    modules = sys.modules
+    modules.setdefault("_envlock", type(sys)("_envlock", base))
+    if "_signal" not in modules:  # a subinterpreter, or a program that leaves signals to itself
+        import _signal  # type: ignore[import-not-found]
+
+        try:
+            _signal.signal(0, 0)
+        except ValueError as error:
+            if "range" not in str(error):  # "signal only works in … the main interpreter"
+                return
     message = None
     try:
         file = os.open(f"{base}.state{sys.flags.no_user_site}", getattr(os, "O_BINARY", 0))
@@ -7055,29 +7263,27 @@ def start_step_1() -> None:
         if data[65535:]:  # with integrity there is more
             data += os.read(file, 1 << 26)
         os.close(file)
-        if data[:8] == source_hash(
-            0, data[8:]
-        ):  # else it is damaged, and `loads` might crash on it
-            key, home, entries, verdict = loads(data[8:])[:4]
-            environ: Any = os.environ.get if home else {}.get
-            place = environ("APPDATA" if os.name == "nt" else "HOME")
-            if key == (base, sys.version, sys.prefix, environ("PYTHONUSERBASE"), place):
-                for path, identity in entries:
-                    try:
-                        now = os.stat(path)
-                        found = (
-                            now.st_mtime_ns,
-                            now.st_ctime_ns,
-                            now[1],
-                            now[2],
-                            now[6],
-                        )  # inode, device, size
-                    except OSError:
-                        found = None
-                    if found != identity:
-                        break
-                else:
-                    message = verdict
+        if data[:8] != source_hash(0, data[8:]):  # it is damaged, and `loads` might crash on it
+            raise ValueError  # noqa: TRY301
+        verdict = loads(data[8:])
+        whose, environ = verdict["whose"], os.environ.get
+        if verdict["key"] != (base, sys.version, sys.prefix) or (
+            whose and whose[:3] != (environ("HOME"), environ("APPDATA"), environ("PYTHONUSERBASE"))
+        ):
+            raise ValueError  # noqa: TRY301
+        if whose and whose[3:] and whose[3:] != (os.geteuid(), os.uname()[2:]):
+            raise ValueError  # noqa: TRY301
+        for path, identity in verdict["entries"]:
+            try:
+                now = os.stat(path)
+                # the last: inode, device, size
+                found = now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]
+            except OSError:
+                found = None
+            if found != identity:
+                break
+        else:
+            message = verdict["message"]
     except Exception:  # noqa: S110 - no state yet, or another release's
         pass
     if message != "":
@@ -7087,7 +7293,7 @@ def start_step_1() -> None:
 
 
 def load_lean() -> None:
-    """Make functions of the lean codes and call the first; also without arguments, and executed by `start_step_1`."""
+    """Make functions of the lean codes and begin step 2; executed by `start_step_1` like itself."""
     known = sys._getframe(1).f_locals
     names: dict[str, Any] = {"__name__": "_envlock", "__builtins__": __builtins__}
     function: Any = type(os.fsencode)
@@ -7097,20 +7303,48 @@ def load_lean() -> None:
 
 
 def start_step_2(base: str, message: str | None) -> None:
-    """Step 2 of a start: has only what is shown of the files changed? `message` is the verdict if nothing has."""
+    """Step 2 of a start: has only what is shown of the files changed?
+
+    `message` is what step 1 knows: a kept verdict's, or None.
+    """
     import sys
 
-    if not is_inside(base, sys.prefix):
-        return  # an environment on top of the guarded one, or a program that adds its site-packages
-    if message is None:
-        message = reuse_verdict(base)
-    if message == "":
+    prefix = guarded_prefix(base)
+    if not prefix:
         return
-    without_trace(set(sys.modules), run_whole, base, message)
+    verdict = reuse_verdict(base, prefix) if message is None else read_state(base)
+    if verdict is None or verdict["message"]:
+        without_trace(set(sys.modules), run_telling, base, prefix, verdict)
+
+
+def guarded_prefix(base: str) -> str:
+    """The folder of the environment that this start is judged for; empty if the guard is not its own.
+
+    An environment on top of the guarded one is not judged, nor is a program that adds the guarded
+    site-packages. But `uv run --with` makes an environment that says which one it extends.
+    """
+    import sys
+
+    if is_inside(base, sys.prefix):
+        return sys.prefix
+    try:
+        with open(f"{sys.prefix}/pyvenv.cfg", encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        key, _, value = line.partition("=")
+        prefix = value.strip()
+        if key.strip() == "extends-environment" and is_inside(base, prefix):
+            return prefix
+    return ""
 
 
 def without_trace(known: set[str], function: Callable[..., None], *arguments: Any) -> None:
-    """Call what imports from the standard library alone; sys.path is as before, and sys.modules has what is known."""
+    """Call what imports from the standard library alone, and take back what that does.
+
+    Afterwards sys.path is as before, and sys.modules holds no more than what is `known`.
+    """
     import sys
 
     path = sys.path[:]
@@ -7119,9 +7353,8 @@ def without_trace(known: set[str], function: Callable[..., None], *arguments: An
         function(*arguments)
     finally:
         sys.path[:] = path
-        for name in (
-            set(sys.modules) - known
-        ):  # else they would come before modules of these names in a user's folder
+        # Else they would come before modules of these names in a user's folder.
+        for name in set(sys.modules) - known:
             del sys.modules[name]
 
 
@@ -7129,17 +7362,31 @@ def library_path(path: list[str]) -> list[str]:
     """A path for imports of the standard library: without PYTHONPATH, which is in front of that."""
     import os
 
-    asked, told = set(), os.environ.get("PYTHONPATH")
-    for entry in told.split(os.pathsep) if told else ():
+    given = os.environ.get("PYTHONPATH")
+    foreign = set()
+    for entry in given.split(os.pathsep) if given else ():
         try:
-            asked.add(os.path.abspath(entry))
+            foreign.add(os.path.abspath(entry))
         except OSError:  # a relative one, and the working directory is gone
-            asked.add(entry)
+            foreign.add(entry)
     library = os.path.dirname(os.__file__)
-    return [entry for entry in path if entry == library or entry not in asked]
+    return [entry for entry in path if entry == library or entry not in foreign]
 
 
-def run_whole(base: str, message: str | None) -> None:
+def run_telling(base: str, prefix: str, verdict: StartVerdict | None) -> None:
+    """Load the functions that tell which starts pass, and let them go on with this one."""
+    from marshal import loads
+
+    names = globals()
+    function: Any = type(run_telling)
+    with open(base + ".tell", "rb") as file:
+        codes = loads(file.read())
+    for code in codes:
+        names[code.co_name] = function(code, names)
+    names["continue_start"](base, prefix, verdict)
+
+
+def run_whole(base: str, prefix: str, verdict: StartVerdict | None) -> None:
     """Run the code of the whole of envlock.py, and step 3."""
     import sys
     from marshal import loads
@@ -7148,34 +7395,37 @@ def run_whole(base: str, message: str | None) -> None:
     module.__file__ = base.rpartition("/")[0] + "/envlock.py"
     with open(base + ".full", "rb") as file:
         exec(loads(file.read()), module.__dict__)  # noqa: S102
-    module.finish_start(base, message)
+    module.finish_start(base, prefix, verdict)
 
 
-def reuse_verdict(base: str) -> str | None:
-    """The kept verdict if the records' names and the bound's bytes are what they were; None if they aren't."""
+def reuse_verdict(base: str, prefix: str) -> StartVerdict | None:
+    """The kept verdict if names of records and bytes of files are what they were, else None."""
     from os import environ
     from time import time_ns
 
     began = time_ns()
-    message: str
     try:
-        key, home, entries, message, sites, digest, *more = read_state(base)
-        paths = [path for path, _ in entries]
-        if not digest or not is_for_start(key, base, home):
+        verdict = read_state(base)
+        if not verdict["digest"] or not is_for_start(verdict, base, prefix):
             return None
-        if content_digest(paths[:sites], paths[sites:]) != digest:
+        paths = [path for path, _ in verdict["entries"]]
+        entries = [(path, file_identity(path)) for path in paths]
+        sites = verdict["sites"]
+        if content_digest(paths[:sites], paths[sites:]) != verdict["digest"]:
             return None
     except Exception:  # no state yet, or another release's
         return None
-    entries = [(path, file_identity(path)) for path in paths]
-    passing = environ.get("ENVLOCK_DISABLE") == "1"  # site-status asks so, and may change nothing
-    if not passing and all(is_old(identity, began - 2_000_000_000) for _, identity in entries):
-        write_state(base, (key, home, entries, message, sites, digest, *more))
-    return message
+    # site-status starts it so, and may change nothing.
+    passing = environ.get("ENVLOCK_DISABLE") == "1"
+    old = all(is_old(identity, began - 2_000_000_000) for _, identity in entries)
+    if old and not passing and is_settled(entries, began):
+        verdict["entries"] = entries
+        write_state(base, verdict)
+    return verdict
 
 
-def read_state(base: str) -> Any:
-    """The last verdict and what it rests on: see `save_verdict`. Raises whatever a missing or damaged file causes."""
+def read_state(base: str) -> StartVerdict:
+    """The verdict that was kept last. Raises whatever a missing or damaged file causes."""
     import sys
     from _imp import source_hash
     from marshal import loads
@@ -7184,117 +7434,138 @@ def read_state(base: str) -> Any:
         data = file.read()
     if data[:8] != source_hash(0, data[8:]):
         raise ValueError(base)
-    return loads(data[8:])
+    verdict: StartVerdict = loads(data[8:])
+    return verdict
 
 
-def write_state(base: str, state: Any) -> None:
-    """Keep a verdict, atomically, where the folder can be written; what a killed start left behind goes."""
+def write_state(base: str, verdict: StartVerdict) -> None:
+    """Keep a verdict, atomically, where the folder can be written."""
     import os
     import sys
     from _imp import source_hash
     from marshal import dumps
-    from time import time
 
-    data = dumps(state)
+    data = dumps(dict(verdict))
     path = f"{base}.state{sys.flags.no_user_site}"
-    folder = os.path.dirname(base)
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         with open(temporary, "wb") as file:
+            os.chmod(temporary, 0o644)  # whatever the umask: other users read it
             file.write(source_hash(0, data) + data)
         os.replace(temporary, path)
     except OSError:
         pass  # read-only, a full disk, or another start's sweep
+    sweep(os.path.dirname(base))
+
+
+def sweep(folder: str) -> None:
+    """Remove what killed starts and installs left in the guard's folder."""
+    import os
+    from time import time
+
     try:
         for name in os.listdir(folder):
-            stray = f"{folder}/{name}"  # or another file that a site-install or a start is writing just now
-            if name.endswith(".tmp") and (
-                ".state" in name or os.stat(stray).st_mtime < time() - 60
-            ):
+            stray = f"{folder}/{name}"
+            if not name.endswith(".tmp"):
+                continue
+            # Another file may be one that a site-install or a start is writing just now.
+            if ".state" in name or os.stat(stray).st_mtime < time() - 60:
                 os.unlink(stray)
     except OSError:
         pass
 
 
-def start_key(base: str, home: str | None) -> tuple[str | None, ...]:
-    """What tells one start's verdict from another's; `home` is the user site, where it counts, or None."""
+def is_for_start(verdict: StartVerdict, base: str, prefix: str) -> bool:
+    """Whether a verdict holds for this Python, user, machine and kernel, as far as it depends on them."""
     import os
     import sys
 
-    environ: Any = os.environ.get if home else {}.get
-    place = environ(
-        "APPDATA" if os.name == "nt" else "HOME"
-    )  # what the user site hangs on, as `start_step_1` has it
-    return base, sys.version, sys.prefix, environ("PYTHONUSERBASE"), place
+    same = os.path.normcase  # on Windows a path may be spelled in another case at each start
+    key = base, sys.version, prefix
+    if list(map(same, verdict["key"])) != list(map(same, key)):
+        return False
+    home = verdict["home"]
+    if home is not None:
+        user = sys.modules["site"].getusersitepackages()
+        if same(user) != same(home) and any(map(os.path.exists, (home, user))):
+            return False
+    if verdict["user"] not in (None, getattr(os, "geteuid", int)()):
+        return False
+    kernel = verdict["kernel"]
+    return not kernel or all(one in (None, now) for one, now in zip(kernel, os.uname()[2:]))
 
 
-def is_for_start(key: tuple[str | None, ...], base: str, home: str | None) -> bool:
-    """Whether a verdict was kept for such a start: for the same user, or neither of the two has a user site."""
-    import os
-    import sys
-
-    now, user = start_key(base, home), getattr(sys.modules.get("site"), "USER_SITE", None)
-    if os.name == "nt":  # a path may be spelled in another case at each start
-        key, now = (
-            tuple([word and os.path.normcase(word) for word in each]) for each in (key, now)
-        )
-    return key == now or bool(
-        key[:3] == now[:3] and home and user and not any(map(os.path.exists, (home, user)))
-    )
-
-
-def file_identity(path: str) -> tuple[int, ...] | None:
-    """What changes whenever a file or a directory does; None for one that is not there."""
-    from os import stat
-
-    try:
-        now = stat(path)
-    except (OSError, ValueError):
-        return None
-    return (
-        now.st_mtime_ns,
-        now.st_ctime_ns,
-        now[1],
-        now[2],
-        now[6],
-    )  # inode, device, size, as `start_step_1` has it
-
-
-def is_old(identity: tuple[int, ...] | None, limit: int) -> bool:
-    """Whether a file last changed before a time (ns): a younger one may change again without a trace."""
+def is_old(identity: Identity | None, limit: int) -> bool:
+    """Whether a file last changed before a time (ns): a younger one may change without a trace."""
     return identity is None or max(identity[:2]) < limit
 
 
-def content_digest(sites: list[str], files: list[str]) -> bytes:
-    """Of all that a verdict rests on: records' names, what records tell about their origin, bytes of files."""
+def changed_at(identity: Identity) -> int:
+    """When a file last changed (ns), as nobody can set it; Windows doesn't tell that: ctime is its creation."""
+    import os
+
+    return max(identity[:2]) if os.name == "nt" else identity[1]
+
+
+def is_settled(entries: Sequence[tuple[str, Identity | None]], began: int) -> bool:
+    """Whether nothing has changed since a time (ns), shortly before these identities were taken."""
+    limit = began - 100_000_000  # time stamps are not exact
+    for path, identity in entries:
+        if file_identity(path) != identity or (identity and changed_at(identity) >= limit):
+            return False
+    return not was_turned([path for path, _ in entries], limit)
+
+
+def was_turned(paths: Iterable[str], limit: int) -> bool:
+    """Whether a link or a directory on the way to files was put in its place after a time (ns)."""
+    import os
+
+    ways, seen = list(paths), set()
+    for path in ways:  # grows by what links lead to
+        way = path
+        while way and way not in seen:
+            seen.add(way)
+            folder = os.path.dirname(way)
+            try:
+                status = os.lstat(way)
+                if status.st_mode & 0o170000 == 0o120000:
+                    ways.append(os.path.join(folder, os.readlink(way)))
+                    if status.st_ctime_ns >= limit:
+                        return True
+                elif status.st_ctime_ns >= limit > status.st_mtime_ns:  # not by its content
+                    return True
+            except (OSError, ValueError):
+                pass
+            way = folder
+    return False
+
+
+def content_digest(sites: Sequence[str], files: Sequence[str]) -> bytes:
+    """Of all that a verdict rests on: names of records, whether they tell an origin, bytes of files."""
     import os
     from _imp import source_hash
 
-    parts, files = [], list(files)
+    records = (".dist-info", ".egg-info", ".egg")
+    parts, read = [], list(files)
     for site in sites:
         try:
             names = sorted(os.listdir(site))
         except OSError:
             parts.append(f"{site} {os.path.isfile(site)}")
-            files.append(site)  # perhaps a zipped egg
+            read.append(site)  # perhaps a zipped egg
             continue
         parts.append(site)
         for name in names:
-            if not name.endswith(
-                (".dist-info", ".egg-info", ".egg-link", ".egg", ".pth", ".start")
-            ):
-                continue
-            parts.append(name)
-            if name.endswith(".dist-info") and os.access(f"{site}/{name}/direct_url.json", os.F_OK):
-                files.append(f"{site}/{name}/direct_url.json")
-            if is_record(name):
-                files += version_files(f"{site}/{name}", name)
+            kind = name[-10:].lower()
+            if kind.endswith((*records, ".egg-link", ".pth", ".start")):
+                parts.append(name)
+                if kind.endswith(records) and os.access(f"{site}/{name}/direct_url.json", 0):
+                    parts.append("/")
     data = [os.fsencode("\0".join(parts))]
-    for path in files:
+    for path in read:
         try:
-            with open(
-                path if os.path.isfile(path) else "", "rb"
-            ) as file:  # a named pipe would never end
+            # A named pipe would never end.
+            with open(path if os.path.isfile(path) else "", "rb") as file:
                 data.append(file.read())
         except (OSError, ValueError) as error:
             data.append(type(error).__name__.encode())
@@ -7302,178 +7573,147 @@ def content_digest(sites: list[str], files: list[str]) -> bytes:
     return source_hash(0, b"\0".join(data))
 
 
-# Steps 1 and 2 must do without the rest of envlock.py and the modules that it needs.
+# Step 2 must do without the rest of envlock.py and the modules that it needs.
 _LEAN_FUNCTIONS: tuple[Any, ...] = (
     load_lean,
-    is_inside,
-    is_record,
-    parse_record_name,
-    metadata_files,
-    version_files,
     start_step_2,
+    is_inside,
+    guarded_prefix,
     without_trace,
     library_path,
+    run_telling,
     run_whole,
     reuse_verdict,
     read_state,
     write_state,
-    start_key,
+    sweep,
     is_for_start,
     file_identity,
     is_old,
+    changed_at,
+    is_settled,
+    was_turned,
     content_digest,
 )
 
 
-def start_from_source(site: str) -> None:
-    """Judge a start of an interpreter for which the installed code is not, and install its own."""
-    import contextlib
+# -- telling a verdict
+
+
+def continue_start(base: str, prefix: str, verdict: StartVerdict | None) -> None:
+    """Judge a start whose verdict isn't known, tell one that isn't good; a worker needs neither."""
+    import os
+    import sys
 
     if os.environ.get("ENVLOCK_DISABLE") == "1":
         return
-    base = guard_base(site)
-    with contextlib.suppress(OSError):
-        write_guard_code(site)
-    if is_inside(base, sys.prefix):
-        finish_start(base, None)
-
-
-def finish_start(base: str, message: str | None) -> None:
-    """Step 3 of a start, and the end of a bad one. `message` is the verdict if it stands, None if it must be found."""
-    if os.environ.get("ENVLOCK_DISABLE") == "1" or is_worker(own_command()):
+    words = getattr(sys, "orig_argv", None)
+    command = own_command(proc_words("self") if words is None else words)
+    if command and is_worker(command):
         return
-    configuration = GuardConfiguration.read(os.path.dirname(base))
-    try:
-        if message is None:
-            message = _start_step_3(base, configuration)
-    except EnvlockError as error:
-        message = f"envlock: error: {printable(str(error))}\n"
-    except KeyboardInterrupt:
-        os._exit(130)
-    except BaseException as error:  # one line, whatever happens
-        message = (
-            f"envlock: error: the guard failed: {type(error).__name__}: {printable(str(error))}\n"
-        )
-    if message and not is_repair(own_command(), parent_words()):
-        _end_start(message, configuration.code)
+    parent = proc_words(str(os.getppid()))
+    if verdict is None or not os.path.exists("/proc/self/cmdline"):
+        run_whole(base, prefix, verdict)
+    else:
+        tell_verdict(base, verdict, command, parent)
 
 
-def _end_start(message: str, code: int) -> None:
-    """Print a bad verdict on standard error, if there is one, and end the process unless the code is 0."""
+def tell_verdict(
+    base: str, verdict: StartVerdict, command: Invocation | None, parent: Sequence[str]
+) -> None:
+    """Print a verdict that isn't good, and end the process, unless this start may pass."""
+    import os
+    import sys
+
+    if command and is_repair(command, parent, bool(sys.flags.isolated)):
+        return
+    site = base.rpartition("/_envlock/")[0]
+    starts = (f"{site}/0-envlock.pth", f"{site}/0-envlock.start")
+    if not any(map(os.path.exists, starts)):
+        return  # the guard was removed while this start ran
+    ends = verdict["code"] and (command or verdict["embedded"])
+    text = f"envlock: {verdict['message']}"
+    if ends:
+        text += " and was not started"
+    elif verdict["code"]:
+        text += "; this program embeds it and goes on"
+    text += verdict["reason"] + "\n"
+    if verdict["code"] or not was_warned(parent, verdict["since"]):
+        text += verdict["details"]
+    print_error(text)
+    if ends:
+        os._exit(verdict["code"])  # an exception here would be printed, or passed over
+
+
+def print_error(text: str) -> None:
+    """Print on standard error, if there is one."""
+    import sys
+
     try:
         encoding = sys.stderr.encoding or "utf-8"
-        sys.stderr.write(message.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
         pass
-    if code:
-        os._exit(code)  # an exception here would be printed, or passed over
 
 
-def _start_step_3(base: str, configuration: GuardConfiguration) -> str:
-    """Validate this interpreter and keep the verdict: the text to print, or ""."""
-    from time import time_ns
+def was_warned(words: Sequence[str], since: int) -> bool:
+    """Whether the parent has told a verdict: a start of this same Python, after what caused the verdict.
 
-    began = time_ns()
-    interpreter = this_interpreter()
-    site = os.path.normcase(os.path.dirname(os.path.dirname(base)))
-    if site not in map(os.path.normcase, interpreter.sites):
-        return ""
-    known = _known_files(base)
-    hashes = (
-        {path: digest for path, (digest, _) in known.items()}
-        if configuration.policy.integrity
-        else None
-    )
-    bound, files = configuration.demand(interpreter)
-    findings = check(interpreter, bound, configuration.policy, _tell_progress, hashes)
-    message = ""
-    if findings:
-        bounds = " ".join(f"--bound {bound}" for bound in configuration.bounds)
-        message = f"Failed: envlock {__version__}: validate {bounds}\n{format_table(findings)}"
-        message += "To pass once: set ENVLOCK_DISABLE=1\n" * bool(configuration.code)
-    save_verdict(base, interpreter, files, hashes, known, message=message, began=began)
-    return message
-
-
-def _tell_progress(text: str, passing: bool) -> None:
-    """A start says how far it is, and leaves the notes out."""
-    if passing:
-        report(text, passing)
-
-
-def _known_files(base: str) -> Known:
-    """The files that were right when the last verdict was found, and haven't changed since."""
-    try:
-        entries, digests = read_state(base)[2::4]
-        known = (
-            (path, (digest, identity))
-            for (path, identity), digest in zip(entries, digests.split("\0"))
-            if digest
-        )
-        return {path: one for path, one in known if file_identity(path) == one[1]}
-    except Exception:  # no state yet, or another release's
-        return {}
-
-
-def save_verdict(
-    base: str,
-    interpreter: Interpreter,
-    bound_files: list[str],
-    hashes: Mapping[str, str] | None,
-    known: Known,
-    *,
-    message: str,
-    began: int,
-) -> None:
-    """Keep a verdict with the identity of all that it rests on, unless some of that changed while it was found.
-
-    With integrity that is much more: `hashes`, as it gives them. Then there is no step 2, and no digest of content.
-    What is `known` keeps the identity that it had before the check: a change meanwhile shows at the next start.
+    `words` are the parent's command line.
     """
-    sites, files = _watched_paths(interpreter)
-    files += [f"{os.path.dirname(base)}/{CONFIGURATION}", *bound_files]
-    digest = content_digest(sites, files) if hashes is None else b""
-    hashes = hashes or {}
-    paths = (*sites, *files, *hashes)
-    entries = [(path, known[path][1] if path in known else file_identity(path)) for path in paths]
-    if not all(
-        identity is None or _changed_at(identity) < began - 100_000_000 for _, identity in entries
-    ):
-        return
-    # A time too young to trust is kept as one that never recurs, so that the next start compares the content.
-    entries = [
-        (path, identity if is_old(identity, began - 2_000_000_000) else ())
-        for path, identity in entries
-    ]
-    home = interpreter.user
-    digests = "\0".join([hashes.get(path, "") for path, _ in entries])
-    write_state(
-        base, (start_key(base, home), home, entries, message, len(sites), digest, digests, began)
-    )
+    import os
+    import sys
+
+    parent = os.getppid()
+    try:
+        if not words or process_start(parent) < since:
+            return False
+        if is_repair(python_command(words), [], False):
+            return False  # it passed without a word
+        if not os.path.samefile(f"/proc/{parent}/exe", "/proc/self/exe"):
+            return False
+        folder, name = os.path.split(words[0])
+        folders = os.environ.get("PATH", "").split(os.pathsep)
+        if folder:
+            folders = [os.path.join(os.readlink(f"/proc/{parent}/cwd"), folder)]
+        found = [one for one in folders if os.path.exists(os.path.join(one, name))]
+        return bool(found) and os.path.samefile(found[0], os.path.dirname(sys.executable))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
-def _changed_at(identity: tuple[int, ...]) -> int:
-    """When a file last changed (ns), as nobody can set it; on Windows nothing tells that: ctime is its creation."""
-    return max(identity[:2]) if os.name == "nt" else identity[1]
+def process_start(process: int) -> int:
+    """When a process was started, as `time.time_ns` has it; the clock of /proc has steps of 0.01 s."""
+    import os
+    import time
+
+    with open(f"/proc/{process}/stat", "rb") as file:
+        fields = file.read().rpartition(b")")[2].split()
+    since_boot = (int(fields[19]) + 2) / os.sysconf("SC_CLK_TCK")
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - since_boot
+    return time.time_ns() - int(age * 10**9)
 
 
-def _watched_paths(interpreter: Interpreter) -> tuple[list[str], list[str]]:
-    """The directories that hold packages, or may once they are there, and the files that say which these are."""
-    sites, files = list(interpreter.sites), [os.path.join(interpreter.prefix, "pyvenv.cfg")]
-    for site in interpreter.sites:
-        entries = list_entries(site)
-        files += [
-            os.path.join(site, entry) for entry in entries if entry.endswith((".pth", ".start"))
-        ]
-        sites += path_lines(start_up_files(site, entries, interpreter), interpreter)
-    sites = list(dict.fromkeys(sites))
-    return sites, files + [
-        path
-        for site in sites
-        for entry in filter(is_record, list_entries(site))
-        for path in version_files(f"{site}/{entry}", entry)
-    ]
+# Loaded only when a start can't go on in silence; they need no `re`, nor the rest of envlock.py.
+_TELLING_FUNCTIONS: tuple[Any, ...] = (
+    continue_start,
+    tell_verdict,
+    print_error,
+    was_warned,
+    process_start,
+    python_command,
+    proc_words,
+    program_name,
+    own_command,
+    is_worker,
+    runs_worker,
+    is_repair,
+    is_repair_module,
+    is_repair_script,
+    asks_for_repair,
+    is_pdm_command,
+)
 
 
 def _guard_code(site: str) -> dict[str, Any]:
@@ -7483,6 +7723,7 @@ def _guard_code(site: str) -> dict[str, Any]:
     with open(source, "rb") as file:
         whole = compile(file.read(), source, "exec", dont_inherit=True, optimize=2)
     lean = [function.__code__ for function in _LEAN_FUNCTIONS]
+    telling = [function.__code__ for function in _TELLING_FUNCTIONS]
     first: Any = start_step_1.__code__
     # Every name costs the start: letters are there already.
     kept = ("base", "codes", "message")
@@ -7490,7 +7731,7 @@ def _guard_code(site: str) -> dict[str, Any]:
         name if name in kept else chr(97 + index) for index, name in enumerate(first.co_varnames)
     ]
     first = first.replace(co_filename="", co_name="", co_varnames=tuple(names))
-    return {f"{base}.full": whole, f"{base}.lean": lean, base: first}
+    return {f"{base}.full": whole, f"{base}.tell": telling, f"{base}.lean": lean, base: first}
 
 
 def write_guard_code(site: str) -> None:
@@ -7498,7 +7739,7 @@ def write_guard_code(site: str) -> None:
     from marshal import dumps
 
     for path, code in _guard_code(site).items():
-        write_file(path, dumps(code))
+        write_file(path, dumps(code), 0o644)
 
 
 def damaged_code(site: str) -> list[str]:
@@ -7513,6 +7754,439 @@ def damaged_code(site: str) -> list[str]:
             same = not os.path.lexists(path)
         damaged += [] if same else [os.path.basename(path)]
     return damaged
+
+
+# ==================================================================================================
+# Guard: a verdict
+# ==================================================================================================
+
+_ROWS = 10  # of findings that a start shows
+
+# The variables of PEP 508 (and their old names) that tell a machine or its kernel, in the order of
+# the last three of `os.uname()`.
+_KERNEL_VARIABLES = (
+    ("platform_release",),
+    ("platform_version", "platform.version"),
+    ("platform_machine", "platform.machine"),
+)
+
+
+class _Basis(NamedTuple):
+    """What a verdict rests on; identities were taken before or while a file was read."""
+
+    sites: int  # how many of these are directories that hold packages: they come first
+    files: dict[str, Identity | None]
+    hashes: dict[
+        str, str
+    ]  # of --integrity: a digest for a file that is right, "" for what else counts
+    known: Known  # those of them that were not read again
+
+
+def start_from_source(site: str) -> None:
+    """Judge a start of an interpreter for which the installed code is not, and install its own."""
+    import contextlib
+
+    if os.environ.get("ENVLOCK_DISABLE") == "1":
+        return
+    base = guard_base(site)
+    with contextlib.suppress(OSError):
+        write_guard_code(site)
+    prefix = guarded_prefix(base)
+    if prefix:
+        finish_start(base, prefix, None)
+
+
+def finish_start(base: str, prefix: str, verdict: StartVerdict | None) -> None:
+    """Step 3 of a start, and the end of a bad one."""
+    command = own_command(own_words())
+    if command and is_worker(command):
+        return
+    if verdict is None:
+        verdict = _judge(base, prefix, GuardConfiguration.read(os.path.dirname(base)), command)
+    if verdict["message"]:
+        tell_verdict(base, verdict, command, parent_words())
+
+
+def _judge(
+    base: str, prefix: str, configuration: GuardConfiguration, command: Invocation | None
+) -> StartVerdict:
+    """A verdict, whatever happens."""
+    try:
+        return _start_step_3(base, prefix, configuration)
+    except EnvlockError as error:
+        repair = "put the lock right, or name another with site-install"
+        return _failure(base, prefix, configuration, str(error), repair)
+    except KeyboardInterrupt:
+        if command:
+            os._exit(130)
+        return _failure(base, prefix, configuration, "interrupted", "start again")
+    except BaseException as error:  # one line, whatever happens
+        reason = f"the guard failed: {type(error).__name__}: {error}"
+        return _failure(base, prefix, configuration, reason, "renew the guard with site-install")
+
+
+def _start_step_3(base: str, prefix: str, configuration: GuardConfiguration) -> StartVerdict:
+    """Validate the environment that a start is judged for, and keep the verdict."""
+    from time import time_ns
+
+    began = time_ns()
+    verdict = _new_verdict(base, prefix, configuration)
+    interpreter = _guarded_interpreter(prefix)
+    site = os.path.normcase(os.path.dirname(os.path.dirname(base)))
+    if site not in map(os.path.normcase, interpreter.sites):
+        return verdict
+    policy = configuration.policy
+    known = _known_files(base) if policy.integrity else {}
+    hashes = {path: digest for path, (digest, _) in known.items()}
+    sites, files = _watched(interpreter, policy)
+    context = configuration.read_context(interpreter)
+    bound = read_bounds(configuration.bounds, context)
+    digests = hashes if policy.integrity else None
+    findings = check(interpreter, bound, policy, _report_progress, digests)
+    if findings:
+        _describe(verdict, (interpreter, bound, findings), configuration)
+    unchanged = (sites, files) == _watched(interpreter, policy)
+    files = {**files, **context.files}
+    verdict["home"] = interpreter.user
+    verdict["kernel"] = _kernel_of(context.texts.values())
+    verdict["found"] = began
+    previous = _previous(base)
+    _compare_with_previous(verdict, previous, files)
+    _log(configuration, verdict, findings, previous)
+    kept = unchanged and _keep(base, verdict, _Basis(sites, files, hashes, known), policy)
+    if not kept and not _is_same(previous, verdict):
+        _note_verdict(base, verdict, previous)
+    return verdict
+
+
+def _guarded_interpreter(prefix: str) -> Interpreter:
+    """The interpreter of the guarded environment: not that of one which extends it."""
+    return this_interpreter(executable="" if prefix == sys.prefix else find_executable(prefix))
+
+
+def _new_verdict(base: str, prefix: str, configuration: GuardConfiguration) -> StartVerdict:
+    """The verdict of an aligned start, still without what it rests on."""
+    return {
+        "key": (base, sys.version, prefix),
+        "whose": None,
+        "home": None,
+        "user": None,
+        "kernel": None,
+        "entries": [],
+        "sites": 0,
+        "digest": b"",
+        "digests": "",
+        "message": "",
+        "reason": "",
+        "details": "",
+        "code": configuration.code,
+        "embedded": configuration.embedded,
+        "since": 0,
+        "found": 0,
+    }
+
+
+def _failure(
+    base: str, prefix: str, configuration: GuardConfiguration, reason: str, repair: str
+) -> StartVerdict:
+    """The verdict of a start that can't be judged; it is never kept."""
+    verdict = _new_verdict(base, prefix, configuration)
+    verdict["message"] = f"this Python ({_place(prefix)}) cannot be compared with its lock"
+    verdict["reason"] = f": {printable(reason)}"
+    verdict["details"] = f"To repair: {repair}\n{_last_lines(base, prefix)}"
+    _log(configuration, verdict, [], _previous(base))
+    return verdict
+
+
+def _describe(verdict: StartVerdict, report: Report, configuration: GuardConfiguration) -> None:
+    """Say what differs, and what can be done."""
+    base, _, prefix = verdict["key"]
+    findings = report[2]
+    bounds = ", ".join(map(printable, configuration.bounds))
+    locks = "lock" if len(configuration.bounds) == 1 else "locks"
+    table = format_table(findings[:_ROWS])
+    if len(findings) > _ROWS:
+        table += f"and {len(findings) - _ROWS} more: site-status lists all\n"
+    commands = repair_commands(
+        report, configuration.bounds, configuration.selection, configuration.policy
+    )
+    table += "".join(f"To align: {printable(command)}\n" for command in commands)
+    verdict["message"] = f"this Python ({_place(prefix)}) differs from its {locks} {bounds}"
+    verdict["details"] = table + _last_lines(base, prefix)
+
+
+def _place(prefix: str) -> str:
+    """How a message names the guarded Python: by a virtual environment's folder, or its executable."""
+    private = os.path.exists(os.path.join(prefix, "pyvenv.cfg"))
+    return printable(prefix if private else _executable(prefix))
+
+
+def _executable(prefix: str) -> str:
+    """What starts the guarded Python; not a program that embeds it."""
+    if prefix == sys.prefix and own_command(own_words()):
+        return sys.executable
+    try:
+        return find_executable(prefix)
+    except InterpreterError:
+        return sys.executable or prefix
+
+
+def _last_lines(base: str, prefix: str) -> str:
+    """How to pass once, and how to be rid of the guard."""
+    command = removal_command(os.path.dirname(base), _executable(prefix))
+    return f"To pass once: set ENVLOCK_DISABLE=1\nTo remove the guard: {printable(command)}\n"
+
+
+def removal_command(folder: str, executable: str) -> str:
+    """A shell command that removes a guard by its own copy of envlock, wherever that came from."""
+    from shlex import quote
+
+    python = quote(executable)
+    return f"{python} {quote(os.path.join(folder, 'envlock.py'))} -e {python} site-uninstall"
+
+
+def _report_progress(text: str, passing: bool) -> None:
+    """A start says how far it is, and leaves the notes out."""
+    if passing:
+        report(text, passing)
+
+
+def _previous(base: str) -> StartVerdict | None:
+    """The verdict that was kept last, whatever it rests on."""
+    try:
+        return read_state(base)
+    except Exception:  # no state yet, or another release's
+        return None
+
+
+def _known_files(base: str) -> Known:
+    """The files that were right when the last verdict was found, and haven't changed since."""
+    previous = _previous(base)
+    if previous is None:
+        return {}
+    known = {}
+    for (path, identity), digest in zip(previous["entries"], previous["digests"].split("\0")):
+        if digest and identity and file_identity(path) == identity:
+            known[path] = digest, identity
+    return known
+
+
+def _watched(interpreter: Interpreter, policy: Policy) -> tuple[int, Files]:
+    """The directories that hold packages, or may, and the files that say which these are.
+
+    Returns how many directories there are, and the identities of these and then of the files.
+    """
+    sites, files = list(interpreter.sites), [os.path.join(interpreter.prefix, "pyvenv.cfg")]
+    for site in interpreter.sites:
+        entries = list_entries(site)
+        starts = [entry for entry in entries if entry.endswith((".pth", ".start"))]
+        files += [os.path.join(site, entry) for entry in starts]
+        sites += path_lines(start_up_files(site, entries, interpreter), interpreter)
+    sites = list(dict.fromkeys(sites))
+    identities = {site: file_identity(site) for site in sites}
+    for site in sites:
+        for record in record_paths(site, list_entries(site)):
+            files += version_files(record, os.path.basename(record))
+            origin = origin_file(record)
+            if policy.integrity or os.access(origin, os.F_OK):
+                files.append(origin)
+    identities.update((path, file_identity(path)) for path in files)
+    return len(sites), identities
+
+
+def _kernel_of(texts: Iterable[str]) -> tuple[str | None, ...] | None:
+    """What of the kernel's release and version and the machine these bounds depend on, if any."""
+    if not hasattr(os, "uname"):
+        return None
+    found: list[str | None] = [None, None, None]
+    now = os.uname()[2:]
+    for text in texts:
+        for index, names in enumerate(_KERNEL_VARIABLES):
+            if any(name in text for name in names):
+                found[index] = now[index]
+    return tuple(found) if any(found) else None
+
+
+def _compare_with_previous(
+    verdict: StartVerdict, previous: StartVerdict | None, files: Files
+) -> None:
+    """Find out since when a verdict holds: since the last change, unless it was the same before."""
+    times = [max(identity[:2]) for identity in files.values() if identity]
+    verdict["since"] = max(times, default=0)
+    if previous and _is_same(previous, verdict):
+        verdict["since"] = min(verdict["since"], previous["since"])
+
+
+def _is_same(previous: StartVerdict | None, verdict: StartVerdict) -> bool:
+    """Whether a verdict is the one before. The first is compared with that of an aligned start."""
+    before = (previous["message"], previous["details"]) if previous else ("", "")
+    return before == (verdict["message"], verdict["details"])
+
+
+def _keep(base: str, verdict: StartVerdict, basis: _Basis, policy: Policy) -> bool:
+    """Keep a verdict with the identity of all that it rests on; False if some of that has changed.
+
+    With integrity that is much more, and there is no step 2.
+    """
+    began, hashes = verdict["found"], basis.hashes
+    files = dict(basis.files)
+    settings = f"{os.path.dirname(base)}/{CONFIGURATION}"
+    files[settings] = file_identity(settings)
+    folders = [path for path, digest in hashes.items() if not digest]
+    limit = began - 100_000_000
+    if not is_settled(list(files.items()), began) or was_turned(folders, limit):
+        return False
+    entries = list(files.items())
+    for path, digest in hashes.items():
+        identity = basis.known[path][1] if path in basis.known else file_identity(path)
+        if changed_at(identity) >= limit if identity else digest:
+            return False  # changed, or gone
+        entries.append((path, identity))
+    paths = [path for path, _ in entries]
+    if not policy.integrity:
+        verdict["digest"] = content_digest(paths[: basis.sites], paths[basis.sites :])
+    # A time too young to trust is kept as one that never recurs: the next start compares content.
+    old = began - 2_000_000_000
+    verdict["entries"] = [(path, one if is_old(one, old) else ()) for path, one in entries]
+    verdict["sites"] = basis.sites
+    verdict["digests"] = "\0".join(hashes.get(path, "") for path in paths)
+    _tell_whose(verdict, paths)
+    write_state(base, verdict)
+    return True
+
+
+def _note_verdict(base: str, verdict: StartVerdict, previous: StartVerdict | None) -> None:
+    """Tell the next start what was found, though it has to judge anew: the first entry never holds.
+
+    What files were right before still counts for those that haven't changed.
+    """
+    entries, digests = (previous["entries"], previous["digests"]) if previous else ([], "")
+    never: list[tuple[str, Identity | None]] = [(base, ())]
+    verdict["entries"], verdict["digests"] = never + entries, "\0" + digests
+    write_state(base, verdict)
+
+
+def _tell_whose(verdict: StartVerdict, paths: Iterable[str]) -> None:
+    """Note for whom a verdict holds: for all, unless the user site, the kernel or rights count."""
+    posix = hasattr(os, "geteuid")
+    if posix and not all(map(_is_for_all, paths)):
+        verdict["user"] = os.geteuid()
+    if any(verdict[key] is not None for key in ("home", "user", "kernel")):
+        environ = os.environ.get
+        rights = (os.geteuid(), os.uname()[2:]) if posix else ()
+        verdict["whose"] = environ("HOME"), environ("APPDATA"), environ("PYTHONUSERBASE"), *rights
+
+
+def _is_for_all(path: str) -> bool:
+    """Whether every user can read a file or a directory; also where it isn't there."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return True
+    needed = 0o005 if mode & 0o170000 == 0o040000 else 0o004
+    return mode & needed == needed
+
+
+# -- the drift log
+
+_LOG_END = 1 << 20  # bytes that are searched for the verdict before
+
+
+def _log(
+    configuration: GuardConfiguration,
+    verdict: StartVerdict,
+    findings: Sequence[Finding],
+    previous: StartVerdict | None,
+) -> None:
+    """Append a verdict to the log if it isn't the one before; whatever goes wrong, the start goes on."""
+    if not configuration.log:
+        return
+    import json
+    from contextlib import suppress
+    from time import gmtime, strftime
+
+    line = {
+        "time": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime()),
+        "executable": _executable(verdict["key"][2]),
+        "bounds": list(configuration.bounds),
+        "verdict": "not aligned" if findings else "unusable" if verdict["message"] else "aligned",
+        "findings": json.loads(format_json(findings)),
+        "pid": os.getpid(),
+        "user": _user_name(),
+    }
+    with suppress(Exception):
+        _append(configuration.log, line, _is_same(previous, verdict))
+
+
+def _append(path: str, line: dict[str, Any], repeated: bool) -> None:
+    """Append a line of JSON in one write, unless the log's last of this Python tells the same.
+
+    Where the log has none, `repeated` says whether the verdict is the one before.
+    """
+    import json
+    from stat import S_ISREG
+
+    if repeated and not os.path.exists(path):
+        return
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | (READ_FLAGS & ~os.O_RDONLY)
+    descriptor = os.open(path, flags, 0o644)
+    try:
+        if not S_ISREG(os.fstat(descriptor).st_mode):
+            return
+        _lock_shortly(descriptor)
+        last = _last_logged(path, line["executable"])
+        if last is not None:
+            repeated = all(last.get(key) == line[key] for key in ("verdict", "findings"))
+        if not repeated:
+            os.write(descriptor, json.dumps(line).encode("ascii") + b"\n")
+    finally:
+        os.close(descriptor)
+
+
+def _lock_shortly(descriptor: int) -> None:
+    """Starts at the same time shall not log the same; but no lock may hold up a start."""
+    from time import sleep
+
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+    except ImportError:  # Windows
+        return
+    for _ in range(50):
+        try:
+            flock(descriptor, LOCK_EX | LOCK_NB)
+        except OSError:
+            sleep(0.01)
+        else:
+            return
+
+
+def _last_logged(path: str, executable: str) -> dict[str, Any] | None:
+    """What the log tells last of a Python, if it can be read."""
+    import json
+
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_END))
+            lines = file.read().splitlines()
+    except OSError:
+        return None
+    for text in reversed(lines):
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and line.get("executable") == executable:
+            return line
+    return None
+
+
+def _user_name() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except Exception:  # as getpass says: no variable tells it, and there is no such user
+        return str(os.geteuid()) if hasattr(os, "geteuid") else ""
 
 
 # ==================================================================================================
@@ -7533,6 +8207,7 @@ def install_guard(
     site, command = guard_site(interpreter), command or interpreter.executable
     try:
         with exclusive_lock(site):
+            _refuse_foreign(site)
             before = _guard_files(site)
             try:
                 _write_guard(interpreter, site, configuration)
@@ -7559,6 +8234,7 @@ def uninstall_guard(interpreter: Interpreter) -> bool:
     site = guard_site(interpreter)
     try:
         with exclusive_lock(site):
+            _refuse_foreign(site)
             return _remove_guard(site)
     except OSError as error:
         raise GuardError(
@@ -7577,7 +8253,9 @@ def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
         "last_verdict": None,
         "last_verdict_at": None,
         "now": None,
+        "log": None,
         "notes": [],
+        "findings": [],
     }
     try:
         site = guard_site(interpreter)
@@ -7585,7 +8263,8 @@ def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
             return status
         status["guard"] = "not armed"
         configuration = GuardConfiguration.read(os.path.join(site, GUARD_FOLDER))
-        status.update(mode=configuration.mode(), bounds=configuration.bounds)
+        log = configuration.log or None
+        status.update(mode=configuration.mode(), bounds=configuration.bounds, log=log)
         version, verdict, at = _prove_guard(command, interpreter, site, configuration)
         status.update(
             guard="armed", version=version, last_verdict=verdict or None, last_verdict_at=at or None
@@ -7594,14 +8273,49 @@ def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
             status["notes"].append(
                 f"its copy of envlock is another than this one, {__version__} (site-install renews it)"
             )
-        findings = check(interpreter, configuration.demand(interpreter)[0], configuration.policy)
+        findings = check(interpreter, configuration.demand(interpreter), configuration.policy)
         status["now"] = "not aligned" if findings else "aligned"
+        status["findings"] = findings
     except EnvlockError as error:
         status["notes"].append(str(error))
     return status
 
 
+# The guard's own files, and what a start or an install that was killed may have left of them.
+_OWN_NAME = (
+    r"(envlock\.py|guard\.json|__init__\.py|__pycache__|[0-9a-f]{7,8}(\.(lean|tell|full|state[01]))?)"
+    r"(\.[0-9a-f]+\.tmp)?"
+)
+_LEFT_OVER = r"0-envlock\.(pth|start)\.[0-9a-f]+\.tmp"
+
+
+def _refuse_foreign(site: str) -> None:
+    """Raise for a path `_envlock` that may hold what is somebody else's."""
+    folder = os.path.join(site, GUARD_FOLDER)
+    if not os.path.lexists(folder):
+        return
+    problem = ""
+    if os.path.realpath(folder) != os.path.join(os.path.realpath(site), GUARD_FOLDER):
+        problem = "it is a link"
+    elif not os.path.isdir(folder):
+        problem = "it is no folder"
+    else:
+        foreign = [name for name in os.listdir(folder) if not re.fullmatch(_OWN_NAME, name)]
+        if foreign:
+            problem = f"it holds {excerpt(min(foreign))}"
+    if problem:
+        raise GuardError(f"{folder}: not as envlock made it: {problem}; nothing was changed")
+
+
+def _remove_leftovers(site: str) -> None:
+    """What an install left that was killed before it could rename its start-up file."""
+    for name in list_entries(site):
+        if re.fullmatch(_LEFT_OVER, name):
+            os.unlink(os.path.join(site, name))
+
+
 def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfiguration) -> None:
+    _remove_leftovers(site)
     with open(__file__, "rb") as file:
         source = file.read()
     _write_files(site, {f"{GUARD_FOLDER}/envlock.py": source})
@@ -7613,7 +8327,11 @@ def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfig
             patiently(os.unlink, os.path.join(folder, name))
     _write_files(site, {f"{GUARD_FOLDER}/{CONFIGURATION}": configuration.to_json().encode("ascii")})
     run_source(interpreter.executable, ["-I", "-S"], "m.write_guard_code(sys.argv[1])", site)
-    _write_files(site, start_up_texts(configuration.code, interpreter))
+    _write_files(site, _texts(configuration, interpreter))
+
+
+def _texts(configuration: GuardConfiguration, interpreter: Interpreter) -> dict[str, bytes]:
+    return start_up_texts(configuration.code, interpreter, configuration.embedded)
 
 
 def describe_guard(site: str) -> tuple[object, ...]:
@@ -7626,11 +8344,9 @@ def describe_guard(site: str) -> tuple[object, ...]:
     ran = hasattr(guard, "finish_start") or not path.endswith("envlock.py")
     ran = ran and path.startswith(f"{site}/{GUARD_FOLDER}/")
     try:
-        state = read_state(guard_base(site))
-        kept = (
-            "not aligned" if state[3] else "aligned",
-            strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(state[7] // 10**9)),
-        )
+        verdict = read_state(guard_base(site))
+        at = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(verdict["found"] // 10**9))
+        kept = "not aligned" if verdict["message"] else "aligned", at
     except Exception:  # no state yet, or another release's
         kept = "", ""
     return (ran, sys.flags.no_site, __version__, *kept)
@@ -7649,7 +8365,7 @@ def _prove_guard(
     if ran == "True":
         return told
     stem = os.path.join(site, START_STEM)
-    texts = start_up_texts(configuration.code, interpreter)
+    texts = _texts(configuration, interpreter)
     reason = "its start-up file does not run, or fails"
     if no_site == "1":
         reason = "it is started with -S, so that no start-up file runs"
@@ -7692,9 +8408,11 @@ def _restore_guard(site: str, before: Mapping[str, bytes]) -> None:
 def _write_files(site: str, files: Mapping[str, bytes]) -> None:
     for name, data in files.items():
         path = os.path.join(site, name)
-        if os.path.dirname(name):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-        write_file(path, data)
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder):
+            os.mkdir(folder)
+            os.chmod(folder, 0o755)  # noqa: S103 - whatever the umask
+        write_file(path, data, 0o644)
 
 
 def _remove_guard(site: str) -> bool:
@@ -7707,6 +8425,7 @@ def _remove_guard(site: str) -> bool:
         if os.path.isfile(path) and os.path.getsize(path):  # an empty .start is somebody else's
             patiently(os.unlink, path)
             found = True
+    _remove_leftovers(site)
     folder = os.path.join(site, GUARD_FOLDER)
     if os.path.isdir(folder):
         for _ in range(20):  # starts may keep a verdict there meanwhile
@@ -7892,8 +8611,26 @@ _POLICY_OPTIONS = (
     ),
     _switch("--integrity", "compare installed files with their recorded hashes, too"),
 )
+GUARD_GROUP = (
+    "drift log",
+    (
+        Option(
+            ("--log",),
+            "append a line of JSON whenever a start finds another verdict than the one before",
+            "FILE",
+            _file,
+        ),
+    ),
+)
 CODE_OPTION = Option(
-    ("--code",), "exit status if not aligned, 1 to 255 (default: 3)", "N", _exit_status
+    ("--code",),
+    "exit status if not aligned, 1 to 255 (default: 3; of a guarded start: 78)",
+    "N",
+    _exit_status,
+)
+EXIT_OPTIONS = (
+    CODE_OPTION,
+    _switch("--embedded", "end programs that embed Python, too (by default they are only warned)"),
 )
 WRITE_OPTIONS = (
     Option(("-o", "--output"), "the file to write", "FILE", _file),
@@ -7954,7 +8691,7 @@ exit status:
 INSTALL_EPILOG = """\
 examples:
   {call} --bound requirements.lock         each start says what differs, and goes on
-  {call} --bound requirements.lock exit    a start that differs ends with status 3
+  {call} --bound requirements.lock exit    a start that differs ends with status 78
   {call} -e .venv --bound uv.lock --integrity exit
 
 pip, uv, poetry, pdm, pipenv and pip-tools may start whatever differs, to repair it; ENVLOCK_DISABLE=1 lets any one
@@ -8710,9 +9447,21 @@ def _install_command(arguments: Arguments) -> int:
     arguments = _settings(arguments)
     bounds = arguments.all("bound")
     refuse_streams(bounds)
-    guard = GuardConfiguration.for_bounds(bounds, _selection(arguments), _policy(arguments))
-    guard = guard._replace(code=arguments.values.get("code", 3) if arguments.word == "exit" else 0)
-    demands = [guard.demand(interpreter)[0] for interpreter, _ in interpreters]
+    log = arguments.values.get("log", "")
+    guard = GuardConfiguration.for_bounds(
+        bounds,
+        _selection(arguments),
+        _policy(arguments),
+        code=arguments.values.get("code", DEFAULT_CODE) if arguments.word == "exit" else 0,
+        embedded=arguments.flag("embedded"),
+        log=log and os.path.abspath(log),
+    )
+    if guard.code == 3:
+        _note(
+            arguments,
+            "--code 3: the reloaders of Django, Flask and bottle take it for 'start again'",
+        )
+    demands = [guard.demand(interpreter) for interpreter, _ in interpreters]
     _install_guards(interpreters, guard)
     shown = ", ".join(map(shown_bound, bounds))
     for interpreter, _ in interpreters:
@@ -8727,6 +9476,12 @@ def _install_command(arguments: Arguments) -> int:
             (interpreter, bound, check(interpreter, bound, guard.policy, _reporter(arguments)))
         )
     _print_tables(arguments, reports)
+    for interpreter, _, found in reports:
+        if found and guard.code:
+            folder = os.path.join(guard_site(interpreter), GUARD_FOLDER)
+            command = removal_command(folder, interpreter.executable)
+            _note(arguments, f"{interpreter.executable} will not start until this is repaired")
+            _note(arguments, f"to take the guard back: {command}")
     return 0
 
 
@@ -8750,8 +9505,12 @@ def _status_command(arguments: Arguments) -> int:
     statuses = [
         guard_status(interpreter, command) for interpreter, command in _interpreters(arguments)
     ]
-    lines = "\n".join(map(format_status, statuses))
-    say(json.dumps(statuses, indent=2) + "\n" if arguments.word == "json" else lines, sys.stdout)
+    if arguments.word == "json":
+        rows = [{**one, "findings": json.loads(format_json(one["findings"]))} for one in statuses]
+        text = json.dumps(rows, indent=2) + "\n"
+    else:
+        text = "\n".join(map(format_status, statuses))
+    say(text, sys.stdout)
     return max(4 if one["guard"] != "armed" else 3 * (one["now"] != "aligned") for one in statuses)
 
 
@@ -8784,7 +9543,7 @@ _OUTPUTS = (
 )
 _MODES = (
     Word("warn", "print what differs, go on (the default)"),
-    Word("exit", "print what differs and end, before any other code", (CODE_OPTION,)),
+    Word("exit", "print what differs and end, before any other code", EXIT_OPTIONS),
 )
 COMMANDS = (
     Command(
@@ -8801,7 +9560,7 @@ COMMANDS = (
         "guard every start of an interpreter with a lock file",
         _install_command,
         INSTALL_EPILOG,
-        COMPARISON_GROUPS,
+        (*COMPARISON_GROUPS, GUARD_GROUP),
         _MODES,
         "mode (default: warn)",
     ),

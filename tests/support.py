@@ -30,7 +30,6 @@ from envlock import (
     Finding,
     ReadContext,
     Selection,
-    __version__,
     _toml_parser,
     format_table,
     read_bounds,
@@ -53,6 +52,9 @@ COMMIT = "31ec7eaf960d3c1f4ce6082279f8ee853aaea0bf"
 SHA256 = "0123456789abcdef" * 4
 
 PASS = "To pass once: set ENVLOCK_DISABLE=1\n"
+RESTORE = "put the lock right, or name another with site-install"
+RENEW = "renew the guard with site-install"
+CODE = 78  # the default exit status of a start that is not aligned
 YOUNG = 2.1  # seconds after which a time stamp is trusted
 LEAKS = """
 import os, signal, sys
@@ -517,6 +519,20 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
+def without_advice(text: str) -> str:
+    """What a guard says, without the commands that would align the environment: they have a test of their own."""
+    return "".join(line for line in text.splitlines(True) if not line.startswith("To align: "))
+
+
+def stopped(message: str) -> str:
+    """A guard's words in exit mode, by those in warn mode."""
+    first, mark, rest = message.partition("\n")
+    sentence, colon, reason = first.partition(" with its lock: ")
+    if colon:
+        return f"{sentence} with its lock and was not started: {reason}{mark}{rest}"
+    return f"{first} and was not started{mark}{rest}"
+
+
 class GuardTestCase(TestCase):
     """An environment with six 1.0, and a bound that asks for it."""
 
@@ -527,10 +543,24 @@ class GuardTestCase(TestCase):
         self.failure = self.message("ham-2.0              Unrequired")
 
     def message(self, row: str, bound: Path | None = None) -> str:
+        """What a start says in warn mode, for one row of the table without its last column."""
         site = format_table([Finding("", sites=(str(self.environment.site),))]).split()[-1]
+        rows = f"Package  Dependency  Explain     Sites\n{row}  {site}\n"
+        return self.differs(rows, bound)
+
+    def differs(self, rows: str, bound: Path | None = None) -> str:
+        where = f"({self.environment.path}) differs from its lock {bound or self.bound}"
+        return f"envlock: this Python {where}\n{rows}{self.last_lines()}"
+
+    def unusable(self, reason: str, repair: str = RESTORE) -> str:
+        """What a start says in warn mode of a bound that can't be used."""
+        where = f"({self.environment.path}) cannot be compared with its lock"
+        return f"envlock: this Python {where}: {reason}\nTo repair: {repair}\n{self.last_lines()}"
+
+    def last_lines(self) -> str:
+        python, folder = self.environment.python, self.environment.site / "_envlock"
         return (
-            f"Failed: envlock {__version__}: validate --bound {bound or self.bound}\n"
-            f"Package  Dependency  Explain     Sites\n{row}  {site}\n"
+            f"{PASS}To remove the guard: {python} {folder}/envlock.py -e {python} site-uninstall\n"
         )
 
     def install(self, *arguments: object) -> None:
@@ -538,25 +568,33 @@ class GuardTestCase(TestCase):
             "-e", self.environment.python, "site-install", "--bound", self.bound, *arguments
         )
         words = [str(word) for word in arguments]
-        what = f"exit {words[-1] if '--code' in words else 3}" if "exit" in words else "warn"
-        self.assertEqual(
-            (done.stderr, done.returncode),
-            (self.note(self.environment.python, self.bound, what), 0),
-        )
+        what = f"exit {words[-1] if '--code' in words else CODE}" if "exit" in words else "warn"
+        note = self.note(self.environment.python, self.bound, what)
+        self.assertEqual((done.stderr[: len(note)], done.returncode), (note, 0))
 
     def note(self, python: Path, bound: Path | str, what: str) -> str:
         return f"envlock: {python}: every start is checked against {bound} ({what})\n"
 
     def start(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-        return run([self.environment.python, *(arguments or ("-c", "print('ran')"))], **options)
+        return self.started(
+            [self.environment.python, *(arguments or ("-c", "print('ran')"))], **options
+        )
+
+    def started(
+        self, command: Sequence[object], raw: bool = False, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """A start; unless it is to be raw, without advice on standard error."""
+        done = run(command, **options)
+        done.stderr = done.stderr if raw else without_advice(done.stderr)
+        return done
 
     def assertRuns(self, *arguments: object, **options: Any) -> None:
         done = self.start(*arguments, **options)
         self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "ran\n", 0))
 
     def assertStopped(
-        self, message: str, *arguments: object, code: int = 3, **options: Any
+        self, message: str, *arguments: object, code: int = CODE, **options: Any
     ) -> None:
         done = self.start(*arguments, **options)
-        message += PASS * message.startswith("Failed")
-        self.assertEqual((done.stderr, done.stdout, done.returncode), (message, "", code))
+        said = stopped(message) if message.startswith("envlock: this Python") else message
+        self.assertEqual((done.stderr, done.stdout, done.returncode), (said, "", code))

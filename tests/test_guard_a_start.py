@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 from tests import support
-from tests.support import LEAKS, PASS, YOUNG, GuardTestCase
+from tests.support import CODE, LEAKS, RENEW, YOUNG, GuardTestCase, stopped
 
 
 class StartTest(GuardTestCase):
@@ -41,8 +41,16 @@ class StartTest(GuardTestCase):
         done = support.envlock(
             "-e", self.environment.python, "site-install", "--bound", self.bound, "exit"
         )
-        self.assertEqual((done.stdout, done.returncode), (self.failure.split("\n", 1)[1], 0))
-        self.assertEqual(done.stderr, self.note(self.environment.python, self.bound, "exit 3"))
+        table = "".join(self.failure.splitlines(True)[1:3])
+        self.assertEqual((done.stdout, done.returncode), (table, 0))
+        python = self.environment.python
+        removal = self.last_lines().splitlines()[1].partition(": ")[2]
+        expected = (
+            f"{self.note(python, self.bound, f'exit {CODE}')}"
+            f"envlock: {python} will not start until this is repaired\n"
+            f"envlock: to take the guard back: {removal}\n"
+        )
+        self.assertEqual(done.stderr, expected)
 
     def test_installing_again_replaces(self) -> None:
         self.install("exit")
@@ -62,7 +70,7 @@ class StartTest(GuardTestCase):
             "exit",
             cwd=self.folder,
         )
-        note = self.note(self.environment.python, "requirements.txt", "exit 3")
+        note = self.note(self.environment.python, "requirements.txt", f"exit {CODE}")
         self.assertEqual((done.stderr, done.stdout, done.returncode), (note, "", 0))
         self.assertRuns(cwd="/")
 
@@ -84,8 +92,10 @@ class StartTest(GuardTestCase):
                 self.assertStopped(self.failure, *way)
         console = self.write("uvicorn", f"#!{self.environment.python}\nprint('ran')\n")
         console.chmod(0o755)
-        done = support.run([console])
-        self.assertEqual((done.stderr, done.stdout, done.returncode), (self.failure + PASS, "", 3))
+        done = self.started([console])
+        self.assertEqual(
+            (done.stderr, done.stdout, done.returncode), (stopped(self.failure), "", CODE)
+        )
         self.assertStopped(self.failure, "-", input="print('ran')\n")
         self.assertStopped(self.failure, "-i", input="print('ran')\n")
 
@@ -102,7 +112,7 @@ class StartTest(GuardTestCase):
         self.environment.add("ham", "2.0")
         for closed in ("2>&-", "2>&- >&-", "<&-"):
             done = support.run(["sh", "-c", f'"{self.environment.python}" -c "print(1)" {closed}'])
-            self.assertEqual((done.stdout, done.returncode), ("", 3), closed)
+            self.assertEqual((done.stdout, done.returncode), ("", CODE), closed)
 
     def test_one_command_may_be_let_through(self) -> None:
         self.install("exit")
@@ -129,7 +139,7 @@ class StartTest(GuardTestCase):
                     (guarded.site / "_envlock" / f"{sys.implementation.hexversion:x}").unlink()
                 done = support.run([above.python, "-c", code], env=env)
                 self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "ran\n", 0))
-            self.assertEqual(support.run([guarded.python, "-c", ""]).returncode, 3)
+            self.assertEqual(support.run([guarded.python, "-c", ""]).returncode, CODE)
 
     def test_modules_on_pythonpath_do_not_take_part(self) -> None:
         self.install("exit")
@@ -158,7 +168,7 @@ class StartTest(GuardTestCase):
                 done = support.run(command, env=env, cwd=self.folder)
                 self.assertEqual(
                     (done.stdout, done.returncode),
-                    ("", 3) if drifted else ("ran\n", 0),
+                    ("", CODE) if drifted else ("ran\n", 0),
                     done.stderr,
                 )
                 self.assertNotIn("Traceback", done.stderr)
@@ -174,39 +184,33 @@ class FailureTest(GuardTestCase):
         """Make the bound unusable; returns what the guard says."""
         self.bound.unlink()
         if how == "gone":
-            return "cannot be read (No such file or directory)"
+            return ": cannot be read (No such file or directory)"
         if how == "directory":
             self.bound.mkdir()
-            return "cannot be read (Is a directory)"
-        self.bound.write_text("six==1.0\n\n==\n")
-        return ""
+            return ": cannot be read (Is a directory)"
+        self.bound.write_text("six==1.0\n\n\0\n")
+        return ":3: not a text file (it holds a NUL character)"
 
     def test_an_unusable_bound(self) -> None:
         for how in ("gone", "directory", "garbage"):
-            for mode, code in (("exit", 3), ("warn", 0)):
+            for mode, code in (("exit", CODE), ("warn", 0)):
                 with self.subTest(how=how, mode=mode):
                     self.install(mode)
-                    said = self.spoil(how)
+                    said = self.unusable(f"{self.bound}{self.spoil(how)}")
                     done = self.start()
-                    self.assertEqual(
-                        (done.returncode, done.stdout), (code, "" if code else "ran\n")
-                    )
-                    self.assertEqual(done.stderr.count("\n"), 1)
-                    self.assertTrue(
-                        done.stderr.startswith(f"envlock: error: {self.bound}:"), done.stderr
-                    )
-                    self.assertIn(said, done.stderr)
                     if self.bound.is_dir():
                         self.bound.rmdir()
                     self.bound.write_text("six==1.0\n")
+                    expected = (stopped(said), "", code) if code else (said, "ran\n", 0)
+                    self.assertEqual((done.stderr, done.stdout, done.returncode), expected)
 
     def test_a_fault_in_the_guard_is_one_line(self) -> None:
-        for mode, outcome in (("exit", ("", 3)), ("warn", ("ran\n", 0))):
+        for mode, outcome in (("exit", ("", CODE)), ("warn", ("ran\n", 0))):
             self.install(mode)
             source = self.environment.site / "_envlock" / "envlock.py"
             text = source.read_text(encoding="utf-8")
             broken = text.replace(
-                "    interpreter = this_interpreter()\n", "    raise MemoryError('of 1 GB')\n"
+                "    interpreter = _guarded_interpreter(", "    raise MemoryError('of 1 GB')\n    ("
             )
             code = compile(broken, str(source), "exec", dont_inherit=True, optimize=2)
             source.with_name(f"{sys.implementation.hexversion:x}.full").write_bytes(
@@ -215,14 +219,12 @@ class FailureTest(GuardTestCase):
             self.bound.write_text(f"six==1.0 # {mode}\n")
             done = self.start()
             self.assertEqual((done.stdout, done.returncode), outcome)
-            self.assertEqual(
-                done.stderr, "envlock: error: the guard failed: MemoryError: of 1 GB\n"
-            )
+            said = self.unusable("the guard failed: MemoryError: of 1 GB", RENEW)
+            self.assertEqual(done.stderr, stopped(said) if mode == "exit" else said)
 
     def test_a_guard_without_its_folder(self) -> None:
-        message = (
-            "envlock: error: the guard failed (site-install renews it, ENVLOCK_DISABLE=1 passes)\n"
-        )
+        message = self.unusable("the guard failed", RENEW).rpartition("To remove")[0]
+        message += "To remove the guard: site-uninstall\n"
         folder = self.environment.site / "_envlock"
         for spoil in (
             lambda: shutil.rmtree(folder),
@@ -252,11 +254,13 @@ class UserSiteTest(GuardTestCase):
         )
         support.add_record(Path(user.stdout.strip()), "six", "1.0")
         for _ in range(2):
-            for options, code in ((), 0), (("-s",), 3), (("-I",), 3):
+            for options, code in ((), 0), (("-s",), CODE), (("-I",), CODE):
                 done = support.run([venv.python, *options, "-c", "print('ran')"], env=home)
                 self.assertEqual(done.returncode, code, (options, done.stderr))
         other = {**home, "PYTHONUSERBASE": str(self.folder / "other")}
-        self.assertEqual(support.run([venv.python, "-c", "print('ran')"], env=other).returncode, 3)
+        self.assertEqual(
+            support.run([venv.python, "-c", "print('ran')"], env=other).returncode, CODE
+        )
 
     @unittest.skipUnless(
         sys.implementation.name == "cpython" and os.name == "posix", "made as CPython is installed"
@@ -277,7 +281,7 @@ class UserSiteTest(GuardTestCase):
         )
         support.add_record(Path(user.stdout.strip()), "ham", "2.0")
         time.sleep(0.2)  # else the verdict isn't kept
-        for number, code in ((0, 0), (1, 3), (0, 0)):
+        for number, code in ((0, 0), (1, CODE), (0, 0)):
             self.assertEqual(support.run([python, "-c", ""], env=homes[number]).returncode, code)
 
     def make_interpreter(self, prefix: Path) -> Path:
@@ -330,7 +334,7 @@ class UnchangedTest(GuardTestCase):
         self.environment.site.touch()
         self.assertRuns()
         shutil.rmtree(self.environment.site / "six-1.0.dist-info")
-        self.assertEqual(self.start().returncode, 3)
+        self.assertEqual(self.start().returncode, CODE)
         self.environment.add("six", "1.0")
         self.assertRuns()
         self.assertEqual(set(states), {path.name for path in folder.iterdir()})

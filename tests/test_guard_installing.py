@@ -13,7 +13,7 @@ from typing import Callable
 
 import envlock
 from tests import support
-from tests.support import GuardTestCase, tree
+from tests.support import CODE, GuardTestCase, tree
 
 
 class InstallTest(GuardTestCase):
@@ -169,7 +169,7 @@ class InstallTest(GuardTestCase):
         def keep() -> None:
             while not stop.is_set():
                 with contextlib.suppress(OSError):
-                    (folder / "busy.tmp").write_bytes(b"")
+                    (folder / "0000000.state0.1.tmp").write_bytes(b"")
 
         busy = threading.Thread(target=keep)
         busy.start()
@@ -265,7 +265,7 @@ class InstallTest(GuardTestCase):
             self.assertEqual((done.stdout, done.returncode), ("ran\n", 0), done.stderr)
         odd.add("ham", "2.0")
         self.assertEqual(
-            support.run([odd.python, "-c", "print('ran')"], env={"LC_ALL": "C"}).returncode, 3
+            support.run([odd.python, "-c", "print('ran')"], env={"LC_ALL": "C"}).returncode, CODE
         )
 
 

@@ -55,7 +55,7 @@ class StatusTest(GuardTestCase):
     def test_an_armed_guard_tells_when_its_verdict_was_found(self) -> None:
         began = time.time()
         self.install("exit")
-        head = f"executable: {self.environment.python}\nguard: armed\nmode: exit 3\nbounds: {self.bound}\n"
+        head = f"executable: {self.environment.python}\nguard: armed\nmode: exit 78\nbounds: {self.bound}\n"
         head += f"version: {envlock.__version__}\n"
         self.assertRuns()
         moments = [time.gmtime(second) for second in range(int(began), int(time.time()) + 1)]
@@ -80,9 +80,8 @@ class StatusTest(GuardTestCase):
             "guard": "none",
             "mode": None,
         }
-        expected.update(
-            bounds=[], version=None, last_verdict=None, last_verdict_at=None, now=None, notes=[]
-        )
+        expected.update(bounds=[], version=None, last_verdict=None, last_verdict_at=None, now=None)
+        expected.update(log=None, notes=[], findings=[])
         self.assertEqual(self.status(), (expected, 4))
         self.install("warn")
         for state in (self.environment.site / "_envlock").glob("*.state?"):

@@ -1,0 +1,94 @@
+"""The room Guard: a verdict."""
+
+from __future__ import annotations
+
+import json
+import unittest
+from pathlib import Path
+from typing import Any
+
+from tests.support import CODE, GuardTestCase, stopped
+
+
+class LogTest(GuardTestCase):
+    """The drift log: a line whenever a start finds another verdict than the one before."""
+
+    def lines(self, log: Path) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+
+    def test_tells_when_an_environment_changed(self) -> None:
+        log = self.folder / "drift.log"
+        self.install("--log", log, "warn")
+        self.assertRuns()
+        self.assertFalse(log.exists())
+        for _ in range(2):
+            self.environment.add("ham", "2.0")
+            self.start()
+            self.start()
+            self.environment.remove("ham")
+            self.assertRuns()
+        lines = self.lines(log)
+        self.assertEqual([line["verdict"] for line in lines], ["not aligned", "aligned"] * 2)
+        keys = ["time", "executable", "bounds", "verdict", "findings", "pid", "user"]
+        self.assertEqual([list(line) for line in lines], [keys] * 4)
+        found = [(row["package"], row["explain"]) for row in lines[0]["findings"]]
+        self.assertEqual(found, [("ham-2.0", "Unrequired")])
+        self.assertEqual(lines[0]["executable"], str(self.environment.python))
+        self.assertEqual(lines[0]["bounds"], [str(self.bound)])
+
+    def test_a_log_that_cannot_be_written_changes_no_start(self) -> None:
+        for log in (self.folder, self.folder / "none" / "drift.log", Path("/dev/full")):
+            self.install("--log", log, "exit")
+            self.assertRuns()
+            self.environment.add("ham", "2.0")
+            self.assertStopped(self.failure)
+            self.environment.remove("ham")
+
+
+class MessageTest(GuardTestCase):
+    def test_ten_rows_and_how_many_more(self) -> None:
+        for number in range(12):
+            self.environment.add(f"ham{number:02}", "2.0")
+        self.install("exit")
+        done = self.start()
+        lines = done.stderr.splitlines()
+        self.assertEqual(done.returncode, CODE)
+        self.assertEqual(lines[0] + "\n", stopped(self.differs("")).splitlines(True)[0])
+        self.assertEqual(
+            [line.split()[0] for line in lines[1:12]],
+            ["Package", *(f"ham{n:02}-2.0" for n in range(10))],
+        )
+        self.assertEqual(lines[12], "and 2 more: site-status lists all")
+        self.assertEqual("\n".join(lines[13:]) + "\n", self.last_lines())
+
+    def test_says_how_to_align(self) -> None:
+        self.environment.add("pip", "24.0")
+        self.bound.write_text("six==1.1\n")
+        self.install("warn")
+        done = self.start("-c", "print('ran')", raw=True)
+        advice = [line for line in done.stderr.splitlines() if line.startswith("To align: ")]
+        self.assertEqual(
+            advice, [f"To align: {self.environment.python} -m pip install -r {self.bound}"]
+        )
+
+    def test_a_child_of_a_warned_parent_says_it_in_one_line(self) -> None:
+        self.install("warn")
+        self.environment.add("ham", "2.0")
+        code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1)'])"
+        first = self.failure.splitlines(True)[0]
+        for _ in range(3):
+            done = self.start("-c", code)
+            self.assertEqual((done.stderr, done.stdout), (self.failure + first, "1\n"))
+
+    def test_the_removal_command_works(self) -> None:
+        self.install("exit")
+        self.environment.add("ham", "2.0")
+        command = self.last_lines().splitlines()[1].partition(": ")[2]
+        done = self.started(["sh", "-c", command])
+        said = f"envlock: {self.environment.python}: the guard is removed\n"
+        self.assertEqual((done.stderr, done.stdout, done.returncode), (said, "", 0))
+        self.assertRuns()
+
+
+if __name__ == "__main__":
+    unittest.main()
