@@ -137,13 +137,13 @@ def assert_linear(work: Callable[[T], object], small: T, large: T) -> None:
     """The time for an input grows with its size alone; `large` is `small` eight times over.
 
     What counts is the processor's time, since other programs may take the clock's, and the best of some tries, since
-    they share its caches, too. Quadratic time grows 64 times. Less than a hundredth of a second counts as that much.
+    they share its caches, too. Quadratic time grows 64 times. Less than two milliseconds count as two.
     """
 
     def seconds(value: T) -> float:
         began = time.process_time()
         work(value)
-        return max(time.process_time() - began, 0.01)
+        return max(time.process_time() - began, 0.002)
 
     ratios: list[float] = []
     while not ratios or ratios[-1] > 24:
