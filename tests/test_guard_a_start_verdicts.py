@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import marshal
 import os
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 import unittest
+import zipfile
 from pathlib import Path
 
 from tests import support
@@ -68,6 +70,31 @@ class VerdictTest(GuardTestCase):
         self.assertEqual(self.start().returncode, CODE)
         told.write_text("Name: ham\nVersion: 2.0\n")
         self.assertRuns()
+
+    def test_a_zipped_egg_that_is_rewritten_in_its_place(self) -> None:
+        def egg(version: str) -> bytes:
+            data = io.BytesIO()
+            with zipfile.ZipFile(data, "w") as archive:
+                archive.writestr("EGG-INFO/PKG-INFO", f"Name: ham\nVersion: {version}\n")
+            return data.getvalue()
+
+        self.bound.write_text("six==1.0\nham==2.0\n")
+        for path in (self.environment.site / "ham.egg", self.folder / "ham.egg"):
+            path.write_bytes(egg("2.0"))
+            (self.environment.site / "easy-install.pth").write_text(f"{path}\n")
+            self.install("exit")
+            time.sleep(YOUNG)
+            self.assertRuns()
+            before = path.stat()
+            path.write_bytes(egg("3.0"))
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+            for _ in range(2):
+                done = self.start()
+                self.assertEqual((done.stdout, done.returncode), ("", 3))
+                self.assertRegex(done.stderr, r"\nham-3\.0 +ham==2\.0 +Misdefined ")
+            path.write_bytes(egg("2.0"))
+            self.assertRuns()
+            path.unlink()
 
     def test_nested_bound_files_are_watched(self) -> None:
         nested = self.write("nested/more.txt", "")

@@ -36,6 +36,14 @@ class TestPyproject(InFolder):
         self.assertEqual([*base, "t1", "b1"], self.texts_with(all_groups=True, no_groups="dev-1"))
         self.assertEqual([*base, "c1", "t1", "b1"], self.texts_with(options="c test"))
 
+    def test_an_extra_of_another_project_is_not_its_own(self) -> None:
+        text = '[project]\n{}dependencies = ["other[a]", "mine[b]"]\n'
+        text += '[project.optional-dependencies]\na = ["a1"]\nb = ["b1"]\n'
+        self.assertEqual(
+            ["other[a]", "b1"], self.texts(text.format('name = "mine"\n'), "pyproject.toml")
+        )
+        self.assertEqual(["other[a]", "mine[b]"], self.texts(text.format(""), "pyproject.toml"))
+
     def test_a_project_without_dependencies_demands_nothing(self) -> None:
         self.assertEqual([], self.texts('[project]\nname = "x"\n', "pyproject.toml"))
 

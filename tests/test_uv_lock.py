@@ -74,6 +74,21 @@ class UvLocks(Scratch):
             "uv.lock: there is no workspace member 'nope' (it has root-a)",
         )
 
+    def test_an_extra_of_another_package_is_not_its_own(self) -> None:
+        text = (
+            f'{UV}[[package]]\nname = "mine"\nversion = "1"\nsource = {{ virtual = "." }}\n'
+            'dependencies = [{ name = "other", extra = ["a"] }]\n'
+            '[package.optional-dependencies]\na = [{ name = "a1" }]\n'
+            '[[package]]\nname = "other"\nversion = "1"\nsource = { registry = "i" }\n'
+            '[package.optional-dependencies]\na = [{ name = "a2" }]\nb = [{ name = "a1" }]\n'
+        )
+        for name in ("a1", "a2"):
+            text += f'[[package]]\nname = "{name}"\nversion = "1"\nsource = {{ registry = "i" }}\n'
+        self.assertEqual(self.texts("uv.lock", text), ["python>=3.9", "other==1", "a2==1"])
+        self.assertEqual(
+            self.texts("uv.lock", text, "--extra a"), ["python>=3.9", "other==1", "a1==1", "a2==1"]
+        )
+
     def test_an_extra_without_dependencies_is_known(self) -> None:
         text = (
             UV
