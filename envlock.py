@@ -6781,13 +6781,15 @@ def repair_commands(
 ) -> list[str]:
     """Shell commands, in their order; none for what no tool repairs, nor where one would do more than was asked for."""
     from shlex import quote
-    from shutil import which
 
     interpreter, bound, _ = report
     if policy.ignore or len(bound.formats) != 1 or any(map(is_stream, paths)):
         return []
+    if is_externally_managed(interpreter) or not _is_writable(interpreter):
+        return []
     installed = {one.label: one for one in scan(interpreter)}
     removed, asked, renewed = _to_repair(report, installed)
+    removed = removed if is_virtual(interpreter) else []
     words = _repair_words(report, paths, selection, policy.superset)
     plain = all(
         re.fullmatch(r"\S+( @ \S+)?", text) for text in asked
@@ -6795,9 +6797,7 @@ def repair_commands(
     if not words or ("{names}" in words and not plain):
         return []
     python = quote(interpreter.executable)
-    pip = f"{python} -m pip"
-    if "pip" not in (one.name for one in installed.values()):
-        pip = f"UV_PYTHON={python} uv pip" if which("uv") else f"pip --python={python}"
+    pip = _pip_command(python, installed.values())
     values = {
         "pip": pip,
         "python": python,
@@ -6811,9 +6811,74 @@ def repair_commands(
         (words, asked),
         ("{pip} install --force-reinstall --no-deps {names}", renewed),
     )
-    return [
-        step.format(names=" ".join(map(quote, names)), **values) for step, names in steps if names
+    commands = []
+    for step, names in steps:
+        if names and (pip or "{pip}" not in step):
+            commands.append(step.format(names=" ".join(map(quote, names)), **values))
+    return commands
+
+
+def is_virtual(interpreter: Interpreter) -> bool:
+    """Whether an interpreter is that of a virtual environment (PEP 405)."""
+    return os.path.isfile(os.path.join(interpreter.prefix, "pyvenv.cfg"))
+
+
+def is_externally_managed(interpreter: Interpreter) -> bool:
+    """Whether pip refuses to change an interpreter's packages (PEP 668)."""
+    if is_virtual(interpreter):
+        return False
+    major, minor, _ = interpreter.version
+    name = "pypy" if interpreter.implementation == "pypy" else "python"
+    libraries = [
+        os.path.join(interpreter.prefix, "lib", f"{name}{major}.{minor}"),
+        f"{interpreter.prefix}/Lib",
     ]
+    libraries += [interpreter.library] if interpreter.library else []
+    return any(os.path.isfile(os.path.join(library, "EXTERNALLY-MANAGED")) for library in libraries)
+
+
+def _is_writable(interpreter: Interpreter) -> bool:
+    """Whether this user may change the packages that belong to an interpreter."""
+    inside = os.path.join(interpreter.prefix, "")
+    own = [site for site in interpreter.sites if site.startswith(inside) and os.path.isdir(site)]
+    return all(os.access(site, os.W_OK) for site in own[:1])
+
+
+def _pip_command(python: str, installed: Iterable[Distribution]) -> str:
+    """The nearest pip that can change an environment; empty if there is none."""
+    from shutil import which
+
+    if "pip" in [distribution.name for distribution in installed]:
+        return f"{python} -m pip"
+    if which("uv"):
+        return f"UV_PYTHON={python} uv pip"
+    return f"pip --python={python}" if which("pip") else ""
+
+
+def surplus_advice(report: Report, policy: Policy) -> str:
+    """A sentence on the installed packages that no command takes away; empty if there are none."""
+    interpreter, bound, findings = report
+    surplus = [finding for finding in findings if finding.explain == Verdict.UNREQUIRED]
+    if not surplus or policy.ignore or len(bound.formats) != 1:
+        return ""
+    if not is_virtual(interpreter):
+        reason = "nothing is uninstalled from a Python that is no virtual environment"
+    elif _removes(bound):
+        return ""
+    else:
+        needed = _needed(bound, scan(interpreter))
+        surplus = [finding for finding in surplus if finding.name in needed]
+        reason = "what the bound names needs them"
+    if not surplus:
+        return ""
+    names = ", ".join(finding.package for finding in surplus[:3])
+    more = f" and {len(surplus) - 3} more" if len(surplus) > 3 else ""
+    return f"give --superset, or name {names}{more} in the bound ({reason})"
+
+
+def _removes(bound: Bound) -> bool:
+    """Whether the tool that wrote the bound also removes what isn't in it."""
+    return any(form.removes for form in bound.formats)
 
 
 def _to_repair(
@@ -9398,9 +9463,9 @@ def _print_tables(arguments: Arguments, reports: list[Report]) -> None:
 def _advise(arguments: Arguments, one: Report) -> None:
     """Say what would align an environment."""
     if not arguments.flag("quiet"):
-        commands = repair_commands(
-            one, arguments.all("bound"), _selection(arguments), _policy(arguments)
-        )
+        policy = _policy(arguments)
+        commands = repair_commands(one, arguments.all("bound"), _selection(arguments), policy)
+        commands += filter(None, [surplus_advice(one, policy)])
         say("".join(f"To align: {printable(command)}\n" for command in commands), sys.stderr)
 
 

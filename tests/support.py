@@ -197,7 +197,11 @@ def envlock(*arguments: object, **options: Any) -> subprocess.CompletedProcess[s
 
 
 def on_terminal(
-    *arguments: object, columns: int = 300, env: dict[str, str] | None = None, **options: Any
+    *arguments: object,
+    columns: int = 300,
+    env: dict[str, str] | None = None,
+    command: Sequence[object] = (sys.executable, ENVLOCK),
+    **options: Any,
 ) -> str:
     """What `envlock.py` shows on a terminal, both streams as they come."""
     import fcntl
@@ -207,11 +211,11 @@ def on_terminal(
 
     main, side = pty.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("4H", 50, columns, 0, 0))
-    command = list(map(str, (sys.executable, ENVLOCK, *arguments)))
+    words = list(map(str, (*command, *arguments)))
     env = {**CLEAN, "NO_COLOR": "1", **(env or {})}
     shown = b""
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=side, stderr=side, env=env, **options
+        words, stdin=subprocess.DEVNULL, stdout=side, stderr=side, env=env, **options
     ):
         os.close(side)
         with contextlib.suppress(OSError):  # Linux tells the end so

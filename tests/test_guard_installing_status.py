@@ -270,7 +270,10 @@ class StatusTest(GuardTestCase):
                 ["-e", self.folder, "site-status"],
                 f"{self.folder}: this folder holds no Python (expected ",
             ),
-            (["site-status", "write"], "argument json: invalid choice: 'write' (choose from "),
+            (
+                ["site-status", "write"],
+                "there is no use for the word 'write' (after site-status may stand json)",
+            ),
         ):
             done = support.envlock(*words)
             self.assertTrue(done.stderr.startswith(f"envlock: error: {message}"), done.stderr)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import sys
+import sysconfig
 import unittest
+from pathlib import Path
 
 from tests.support import (
     DATA,
+    ENVLOCK,
+    NO_PERMISSIONS,
     NO_TOML,
+    POWERLESS,
     Environment,
     TestCase,
     add_record,
@@ -94,15 +101,22 @@ class RepairTest(TestCase):
         self.environment.add("deeper", "1.0", requires=["extra-two ; extra=='x'"])
         for name in ("extra-one", "extra-two"):
             self.environment.add(name, "1.0")
-        command = f"{self.python} -m pip uninstall -y "
-        self.assertEqual(self.said("-b", "requirements.txt"), [command + "extra-one"])
+        command = f"{self.python} -m pip uninstall -y extra-one"
+        reason = "in the bound (what the bound names needs them)"
+        kept = f"give --superset, or name deeper-1.0, extra_two-1.0, needed-1.0 {reason}"
+        self.assertEqual(self.said("-b", "requirements.txt"), [command, kept])
         self.write("requirements.txt", "six[x]==1.16.0\n")
-        self.assertEqual(self.said("-b", "requirements.txt"), [])
+        kept = (
+            f"give --superset, or name deeper-1.0, extra_one-1.0, extra_two-1.0 and 1 more {reason}"
+        )
+        self.assertEqual(self.said("-b", "requirements.txt"), [kept])
 
     def test_the_nearest_pip_is_named(self) -> None:
         install = "install -r requirements.txt"
         self.assertEqual(self.said("-b", "requirements.txt"), [f"{self.python} -m pip {install}"])
         self.environment.remove("pip")
+        self.assertEqual(self.said("-b", "requirements.txt"), [])
+        self.tool("pip")
         self.assertEqual(
             self.said("-b", "requirements.txt"), [f"pip --python={self.python} {install}"]
         )
@@ -310,3 +324,50 @@ class RepairTest(TestCase):
 
 if __name__ == "__main__":
     unittest.main()
+
+
+@unittest.skipIf(
+    os.name == "nt" or sys.implementation.name != "cpython", "an installation of links"
+)
+class InstallationTest(TestCase):
+    """A Python that is no virtual environment: nothing may be removed from it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.root = self.folder / "python"
+        standard = Path(sysconfig.get_path("stdlib"))
+        self.library = self.root / "lib" / standard.name
+        (self.library / "site-packages").mkdir(parents=True)
+        for entry in standard.iterdir():
+            if entry.name not in ("site-packages", "EXTERNALLY-MANAGED", "__pycache__"):
+                (self.library / entry.name).symlink_to(entry)
+        (self.root / "bin").mkdir()
+        self.python = self.root / "bin" / f"python{sys.version_info[0]}"
+        shutil.copy(os.path.realpath(sys.executable), self.python)
+        for name, version in (("pip", "24.0"), ("idna", "3.7"), ("zipp", "3.18.1")):
+            add_record(self.library / "site-packages", name, version)
+        self.write("requirements.txt", "six==1.16.0\n")
+
+    def said(self) -> list[str]:
+        words = ("-e", self.python, "validate", "-b", "requirements.txt")
+        env = {"LD_LIBRARY_PATH": str(sysconfig.get_config_var("LIBDIR"))}
+        shown = on_terminal(*words, env=env, cwd=self.folder).splitlines()
+        self.assertEqual([line for line in shown if line.startswith("envlock: error")], [])
+        return [line[10:] for line in shown if line.startswith("To align: ")]
+
+    def test_nothing_is_uninstalled_from_it(self) -> None:
+        reason = "nothing is uninstalled from a Python that is no virtual environment"
+        kept = f"give --superset, or name idna-3.7, zipp-3.18.1 in the bound ({reason})"
+        self.assertEqual(self.said(), [f"{self.python} -m pip install -r requirements.txt", kept])
+        (self.library / "EXTERNALLY-MANAGED").write_text("[externally-managed]\n", encoding="utf-8")
+        self.assertEqual(self.said(), [kept])
+
+    @unittest.skipIf(NO_PERMISSIONS, NO_PERMISSIONS)
+    def test_a_command_that_this_user_cannot_run_is_not_named(self) -> None:
+        site = self.library / "site-packages"
+        site.chmod(0o555)
+        self.addCleanup(site.chmod, 0o755)
+        words = ("-e", self.python, "validate", "-b", "requirements.txt")
+        shown = on_terminal(*words, command=[*POWERLESS, sys.executable, ENVLOCK], cwd=self.folder)
+        self.assertIn("zipp-3.18.1", shown)
+        self.assertNotIn("pip install", shown)
