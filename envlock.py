@@ -116,6 +116,7 @@ if TYPE_CHECKING:
 
 
 __version__ = "1.0.0"
+OLDEST_PYTHON = (3, 8)
 PROJECT_URL = "https://git.example/envlock"
 
 
@@ -4630,23 +4631,61 @@ def find_executable(exe: str) -> str:
     if not exe:
         raise InterpreterError("-e: expected an interpreter, found an empty name")
     path = os.path.expanduser(exe)
-    for inside in ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe"):
-        if os.path.isfile(os.path.join(path, inside)):
-            return os.path.abspath(os.path.join(path, inside))
+    inside = _python_inside(exe, path)
+    if inside:
+        return os.path.abspath(inside)
+    if os.path.isdir(path):
+        hint = _other_environment(path) or f"(expected {os.path.join(path, 'bin', 'python')})"
+        raise InterpreterError(f"{exe}: this folder holds no Python {hint}")
+    if os.path.islink(path) and not os.path.exists(path):
+        raise InterpreterError(f"{exe}: a link to {os.readlink(path)}, which is not there")
     if os.path.dirname(path):
-        if os.path.isdir(path):
-            raise InterpreterError(
-                f"{exe}: this folder holds no Python (expected {path}/bin/python)"
-            )
         if os.name == "nt" and os.path.isfile(path + ".exe"):
             path += ".exe"
         if not os.path.exists(path):
-            raise InterpreterError(f"{exe}: no such interpreter")
+            raise InterpreterError(
+                f"{exe}: no such interpreter {_other_environment(path)}".rstrip()
+            )
         return os.path.abspath(path)
     found = find_on_path(path)
-    if not found:
-        raise InterpreterError(f"{exe}: no such folder, and no such interpreter on PATH")
-    return os.path.abspath(found)
+    if found:
+        return os.path.abspath(found)
+    hint = f"(did you mean ./{exe}?)" if os.path.exists(path) else _other_environment(path)
+    raise InterpreterError(
+        f"{exe}: no such folder, and no such interpreter on PATH {hint}".rstrip()
+    )
+
+
+def _python_inside(exe: str, folder: str) -> str:
+    """The Python of an environment's folder, or of its folder of commands; empty if there is none."""
+    places = ["bin/python", "bin/python3", "Scripts/python.exe", "python.exe"]
+    if os.path.basename(os.path.normpath(folder)) in ("bin", "Scripts"):
+        places += ["python", "python3"]
+    for place in places:
+        path = os.path.join(folder, place)
+        if os.path.isfile(path):
+            return path
+        if os.path.islink(path) and not os.path.exists(path):
+            raise InterpreterError(
+                f"{exe}: its Python is gone ({path} is a link to {os.readlink(path)})"
+            )
+    return ""
+
+
+def _other_environment(path: str) -> str:
+    """A hint at a virtual environment in the same folder, or in this one."""
+    for folder in (path, os.path.dirname(path) or os.curdir):
+        try:
+            entries = sorted(os.listdir(folder))
+        except OSError:
+            continue
+        for entry in entries:
+            found = os.path.normpath(os.path.join(folder, entry))
+            if found != os.path.normpath(path) and os.path.isfile(
+                os.path.join(found, "pyvenv.cfg")
+            ):
+                return f"(did you mean {found}?)"
+    return ""
 
 
 def find_on_path(name: str) -> str | None:
@@ -4732,10 +4771,14 @@ def _read_answer(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
     try:
         return _interpreter(*json.loads(line[len(ANSWER) :]))
     except (ValueError, TypeError, LookupError):
-        last = errors.decode(errors="replace").strip().rpartition("\n")[2]
-        raise InterpreterError(
-            f"{exe}: not a Python 3.6 or newer (exit status {child.returncode}{last and ', ' + describe_value(last)})"
-        ) from None
+        told = errors.decode(errors="replace").strip()
+        last = told.rpartition("\n")[2]
+        if (
+            describe_interpreter.__name__ in told
+        ):  # what isn't Python may quote the source that it was to run
+            last = ""
+        status = f"exit status {child.returncode}{last and ', ' + describe_value(last)}"
+        raise InterpreterError(f"{exe}: not a Python 3.6 or newer ({status})") from None
 
 
 def _reap(child: subprocess.Popen[bytes]) -> None:
@@ -8294,6 +8337,26 @@ def install_guard(
     return take_back
 
 
+def orphaned_guards(folder: str) -> list[str]:
+    """What is left of a guard in an environment whose Python can't be asked any more."""
+    from glob import escape, glob
+
+    root, names = (
+        escape(os.path.expanduser(folder)),
+        (f"{START_STEM}.pth", f"{START_STEM}.start", GUARD_FOLDER),
+    )
+    places = (
+        os.path.join(root, "lib*", "p*", "site-packages"),
+        os.path.join(root, "Lib", "site-packages"),
+    )
+    return [
+        path
+        for place in places
+        for name in names
+        for path in sorted(glob(os.path.join(place, name)))
+    ]
+
+
 def uninstall_guard(interpreter: Interpreter) -> bool:
     """Remove an interpreter's guard; tells whether there was one."""
     site = guard_site(interpreter)
@@ -9512,6 +9575,9 @@ def _install_command(arguments: Arguments) -> int:
     arguments = _settings(arguments)
     bounds = arguments.all("bound")
     refuse_streams(bounds)
+    for interpreter, _ in interpreters:
+        reason = "a guard needs {} or newer (validate can look at it)"
+        _refuse_old(interpreter.version, reason, f"{interpreter.executable}: ")
     log = arguments.values.get("log", "")
     guard = GuardConfiguration.for_bounds(
         bounds,
@@ -9550,6 +9616,12 @@ def _install_command(arguments: Arguments) -> int:
     return 0
 
 
+def _refuse_old(version: tuple[int, ...], reason: str, where: str = "") -> None:
+    if version < OLDEST_PYTHON:
+        needed, found = ".".join(map(str, OLDEST_PYTHON)), ".".join(map(str, version))
+        raise EnvlockError(f"{where}this is Python {found}, and {reason.format(needed)}")
+
+
 def _install_guards(
     interpreters: Iterable[tuple[Interpreter, str]], guard: GuardConfiguration
 ) -> None:
@@ -9580,7 +9652,16 @@ def _status_command(arguments: Arguments) -> int:
 
 
 def _uninstall_command(arguments: Arguments) -> int:
-    for interpreter, _ in _interpreters(arguments):
+    try:
+        interpreters = _interpreters(arguments)
+    except InterpreterError as error:
+        left = [path for exe in arguments.all("exe") or [".venv"] for path in orphaned_guards(exe)]
+        if not left:
+            raise
+        raise InterpreterError(
+            f"{error}; its guard is removed by deleting {' and '.join(left)}"
+        ) from None
+    for interpreter, _ in interpreters:
         found = uninstall_guard(interpreter)
         done = "the guard is removed" if found else "there is no guard to remove"
         _note(arguments, f"{interpreter.executable}: {done}")
@@ -9677,6 +9758,9 @@ def _run(argv: Sequence[str]) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     try:
+        _refuse_old(
+            tuple(sys.version_info[:3]), "envlock needs {} or newer (-e can name an older one)"
+        )
         return _run(sys.argv[1:] if argv is None else argv)
     except EnvlockError as error:
         say(f"envlock: error: {printable(str(error))}\n", sys.stderr)

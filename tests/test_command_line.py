@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import socketserver
@@ -273,6 +274,41 @@ class UsageTest(TestCase):
                 done = run_envlock(*arguments, cwd=path.parent)
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
                 self.assertRegex(done.stderr, r"\Aenvlock: error: \S.*\n\Z")
+
+
+OLD_PYTHON = next(
+    iter(sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.7*/bin/python")))), ""
+)
+
+
+class OldPythonTest(TestCase):
+    @unittest.skipUnless(OLD_PYTHON, "no Python 3.7 here")
+    def test_an_old_python_is_told_which_is_needed(self) -> None:
+        lock = self.write("requirements.lock", "")
+        version = run(
+            [OLD_PYTHON, "-c", "import platform; print(platform.python_version())"]
+        ).stdout.strip()
+        reason = f"this is Python {version}, and {{}} needs 3.8 or newer"
+        message = f"{OLD_PYTHON}: {reason.format('a guard')} (validate can look at it)"
+        self.assertRefused(run_envlock("-e", OLD_PYTHON, "site-install", "-b", lock), message)
+        done = run([OLD_PYTHON, ENVLOCK, "validate", "-b", lock])
+        self.assertRefused(done, f"{reason.format('envlock')} (-e can name an older one)")
+
+    @unittest.skipIf(os.name == "nt", "no links")
+    def test_a_guard_whose_python_is_gone_can_be_removed(self) -> None:
+        environment = Environment(self.folder / "gone")
+        lock = self.write("requirements.lock", "")
+        self.assertEqual(
+            run_envlock("-q", "-e", environment.path, "site-install", "-b", lock).returncode, 0
+        )
+        for link in (environment.path / "bin").glob("python*"):
+            link.unlink()
+        (environment.path / "bin" / "python").symlink_to("/gone/python3")
+        why = f"{environment.path}: its Python is gone ({environment.python} is a link to /gone/python3)"
+        files = f"{environment.site}/0-envlock.pth and {environment.site}/_envlock"
+        done = run_envlock("-e", environment.path, "site-uninstall")
+        self.assertRefused(done, f"{why}; its guard is removed by deleting {files}")
+        self.assertRefused(run_envlock("-e", environment.path, "site-status"), why)
 
 
 class LibraryTest(TestCase):

@@ -64,6 +64,41 @@ class AskTest(TestCase):
             folder, f"{folder}: this folder holds no Python (expected {folder}/bin/python)"
         )
 
+    @unittest.skipIf(os.name == "nt", "links and a shell")
+    def test_says_what_was_probably_meant(self) -> None:
+        found = str(self.environment.python)
+        self.assertEqual(envlock.find_executable(os.path.dirname(found)), found)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        none = "no such folder, and no such interpreter on PATH"
+        self.write("tool", "")
+        self.assertUnusable("tool", f"tool: {none} (did you mean ./tool?)")
+        self.write(".venv/pyvenv.cfg", "")
+        self.assertUnusable("venv", f"venv: {none} (did you mean .venv?)")
+        self.assertUnusable("./venv", "./venv: no such interpreter (did you mean .venv?)")
+        self.assertUnusable(
+            str(self.folder),
+            f"{self.folder}: this folder holds no Python (did you mean {self.folder}/.venv?)",
+        )
+        self.assertUnusable(
+            ".venv", ".venv: this folder holds no Python (expected .venv/bin/python)"
+        )
+
+    @unittest.skipIf(os.name == "nt", "links and a shell")
+    def test_says_that_a_link_dangles(self) -> None:
+        link = self.folder / "python"
+        link.symlink_to("/gone/python3")
+        self.assertUnusable(str(link), f"{link}: a link to /gone/python3, which is not there")
+        (self.folder / "bin").mkdir()
+        link.rename(self.folder / "bin" / "python")
+        gone = f"{self.folder}/bin/python is a link to /gone/python3"
+        self.assertUnusable(str(self.folder), f"{self.folder}: its Python is gone ({gone})")
+
+    @unittest.skipIf(os.name == "nt", "links and a shell")
+    def test_never_quotes_the_source_that_was_to_run(self) -> None:
+        parrot = self.script("parrot", 'echo "unknown: $*" >&2; exit 2')
+        self.assertUnusable(parrot, f"{parrot}: not a Python 3.6 or newer (exit status 2)")
+
     def test_noise_around_the_answer_is_passed_over(self) -> None:
         wrapper = self.script(
             "noisy", f'echo "Welcome"; echo oh >&2; printf Hi; "{sys.executable}" "$@"; echo Bye'
