@@ -1,5 +1,27 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
+#
+# MIT License
+#
+# Copyright (c) 2026 the envlock developers
+#
+# Permission is hereby granted, free of charge, to any person obtaining a copy
+# of this software and associated documentation files (the "Software"), to deal
+# in the Software without restriction, including without limitation the rights
+# to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+# copies of the Software, and to permit persons to whom the Software is
+# furnished to do so, subject to the following conditions:
+#
+# The above copyright notice and this permission notice shall be included in all
+# copies or substantial portions of the Software.
+#
+# THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+# IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+# FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+# AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+# LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+# OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+# SOFTWARE.
 """Keep a Python environment equal to its lock file.
 
 `validate` compares the packages that an interpreter holds with a lock file; `site-install` makes every start of that
@@ -8345,15 +8367,14 @@ def orphaned_guards(folder: str) -> list[str]:
         escape(os.path.expanduser(folder)),
         (f"{START_STEM}.pth", f"{START_STEM}.start", GUARD_FOLDER),
     )
-    places = (
-        os.path.join(root, "lib*", "p*", "site-packages"),
-        os.path.join(root, "Lib", "site-packages"),
-    )
+    found = []
+    for place in ("lib/p*/site-packages", "lib64/p*/site-packages", "Lib/site-packages"):
+        for name in names:
+            found += sorted(glob(os.path.join(root, place, name)))
     return [
         path
-        for place in places
-        for name in names
-        for path in sorted(glob(os.path.join(place, name)))
+        for path in found
+        if not any(os.path.samefile(path, one) for one in found[: found.index(path)])
     ]
 
 
