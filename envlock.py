@@ -4703,9 +4703,8 @@ def _other_environment(path: str) -> str:
             continue
         for entry in entries:
             found = os.path.normpath(os.path.join(folder, entry))
-            if found != os.path.normpath(path) and os.path.isfile(
-                os.path.join(found, "pyvenv.cfg")
-            ):
+            other = found != os.path.normpath(path)
+            if other and os.path.isfile(os.path.join(found, "pyvenv.cfg")):
                 return f"(did you mean {found}?)"
     return ""
 
@@ -4795,9 +4794,8 @@ def _read_answer(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
     except (ValueError, TypeError, LookupError):
         told = errors.decode(errors="replace").strip()
         last = told.rpartition("\n")[2]
-        if (
-            describe_interpreter.__name__ in told
-        ):  # what isn't Python may quote the source that it was to run
+        # What isn't Python may quote the source that it was to run.
+        if describe_interpreter.__name__ in told:
             last = ""
         status = f"exit status {child.returncode}{last and ', ' + describe_value(last)}"
         raise InterpreterError(f"{exe}: not a Python 3.6 or newer ({status})") from None
@@ -8363,19 +8361,14 @@ def orphaned_guards(folder: str) -> list[str]:
     """What is left of a guard in an environment whose Python can't be asked any more."""
     from glob import escape, glob
 
-    root, names = (
-        escape(os.path.expanduser(folder)),
-        (f"{START_STEM}.pth", f"{START_STEM}.start", GUARD_FOLDER),
-    )
-    found = []
+    root = escape(os.path.expanduser(folder))
+    names = (f"{START_STEM}.pth", f"{START_STEM}.start", GUARD_FOLDER)
+    found: dict[str, str] = {}  # lib64 is a link to lib
     for place in ("lib/p*/site-packages", "lib64/p*/site-packages", "Lib/site-packages"):
         for name in names:
-            found += sorted(glob(os.path.join(root, place, name)))
-    return [
-        path
-        for path in found
-        if not any(os.path.samefile(path, one) for one in found[: found.index(path)])
-    ]
+            for path in glob(os.path.join(root, place, name)):
+                found.setdefault(os.path.realpath(path), path)
+    return list(found.values())
 
 
 def uninstall_guard(interpreter: Interpreter) -> bool:

@@ -173,9 +173,11 @@ class TestLocations(InFolder):
             "one-1.0-py3-none-any.whl[x] ; python_version > '3'",
         ):
             found = self.one(line)
+            reference = found.reference
+            assert reference is not None
             self.assertEqual(
-                ("one", self.url("one-1.0-py3-none-any.whl")), (found.name, found.reference.url)
-            )  # type: ignore[union-attr]
+                ("one", self.url("one-1.0-py3-none-any.whl")), (found.name, reference.url)
+            )
 
     def test_a_targets_directory_stands_for_the_working_directory(self) -> None:
         self.write("requirements.txt", "./proj\n")
