@@ -6843,8 +6843,6 @@ def repair_commands(
     report: Report, paths: Sequence[str], selection: Selection, policy: Policy
 ) -> list[str]:
     """Shell commands, in their order; none for what no tool repairs, nor where one would do more than was asked for."""
-    from shlex import quote
-
     interpreter, bound, _ = report
     if policy.ignore or len(bound.formats) != 1 or any(map(is_stream, paths)):
         return []
@@ -6859,16 +6857,16 @@ def repair_commands(
     )  # Poetry's constraints aren't
     if not words or ("{names}" in words and not plain):
         return []
-    python = quote(interpreter.executable)
+    python = _shell_word(interpreter.executable)
     pip = _pip_command(python, installed.values())
     values = {
         "pip": pip,
         "python": python,
-        "prefix": quote(interpreter.prefix),
-        "file": quote(paths[0]),
+        "prefix": _shell_word(interpreter.prefix),
+        "file": _shell_word(paths[0]),
     }
-    values["folder"] = quote(os.path.dirname(paths[0]))
-    values["files"] = " ".join(f"-r {quote(path)}" for path in paths)
+    values["folder"] = _shell_word(os.path.dirname(paths[0]))
+    values["files"] = " ".join(f"-r {_shell_word(path)}" for path in paths)
     steps = (
         ("{pip} uninstall -y {names}", removed),
         (words, asked),
@@ -6877,8 +6875,36 @@ def repair_commands(
     commands = []
     for step, names in steps:
         if names and (pip or "{pip}" not in step):
-            commands.append(step.format(names=" ".join(map(quote, names)), **values))
-    return commands
+            commands.append(step.format(names=" ".join(map(_shell_word, names)), **values))
+    return list(filter(None, map(_for_windows, commands))) if os.name == "nt" else commands
+
+
+def _shell_word(word: str) -> str:
+    if os.name == "nt":
+        return quote_for_windows(word)
+    from shlex import quote
+
+    return quote(word)
+
+
+def quote_for_windows(word: str) -> str:
+    """A word as cmd and PowerShell read it: both take what is between double quotes as it is, but for % $ ` !."""
+    from subprocess import list2cmdline
+
+    quoted = list2cmdline([word])
+    if quoted[:1] == '"' or re.fullmatch(r"[\w.:\\/=@+~-]+", quoted):
+        return quoted
+    end = len(quoted) - len(quoted.rstrip("\\"))
+    return f'"{quoted}{quoted[len(quoted) - end :]}"'
+
+
+def _for_windows(command: str) -> str:
+    """A command for the shells of Windows, which set no variable in front of one; empty if there is none.
+
+    None is said either with what cmd or PowerShell reads in a way of its own.
+    """
+    command = re.sub(r'UV_PYTHON=("[^"]*"|\S+) (.*)', r"\2 --python \1", command)
+    return "" if re.match(r"\w+=", command) or re.search("[%$`!]", command) else command
 
 
 def is_virtual(interpreter: Interpreter) -> bool:
@@ -6949,12 +6975,12 @@ def _to_repair(
 ) -> tuple[list[str], list[str], list[str]]:
     """Names to uninstall first, requirements that the bound's tool has to see to, and pins to install once more."""
     interpreter, bound, found = report
-    (form,), inside = bound.formats, os.path.join(interpreter.prefix, "")
+    (form,) = bound.formats
     needed = set() if form.removes else _needed(bound, list(installed.values()))
     removed, asked, renewed = [], {}, {}
     for one in found:
         record = installed.get(one.package)
-        if not all(site.startswith(inside) for site in one.sites):
+        if not all(is_inside(site, interpreter.prefix) for site in one.sites):
             continue
         if one.explain in (Verdict.MISSING, Verdict.MISDEFINED, Verdict.UNREQUIRED):
             asked[one.package or one.dependency] = one
@@ -7018,7 +7044,9 @@ def _is_default(word: str, prefix: str, folder: str) -> bool:
     """Whether the variable in `VARIABLE={prefix}…` tells the tool what it takes anyway."""
     variable, separator, rest = word.partition("={prefix}")
     default = os.path.abspath(os.path.join(folder, ".venv")) + rest
-    return bool(separator) and (os.environ.get(variable) or default) == prefix + rest
+    return bool(separator) and os.path.normcase(
+        os.environ.get(variable) or default
+    ) == os.path.normcase(prefix + rest)
 
 
 # ==================================================================================================

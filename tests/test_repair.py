@@ -10,6 +10,7 @@ import sysconfig
 import unittest
 from pathlib import Path
 
+from envlock import quote_for_windows
 from tests.support import (
     DATA,
     ENVLOCK,
@@ -320,6 +321,20 @@ class RepairTest(TestCase):
         add_record(outside, "further", "1.0")
         (self.environment.site / "outside.pth").write_text(f"{outside}\n", encoding="utf-8")
         self.assertEqual(self.said("-b", "requirements.txt"), [])
+
+
+class QuoteForWindowsTest(unittest.TestCase):
+    def test_words_with_what_a_shell_reads_stand_in_double_quotes(self) -> None:
+        for word, expected in (
+            (r"C:\env\Scripts\python.exe", r"C:\env\Scripts\python.exe"),
+            (r"C:\my env\python.exe", r'"C:\my env\python.exe"'),
+            ("six<2,>=1", '"six<2,>=1"'),
+            ("a&b", '"a&b"'),
+            ("a^b\\", '"a^b\\\\"'),
+            ("six==1.16.0", "six==1.16.0"),
+            ("", '""'),
+        ):
+            self.assertEqual(quote_for_windows(word), expected)
 
 
 if __name__ == "__main__":
