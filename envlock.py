@@ -636,14 +636,35 @@ class SpecifierSet(_BaseSpecifier):
     Without any, each version is admitted. Raises InvalidSpecifier.
     """
 
-    __slots__ = ("_specifiers",)
-    _specifiers: tuple[Specifier, ...]
+    __slots__ = ("_clauses", "_pin")
+    _clauses: tuple[Specifier, ...]
+    _pin: str
     _spellings = (str, Specifier)
 
     def __init__(self, text: str = "", prereleases: bool | None = None) -> None:
         parts = [part for part in text.split(",") if part and not part.isspace()]
-        self._specifiers = tuple(map(Specifier, parts))
+        self._clauses = tuple(map(Specifier, parts))
         self._configured = prereleases
+        self._pin = ""
+
+    @classmethod
+    def of_plain_pin(cls, version: str) -> SpecifierSet:
+        """`==VERSION` of numbers and dots: nearly every line of a lock. It is parsed on demand."""
+        pin = cls.__new__(cls)
+        pin._clauses = ()
+        pin._configured = None
+        pin._pin = version
+        return pin
+
+    @property
+    def _specifiers(self) -> tuple[Specifier, ...]:  # type: ignore[override]
+        if self._pin and not self._clauses:
+            self._clauses = (Specifier(f"=={self._pin}"),)
+        return self._clauses
+
+    def contains(self, version: Version | str, prereleases: bool | None = None) -> bool:
+        """Whether the version satisfies every clause, as for a Specifier."""
+        return bool(self._pin == version) or super().contains(version, prereleases)
 
     @property
     def prereleases(self) -> bool | None:
@@ -656,7 +677,7 @@ class SpecifierSet(_BaseSpecifier):
         return iter(self._specifiers)
 
     def __len__(self) -> int:
-        return len(self._specifiers)
+        return 1 if self._pin else len(self._clauses)
 
     @property
     def key(self) -> tuple[Specifier, ...]:
@@ -2411,6 +2432,7 @@ _VALUE_FORMS = {
     "--config-settings": ("KEY=VALUE", "(?s).*="),
 }
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+_PLAIN_PIN = rf"({PROJECT_NAME})==([0-9]{{1,18}}(?:\.[0-9]{{1,18}})*)"
 
 
 class _RequirementsFile(NamedTuple):
@@ -2436,7 +2458,15 @@ def _file_requirements(
 
     A file that was read before (as `finished` tells) adds nothing. So diamonds of files stay small.
     """
+    match_pin = re.compile(_PLAIN_PIN).fullmatch
     for count, (number, line) in enumerate(_logical_lines(file.lines)):
+        pin = match_pin(line)
+        if pin and count < _COUNT_LIMIT:
+            name, specifier = canonicalize_name(pin[1]), SpecifierSet.of_plain_pin(pin[2])
+            yield BoundRequirement(
+                name, line, specifier, None, None, NO_NAMES, file.constraint, file.path, number
+            )
+            continue
         try:
             if count >= _COUNT_LIMIT:
                 message = f"more than {_COUNT_LIMIT} requirements: no requirements file"
@@ -3724,19 +3754,28 @@ def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Boun
     entries = entries_of(project, "dependencies")
     for extra in sorted(selected_extras(target.selection, frozenset(extras))):
         entries += extras[extra]
-    done: set[str] = set()
-    for group in sorted(selected_groups(target.selection, groups)):
-        entries += group_entries(table, group, done)
+    entries += group_entries(table, sorted(selected_groups(target.selection, groups)))
     name = canonicalize_name(project.text("name"))
     found = [*python_requirement(project), *_entry_requirements(entries, name, extras, target)]
     return Bound(tuple(found), frozenset({name} - {""}), frozenset(extras), groups)
 
 
-def group_entries(
-    table: ParsedTable, name: str, done: set[str], including: tuple[str, ...] = ()
-) -> Iterator[Entry]:
-    """A group's requirements and those of the groups that it includes, each once (PEP 735)."""
+def group_entries(table: ParsedTable, names: Iterable[str]) -> Iterator[Entry]:
+    """The requirements of groups and of those that they include, each once (PEP 735)."""
     keys = by_normal_name(table)
+    done: set[str] = set()
+    for name in names:
+        yield from _group_entries(table, name, keys, done)
+
+
+def _group_entries(
+    table: ParsedTable,
+    name: str,
+    keys: Mapping[str, str],
+    done: set[str],
+    including: tuple[str, ...] = (),
+) -> Iterator[Entry]:
+    """The requirements of a group that isn't done, and of those that it includes."""
     if name in done:
         return
     place = key_path_of(table.place, keys[name])
@@ -3750,7 +3789,7 @@ def group_entries(
             raise BoundError(f"{at}: there is no group {included!r}", place=at)
         if included in (*including, name):
             raise BoundError(f"{at}: the groups include each other in a circle", place=at)
-        yield from group_entries(table, included, done, (*including, name))
+        yield from _group_entries(table, included, keys, done, (*including, name))
     done.add(name)
 
 
@@ -4174,9 +4213,7 @@ def _pdm_entries(pyproject: ParsedTable, chosen: Names) -> Iterator[Entry]:
         yield from entries_of(project, "dependencies")
     for extra, members in extra_entries(project).items():
         yield from members if extra in chosen else ()
-    done: set[str] = set()
-    for group in sorted(chosen & normalised(groups.data)):
-        yield from group_entries(groups, group, done)
+    yield from group_entries(groups, sorted(chosen & normalised(groups.data)))
     older = pyproject.table("tool", "pdm", "dev-dependencies")
     for group in older.data:
         yield from entries_of(older, group) if canonicalize_name(group) in chosen else ()
@@ -6409,7 +6446,7 @@ def _record_findings(
         return [
             _finding(unread, one, None, f"no name or version in {one.record}") for one in records
         ]
-    if not all(_same_version(one.version, first.version) for one in records):
+    if len(records) > 1 and not all(_same_version(one.version, first.version) for one in records):
         versions = " and ".join(one.version for one in records)
         detail = f"this site directory holds records of {versions}"
         required = _first(requirements)

@@ -293,6 +293,23 @@ class Environment:
         ]
 
 
+def growth(run: Callable[[Any], object], make: Callable[[int], Any], size: int) -> float:
+    """How many times as long four times as much input takes.
+
+    CPU time at the best of several tries: whatever else the machine does, linear work stays near 4, quadratic near 16.
+    """
+    inputs = make(size), make(4 * size)
+    best = [float("inf"), float("inf")]
+    for _ in range(5):
+        for index, value in enumerate(inputs):
+            start = time.process_time()
+            run(value)
+            best[index] = min(best[index], time.process_time() - start)
+        if best[1] <= 5 * best[0]:
+            break
+    return best[1] / max(best[0], 0.001)
+
+
 class TestCase(unittest.TestCase):
     """A test case with a scratch folder and, for the whole class, one environment."""
 

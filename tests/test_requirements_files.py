@@ -79,7 +79,9 @@ class TestRequirementsFiles(InFolder):
         self.write("c.txt", "zipp")
         self.assertEqual(["six", "zipp"], self.texts("-rsub/a.txt\n"))
         files = ["requirements.txt", "sub/a.txt", "sub/b.txt", "c.txt", "pyproject.toml"]
-        self.assertEqual([os.path.join(self.folder, name) for name in files], self.target.files)
+        self.assertEqual(
+            [os.path.join(self.folder, name) for name in files], list(self.target.files)
+        )
 
     def test_a_nested_file_may_be_a_file_url(self) -> None:
         self.write("with blank.txt", "six\n")

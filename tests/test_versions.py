@@ -321,6 +321,20 @@ class TestSpecifierSet(unittest.TestCase):
         self.assertEqual((len(specifiers), str(specifiers)), (3, "!=1.5.*,<2,>=1.0"))
         self.assertEqual([str(specifier) for specifier in specifiers], [">=1.0", "<2", "!=1.5.*"])
 
+    def test_a_plain_pin_is_a_set_of_one(self) -> None:
+        pin, same = SpecifierSet.of_plain_pin("1.0"), SpecifierSet("==1.0")
+        self.assertEqual(
+            (str(pin), len(pin), list(pin), pin.prereleases),
+            ("==1.0", 1, [Specifier("==1.0")], None),
+        )
+        self.assertTrue(pin == same == pin and hash(pin) == hash(same) and pin == "==1")
+        for version in ("1.0", "1", "1.0.0", "1.0+cpu", Version("1.0")):
+            self.assertTrue(
+                pin.contains(version) and pin.contains(version, prereleases=False), version
+            )
+        for version in ("1.0.1", "1.0rc1", "what", Version("2")):
+            self.assertFalse(pin.contains(version), version)
+
     def test_the_empty_set_admits_anything(self) -> None:
         self.assertIn("1.0", SpecifierSet())
         self.assertIn("garbage", SpecifierSet(""))
