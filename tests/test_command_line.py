@@ -57,7 +57,7 @@ class ValidateTest(TestCase):
         site = self.environment.site
         table = (
             "Package     Dependency   Explain     Sites\n"
-            + f"six-1.16.0  six==1.17.0  Misdefined  {site}\n"
+            f"six-1.16.0  six==1.17.0  Misdefined  {site}\n"
         )
         self.assertEqual((done.returncode, done.stdout, done.stderr), (3, table, ""))
 

@@ -252,7 +252,8 @@ def write_local(folder: Path, described: str) -> None:
     )
     told = 'dynamic = ["version"]' if rest == ["dynamic"] else f'version = "{version}"'
     folder.mkdir(parents=True, exist_ok=True)
-    project = f'[project]\nname = "{name}"\n{told}\nrequires-python = ">=3.9"\ndependencies = {json.dumps(requirements)}\n'
+    project = f'[project]\nname = "{name}"\n{told}\nrequires-python = ">=3.9"\n'
+    project += f"dependencies = {json.dumps(requirements)}\n"
     (folder / "pyproject.toml").write_text(project + BUILD)
     (folder / "backend.py").write_text(BACKEND)
     write_metadata(folder, name, version, requirements)
