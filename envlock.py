@@ -45,7 +45,7 @@ files, streams or the environment, or start processes. The others compute.
     pylock.toml                  PEP 751
     pdm.lock
     Pipfile.lock *
-    Bound files                  the table of formats
+    Bound files *                the table of formats
     Interpreters *               finding interpreters, and asking them
     Distributions *              site directories, and the distributions in them
     Recorded files *             which files records list, and whose a file is
@@ -4461,6 +4461,40 @@ _FORMATS = (
 )
 
 
+# Files that people take for a bound, by their names in lower case, and what to do instead.
+_FREEZE = "freeze what is installed: python -m pip list --format=freeze > requirements.lock"
+_OTHER_FILES = {
+    "environment.yml": f"conda's environment.yml is not read yet; {_FREEZE}",
+    "environment.yaml": f"conda's environment.yaml is not read yet; {_FREEZE}",
+    "pixi.lock": f"pixi.lock is not read yet; {_FREEZE}",
+    "pixi.toml": f"pixi.toml is not read yet; {_FREEZE}",
+    "conda-lock.yml": f"conda-lock.yml is not read yet; {_FREEZE}",
+    "conda-lock.yaml": f"conda-lock.yaml is not read yet; {_FREEZE}",
+    "pipfile": "a Pipfile names no versions; Pipfile.lock does (pipenv lock)",
+    "setup.py": f"a setup.py names no versions; {_FREEZE}",
+    "setup.cfg": f"a setup.cfg names no versions; {_FREEZE}",
+}
+LOCK_NAMES = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml")
+REQUIREMENTS_NAMES = ("requirements.lock", "requirements.txt")
+
+
+def _refuse_other_files(path: str, text: str) -> None:
+    """Raise for a file that another tool reads, unless it is a script with its own requirements."""
+    instead = _OTHER_FILES.get(os.path.basename(path).lower())
+    if instead and not re.search(r"(?m)^# /// script\s*$", text):
+        raise BoundError(instead)
+
+
+def _refuse_folder(path: str, target: ReadContext) -> None:
+    """Raise for a folder, with the lock that is in it."""
+    if is_stream(path) or not os.path.isdir(target.absolute(path)):
+        return
+    inside = [os.path.join(path, name) for name in (*LOCK_NAMES, *REQUIREMENTS_NAMES)]
+    found = [each for each in inside if os.path.isfile(target.absolute(each))]
+    hint = f"{found[0]} is in it" if found else "no lock is in it"
+    raise BoundError(f"expected a file, found a folder ({hint})")
+
+
 def _format_of(path: str, text: str) -> Format:
     """By the file's name, else by its content."""
     name = os.path.basename(path)
@@ -4496,7 +4530,9 @@ def _read_bound(path: str, target: ReadContext) -> Bound:
     """One bound file and those that it names."""
     file = BoundFile(shown_bound(path))
     try:
+        _refuse_folder(path, target)
         file.text = target.read_text(path)
+        _refuse_other_files(path, file.text)
         form = _format_of(file, file.text)
         bound = form.read(form.load(file.text), file, target)
     except BoundError as error:
@@ -9294,9 +9330,6 @@ def _format_rows(title: str, rows: Iterable[tuple[str, str]], width: int) -> str
 # Defaults
 # ==================================================================================================
 
-_TOOL_LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml")
-_REQUIREMENTS_LOCKS = ("requirements.lock", "requirements.txt")
-
 # A header or a key that may begin [tool.envlock]; what has none isn't parsed.
 _OWN_TABLE = r"""(?m)^[ \t]*\[?[ \t]*["']?tool["']?[ \t]*(?:\.[ \t]*["']?envlock\b|[\]=])"""
 
@@ -9378,16 +9411,16 @@ def _same_file(one: str, other: str) -> bool:
 def find_default_bound() -> str:
     """The one lock of the project's folder. Raises BoundError."""
     for folder in project_folders():
-        locks = [name for name in _TOOL_LOCKS if os.path.isfile(os.path.join(folder, name))]
+        locks = [name for name in LOCK_NAMES if os.path.isfile(os.path.join(folder, name))]
         if len(locks) > 1:
             raise BoundError(
                 f"there are {', '.join(locks)} in {folder}: choose one, as in --bound {locks[0]}"
             )
-        for name in locks or _REQUIREMENTS_LOCKS:
+        for name in locks or REQUIREMENTS_NAMES:
             path = os.path.join(folder, name)
             if os.path.isfile(path):
                 return relative_path(path)
-    names = ", ".join((*_TOOL_LOCKS, *_REQUIREMENTS_LOCKS))
+    names = ", ".join((*LOCK_NAMES, *REQUIREMENTS_NAMES))
     raise BoundError(f"there is no lock here (looked for {names}): name it, as in --bound FILE")
 
 

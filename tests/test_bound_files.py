@@ -54,6 +54,46 @@ class TestRecognition(InFolder):
         )
         self.assertEqual([], self.texts("", "empty.lock"))
 
+    def test_files_of_other_tools_are_answered_by_what_to_do(self) -> None:
+        freeze = "freeze what is installed: python -m pip list --format=freeze > requirements.lock"
+        for name, text, instead in (
+            (
+                "environment.yml",
+                "dependencies:\n- numpy=1\n",
+                "conda's environment.yml is not read yet; ",
+            ),
+            ("environment.yaml", "", "conda's environment.yaml is not read yet; "),
+            ("pixi.lock", "version: 6\n", "pixi.lock is not read yet; "),
+            ("conda-lock.yml", "version: 1\n", "conda-lock.yml is not read yet; "),
+            ("setup.py", "import setuptools\n", "a setup.py names no versions; "),
+            ("setup.cfg", "[metadata]\n", "a setup.cfg names no versions; "),
+        ):
+            with self.subTest(name=name):
+                self.refused(text, f"{name}: {instead}{freeze}", name)
+        pipfile = "Pipfile: a Pipfile names no versions; Pipfile.lock does (pipenv lock)"
+        self.refused("[packages]\n", pipfile, "Pipfile")
+
+    def test_a_folder_is_answered_by_the_lock_in_it(self) -> None:
+        os.mkdir(os.path.join(self.folder, "sub"))
+        folder = "expected a file, found a folder"
+        for name, hint in (
+            ("", "no lock"),
+            ("requirements.txt", "sub/requirements.txt"),
+            ("uv.lock", "sub/uv.lock"),
+        ):
+            if name:
+                self.write(f"sub/{name}", "")
+            with self.assertRaises(BoundError) as caught:
+                envlock.read_bounds(["sub"], self.target)
+            message = f"sub: {folder} ({hint} is in it)".replace("/", os.sep)
+            self.assertEqual(str(caught.exception), message)
+
+    def refused(self, text: str, message: str, name: str) -> None:
+        self.write(name, text)
+        with self.assertRaises(BoundError) as caught:
+            envlock.read_bounds([name], self.target)
+        self.assertEqual(str(caught.exception), message)
+
     def test_several_files_make_a_union(self) -> None:
         self.write("a.txt", "six\n")
         self.write("pyproject.toml", '[project]\nname = "x"\ndependencies = ["zipp"]\n')
