@@ -5572,12 +5572,13 @@ except FileNotFoundError:0"""
 _DAMAGED = """\
 for x in map(vars().get,'de'):x and x.close()
 def q():
- try:__import__('_signal').signal(0,0)
- except ValueError as x:return'range'in str(x)
+ try:__import__('_signal').signal(2,'')
+ except TypeError:return 1
+ except ValueError:0
 def p():
  x='/proc/self/exe'
  if hasattr(sys,'orig_argv'):return sys.orig_argv
- return not os.path.exists(x)or'py'in os.path.basename(os.path.realpath(x))
+ return os.name=='nt'or not os.path.exists(x)or'py'in os.path.basename(os.path.realpath(x))
 try:
  if q():
   m=sys.modules['_envlock']=type(sys)('_envlock')
@@ -6930,16 +6931,16 @@ def repair_commands(
     )  # Poetry's constraints aren't
     if not words or ("{names}" in words and not plain):
         return []
-    python = _shell_word(interpreter.executable)
+    python = shell_word(interpreter.executable)
     pip = _pip_command(python, installed.values())
     values = {
         "pip": pip,
         "python": python,
-        "prefix": _shell_word(interpreter.prefix),
-        "file": _shell_word(paths[0]),
+        "prefix": shell_word(interpreter.prefix),
+        "file": shell_word(paths[0]),
     }
-    values["folder"] = _shell_word(os.path.dirname(paths[0]))
-    values["files"] = " ".join(f"-r {_shell_word(path)}" for path in paths)
+    values["folder"] = shell_word(os.path.dirname(paths[0]))
+    values["files"] = " ".join(f"-r {shell_word(path)}" for path in paths)
     steps = (
         ("{pip} uninstall -y {names}", removed),
         (words, asked),
@@ -6948,11 +6949,12 @@ def repair_commands(
     commands = []
     for step, names in steps:
         if names and (pip or "{pip}" not in step):
-            commands.append(step.format(names=" ".join(map(_shell_word, names)), **values))
+            commands.append(step.format(names=" ".join(map(shell_word, names)), **values))
     return list(filter(None, map(_for_windows, commands))) if os.name == "nt" else commands
 
 
-def _shell_word(word: str) -> str:
+def shell_word(word: str) -> str:
+    """A word as the shell of this system reads it."""
     if os.name == "nt":
         return quote_for_windows(word)
     from shlex import quote
@@ -7320,6 +7322,8 @@ def proc_words(process: str) -> list[str]:
     """The command line of a process, "self" or a number, where /proc tells it."""
     import os
 
+    if os.name == "nt":
+        return []  # a folder of that name is anybody's there
     try:
         with open(f"/proc/{process}/cmdline", "rb") as file:
             return os.fsdecode(file.read()).split("\0")[:-1]
@@ -7341,7 +7345,7 @@ def own_command(words: Sequence[str]) -> Invocation | None:
     first = {"": ("", "-"), "script": (what,)}.get(kind, (kind,))
     if sys.argv and sys.argv[0] not in first:
         return None
-    if kind or told:
+    if kind or told or os.name == "nt":
         return command
     try:
         name = os.path.basename(os.readlink("/proc/self/exe"))
@@ -7481,10 +7485,11 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
         import _signal  # type: ignore[import-not-found]
 
         try:
-            _signal.signal(0, 0)
-        except ValueError as error:
-            if "range" not in str(error):  # "signal only works in … the main interpreter"
-                return
+            _signal.signal(2, "")
+        except ValueError:  # "signal only works in … the main interpreter"
+            return
+        except TypeError:  # which looks at the handler first, on every system
+            pass
     message = None
     try:
         file = os.open(f"{base}.state{sys.flags.no_user_site}", getattr(os, "O_BINARY", 0))
@@ -7841,7 +7846,7 @@ def continue_start(base: str, prefix: str, verdict: StartVerdict | None) -> None
     if command and is_worker(command):
         return
     parent = proc_words(str(os.getppid()))
-    if verdict is None or not os.path.exists("/proc/self/cmdline"):
+    if verdict is None or os.name == "nt" or not os.path.exists("/proc/self/cmdline"):
         run_whole(base, prefix, verdict)
     else:
         tell_verdict(base, verdict, command, parent)
@@ -7896,7 +7901,7 @@ def was_warned(words: Sequence[str], since: int) -> bool:
 
     parent = os.getppid()
     try:
-        if not words or process_start(parent) < since:
+        if not words or os.name == "nt" or process_start(parent) < since:
             return False
         if is_repair(python_command(words), [], False):
             return False  # it passed without a word
@@ -8168,10 +8173,9 @@ def _last_lines(base: str, prefix: str) -> str:
 
 def removal_command(folder: str, executable: str) -> str:
     """A shell command that removes a guard by its own copy of envlock, wherever that came from."""
-    from shlex import quote
-
-    python = quote(executable)
-    return f"{python} {quote(os.path.join(folder, 'envlock.py'))} -e {python} site-uninstall"
+    python = shell_word(executable)
+    copy = shell_word(os.path.join(folder, "envlock.py").replace("/", os.sep))
+    return f"{python} {copy} -e {python} site-uninstall"
 
 
 def _report_progress(text: str, passing: bool) -> None:
