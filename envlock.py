@@ -8187,7 +8187,8 @@ def _report_progress(text: str, passing: bool) -> None:
 def _previous(base: str) -> StartVerdict | None:
     """The verdict that was kept last, whatever it rests on."""
     try:
-        return read_state(base)
+        verdict = read_state(base)
+        return verdict if verdict["found"] else None
     except Exception:  # no state yet, or another release's
         return None
 
