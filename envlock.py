@@ -74,7 +74,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections import namedtuple
+from collections import _tuplegetter  # type: ignore[attr-defined]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,24 +148,61 @@ PROJECT_URL = "https://git.example/envlock"
 
 
 if not TYPE_CHECKING:
+    # As typing and collections have them, but for the time: typing's import takes a third of a
+    # short run, and each `collections.namedtuple` compiles code of its own.
+
+    class _Record(tuple):
+        """What all records can do."""
+
+        __slots__ = ()
+        _fields = ()
+        _field_defaults: Mapping[str, Any] = {}
+
+        def __new__(cls, *values, **named):
+            if named or len(values) != len(cls._fields):
+                values = cls._complete(values, named)
+            return tuple.__new__(cls, values)
+
+        @classmethod
+        def _complete(cls, values, named):
+            """Values by place, then by name, then the defaults. Raises TypeError as a call does."""
+            rest = cls._fields[len(values) :]
+            merged = {**cls._field_defaults, **named}
+            if (
+                len(values) > len(cls._fields)
+                or named.keys() - set(rest)
+                or set(rest) - merged.keys()
+            ):
+                raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
+            return (*values, *map(merged.__getitem__, rest))
+
+        def __repr__(self):
+            fields = (f"{name}={value!r}" for name, value in zip(self._fields, self))
+            return f"{type(self).__name__}({', '.join(fields)})"
+
+        def __getnewargs__(self):
+            return tuple(self)
+
+        def _asdict(self):
+            return dict(zip(self._fields, self))
+
+        def _replace(self, **named):
+            if named.keys() - set(self._fields):
+                raise ValueError(f"{type(self).__name__} has {', '.join(self._fields)}")
+            return tuple.__new__(type(self), {**self._asdict(), **named}.values())
 
     class _RecordType(type):
-        """Lets `class X(NamedTuple)` mean what it means in typing.
-
-        The import of typing would take a third of a short run.
-        """
+        """Lets `class X(NamedTuple)` make a record."""
 
         def __new__(cls, name, bases, body):
             if not bases:
                 return super().__new__(cls, name, bases, body)
-            fields = body["__annotations__"]
-            defaults = [body[field] for field in fields if field in body]
-            record = namedtuple(  # noqa: PYI024
-                name, fields, defaults=defaults, module=__name__
-            )
-            for key in set(body) - set(fields) - {"__annotations__", "__module__", "__qualname__"}:
-                setattr(record, key, body[key])
-            return record
+            fields = tuple(body["__annotations__"])
+            defaults = {field: body[field] for field in fields if field in body}
+            body.update(__slots__=(), _fields=fields, _field_defaults=defaults)
+            for index, field in enumerate(fields):
+                body[field] = _tuplegetter(index, None)
+            return type(name, (_Record,), body)
 
     class NamedTuple(metaclass=_RecordType):
         pass
