@@ -208,18 +208,67 @@ if not TYPE_CHECKING:
         pass
 
 
+# Where a user, a password or a token may stand: before the host of a URL, or of a path that was made
+# of one; there, too, if the password has a slash, so that what looks like a port is none; in git's
+# own HOST:PATH; in the query. Each pattern takes time that grows with the length alone.
+_AUTHORITY = r"""(?i)(://|\b(?:https?|s?ftp|ssh|git|svn|hg|bzr)(?::|%3A)/*)([^\s/?#'"]*)"""
+_BROKEN_AUTHORITY = r"""(://)[^\s/?#'"@:\[]*:([^\s/?#'"@]*)(?=[/?#])([^\s'"]*)"""
+_REMOTE_PATH = r"""(?x)
+    (?<! [^\s'"(=+,/] ) [^\s'"(=+,/@:]{1,99} : [^\s'"/@]{0,200} @ (?= [\w.-]{1,99} : [^\s\d] )
+  | (?<! [^\s'"(=+,] ) [^\s'"(=+,/@:]{1,99} @ (?= [\w.-]{1,99} : [^\s\d] )
+"""
+_QUERY = r"""(://[^\s?'"]*)(?:\?[^\s#'"]*)?"""
+
+
+def without_secrets(text: str) -> str:
+    """A text for people, without the user, password, token and query of any URL in it."""
+    if "@" in text or "%40" in text:
+        text = re.sub(_BROKEN_AUTHORITY, _without_password, text)
+        text = re.sub(_AUTHORITY, lambda match: match[1] + re.split("@|%40", match[2])[-1], text)
+        text = re.sub(_REMOTE_PATH, "", text)
+    return re.sub(_QUERY, r"\1", text) if "?" in text else text
+
+
+def _without_password(match: re.Match[str]) -> str:
+    """A URL without what stands before its first `@`, if that has no port but a password."""
+    start, port, rest = match.groups()
+    is_port = not port or port.isdigit()
+    return match[0] if is_port or "@" not in rest else start + rest.partition("@")[2]
+
+
+_ERROR_LENGTH = 4000  # an error names files, and the names that a file has
+QUOTED_LENGTH = 10
+
+
 class EnvlockError(Exception):
     """Input that cannot be used; the base of all errors that envlock raises.
 
-    Its text is the one line that `main` prints.
+    Its text is the one line that `main` prints, without what may be secret.
     """
+
+    def __str__(self) -> str:
+        text = without_secrets(super().__str__())
+        return text if len(text) <= _ERROR_LENGTH else text[:_ERROR_LENGTH] + "..."
 
 
 def excerpt(text: object) -> str:
-    """Quote a piece of input for an error message: on one line, at most 80 characters of it."""
+    """Quote a piece of input for an error message: at most ten characters, and nothing of a URL.
+
+    It may be a secret, or come from a file that was never meant as a bound.
+    """
     whole = str(text)
-    start = repr(whole[:80]) if isinstance(text, str) else whole[:80]
-    return start if len(whole) <= 80 else start + "..."
+    shown = whole.partition("?")[0]
+    if "://" in shown:
+        shown = shown[: shown.index("://") + 3]
+    shown = shown[max(shown.rfind("@"), 0) :][:QUOTED_LENGTH]  # a password may stand before an @
+    dots = "" if shown == whole else "..."
+    return (repr(shown) if isinstance(text, str) else shown) + dots
+
+
+def quote_name(text: str) -> str:
+    """Quote the name of a project, extra, group or option whole; what can be none, as `excerpt` does."""
+    is_name = len(text) <= 100 and re.fullmatch(r"-{0,2}\w[\w.+-]*(?:\[[\w., -]*\])?", text)
+    return repr(text) if is_name else excerpt(text)
 
 
 class BoundError(EnvlockError):
@@ -243,7 +292,8 @@ class BoundError(EnvlockError):
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.message}" if place else self.message
+        self.args = (f"{place}: {self.message}" if place else self.message,)
+        return super().__str__()
 
 
 # ==================================================================================================
@@ -881,7 +931,7 @@ def _parse_comparison(tokens: Sequence[str], position: int) -> tuple[int, _Marke
     if operator == "not" and tokens[position + 2] == "in":
         operator, position = "not in", position + 1
     if operator not in _MARKER_OPERATORS:
-        raise _expected(f"a comparison after {excerpt(tokens[position])}", operator)
+        raise _expected(f"a comparison after {quote_name(tokens[position])}", operator)
     right, right_is_variable = _parse_operand(tokens[position + 2])
     # "tools MUST normalize the names being compared" (PEP 685)
     if left_is_variable and left == "extra" and not right_is_variable:
@@ -1045,7 +1095,7 @@ def _parse_specifiers(text: str, position: int, name: str) -> tuple[int, str]:
             position, found = _parse_clauses(text, start, _CLAUSES[1])
     if parenthesised:
         if not text.startswith(")", position):
-            what = f"')' after the version specifier of {excerpt(name)}"
+            what = f"')' after the version specifier of {quote_name(name)}"
             raise InvalidRequirement(f"expected {what}{_found(text[position:])}")
         position += 1
     return position, ",".join(found)
@@ -1103,7 +1153,7 @@ class Requirement(Comparable):
         """url = (any character but white space)+, with a blank before the ';' that may follow"""
         match = re.compile(r"\S+").match(text, position)
         if not match:
-            raise InvalidRequirement(f"expected a URL after '@' of {excerpt(self.name)}")
+            raise InvalidRequirement(f"expected a URL after '@' of {quote_name(self.name)}")
         self.url = match[0]
         after = text[match.end() : match.end() + 1]
         if after not in ("", " ", "\t"):
@@ -1121,7 +1171,7 @@ class Requirement(Comparable):
         else:
             what = "',' or ';'" if specifiers else "a version specifier"
             after, hint = f"{self.name}{specifiers}", specifier_hint(rest)
-        raise InvalidRequirement(f"expected {what} after {excerpt(after)}{_found(rest)}{hint}")
+        raise InvalidRequirement(f"expected {what} after {quote_name(after)}{_found(rest)}{hint}")
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -1820,7 +1870,7 @@ def _is_closed_pipe(error: OSError) -> bool:
 def report(text: str, passing: bool) -> None:
     """Note something on standard error; what is only passing is overwritten, and for a terminal alone."""
     if not passing:
-        say(f"envlock: {printable(text)}\n", sys.stderr)
+        say(f"envlock: {printable(without_secrets(text))}\n", sys.stderr)
     elif sys.stderr is not None and sys.stderr.isatty() and shows_escapes(-12):
         say(f"\r\033[K{text}", sys.stderr)
 
@@ -2094,7 +2144,7 @@ def by_normal_name(table: ParsedTable) -> dict[str, str]:
     for name in table.data:
         other = found.setdefault(canonicalize_name(name), name)
         if other != name:
-            message = f"{table.place}: {name!r} and {other!r} are the same name"
+            message = f"{table.place}: {quote_name(name)} and {quote_name(other)} are the same name"
             raise BoundError(message, place=key_path_of(table.place, name))
     return found
 
@@ -2215,6 +2265,14 @@ def reference_from_path(
     return DirectReference(kind, url_of_path(path), "", "", "", editable, subdirectory, hashes)
 
 
+def reference_text(reference: DirectReference) -> str:
+    """A reference as a requirements file has it."""
+    revision = reference.commit or reference.revision
+    text = f"{reference.vcs}+{reference.url}" if reference.vcs else reference.url
+    text += f"@{revision}" if revision else ""
+    return text + (f"#subdirectory={reference.subdirectory}" if reference.subdirectory else "")
+
+
 def split_fragment(url: str) -> tuple[str, dict[str, str]]:
     """A URL without its fragment, and the fields of that. Of a field given twice the first counts."""
     address, _, fragment = url.partition("#")
@@ -2233,8 +2291,7 @@ def _split_revision(address: str) -> tuple[str, str]:
     if "@" in path:
         path, _, revision = path.rpartition("@")
         if not revision:
-            shown = without_credentials(address)
-            raise BoundError(f"expected a revision after '@' in {shown!r}")
+            raise BoundError(f"expected a revision after '@' in {without_secrets(address)!r}")
     return without_credentials(f"{start}{path}{query}"), unquoted(revision)
 
 
@@ -2267,7 +2324,7 @@ def path_of_url(url: str, target: ReadContext) -> str:
     match = re.fullmatch(r"file:(?://([^/]*))?([^?]*).*", url, re.IGNORECASE | re.DOTALL)
     host, path = match.groups() if match else ("", "")
     if host not in (None, "", "localhost"):
-        raise BoundError(f"expected the file: URL of a local file, found {url!r}")
+        raise BoundError(f"expected the file: URL of a local file, found {without_secrets(url)!r}")
     if os.name == "nt":
         from urllib.request import url2pathname
 
@@ -2311,7 +2368,7 @@ def archive_identity(filename: str) -> tuple[str, str]:
     if filename.endswith(".whl"):
         match = re.fullmatch(_WHEEL_NAME, filename, re.IGNORECASE)
         if not match or "__" in match[1]:
-            raise BoundError(f"invalid wheel file name {filename!r}")
+            raise BoundError(f"invalid wheel file name {quote_name(filename)}")
         return match[1], match[2].replace("_", "-")
     match = re.fullmatch(_SDIST_NAME, filename, re.IGNORECASE)
     if not match or not is_version(match[2]):
@@ -2415,7 +2472,7 @@ def parse_egg(text: str) -> str:
     """The name in `NAME[EXTRAS]`, the value of a URL's `#egg=`. Raises BoundError."""
     match = re.fullmatch(rf"({PROJECT_NAME})(\[[^]]*\])?", text)
     if not match:
-        raise BoundError(f"expected a project's name after 'egg=', found {text!r}")
+        raise BoundError(f"expected a project's name after 'egg=', found {excerpt(text)}")
     return match[1]
 
 
@@ -2432,8 +2489,7 @@ def bound_requirement(
     if not re.match(r"[a-z][a-z0-9+.-]+:", url, re.IGNORECASE):
         url = url_of_path(target.absolute(url))
     elif not is_url(url):
-        found = without_credentials(url)
-        raise BoundError(f"expected a URL that pip knows after '@', found {found!r}")
+        raise BoundError(f"expected a URL that pip knows after '@', found {excerpt(url)}")
     text = f"{name}{extras} @ {without_credentials(url)}"
     reference = reference_from_url(url, target, editable)
     return BoundRequirement(canonicalize_name(name), text, reference=reference, place=place)
@@ -2508,8 +2564,14 @@ def _file_requirements(
             if count >= _COUNT_LIMIT:
                 message = f"more than {_COUNT_LIMIT} requirements: no requirements file"
                 raise BoundError(message)  # noqa: TRY301
-            yield from _logical_line_requirements(line, number, file, finished)
+            variables = _variables(line)
+            expanded = _with_variables(line, variables)
+            for found in _logical_line_requirements(expanded, number, file, finished):
+                yield _without_values(found, line, variables) if variables else found
         except BoundError as error:
+            if variables and not error.file:
+                wrong = "what stands here is wrong once its variables are replaced"
+                error.message = _hide_values(error.message, wrong, variables)
             raise error.at(file.path, number) from None
 
 
@@ -2553,8 +2615,7 @@ def _nested_requirements(
 def _nested_path(name: str, parent: _RequirementsFile) -> str:
     """The path of a file that a requirements file names."""
     if is_remote(parent.path) or re.match("https?:", name, re.IGNORECASE):
-        shown = without_credentials(name)
-        raise BoundError(f"{shown} is not fetched from here: give it as a bound of its own")
+        raise BoundError(f"{name} is not fetched from here: give it as a bound of its own")
     if re.match("file:", name, re.IGNORECASE):
         return path_of_url(name, parent.target)
     return os.path.normpath(os.path.join(os.path.dirname(parent.path), name))
@@ -2578,7 +2639,7 @@ def _logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
             line = "".join((*parts, " " * is_comment, line))  # noqa: PLW2901
         text = _without_comment(line).strip()
         if text:
-            yield first or number, _with_variables(text)
+            yield first or number, text
         first, parts = 0, []
 
 
@@ -2587,12 +2648,40 @@ def _without_comment(line: str) -> str:
     return re.split(r"(?<!\S)#", line, maxsplit=1)[0] if "#" in line else line
 
 
-def _with_variables(line: str) -> str:
-    """A line with `${NAME}` replaced. An unset or empty variable stays as it is written."""
+def _variables(line: str) -> dict[str, str]:
+    """The values of a line's `${NAME}`. One that is unset or empty stays as it is written."""
     if "${" not in line or len(line) > _LINE_LIMIT:
+        return {}
+    names = re.findall(r"\$\{([A-Z0-9_]+)\}", line)
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
+def _with_variables(line: str, variables: dict[str, str]) -> str:
+    """A line with its variables replaced."""
+    if not variables:
         return line
-    variable = r"\$\{([A-Z0-9_]+)\}"
-    return re.sub(variable, lambda match: os.environ.get(match[1]) or match[0], line)
+    pattern = r"\$\{([A-Z0-9_]+)\}"
+    return re.sub(pattern, lambda match: variables.get(match[1], match[0]), line)
+
+
+def _without_values(
+    found: BoundRequirement, line: str, variables: dict[str, str]
+) -> BoundRequirement:
+    """A requirement that shows the names of variables instead of their values."""
+    return found._replace(text=_hide_values(found.text, line, variables))
+
+
+def _hide_values(text: str, otherwise: str, variables: dict[str, str]) -> str:
+    """A text for people, with the names of variables for their values, which may be secret.
+
+    Where a part of a value is left over, `otherwise` is the text.
+    """
+    words: list[str] = []
+    for name, value in variables.items():
+        text = text.replace(value, f"${{{name}}}")
+        text = text.replace(repr(value[:QUOTED_LENGTH]), f"${{{name}}}")
+        words += re.findall(r"[\w-]{4,}", value.partition("://")[2] or value)
+    return otherwise if any(word in text for word in words) else text
 
 
 def _split_options(line: str) -> tuple[str, dict[str, list[str]]]:
@@ -2658,7 +2747,7 @@ def _parse_options(words: list[str]) -> dict[str, list[str]]:
         name, value = _split_option(word)
         if name in _FLAGS:
             if value is not None:
-                raise BoundError(f"expected no value after {name}, found {value!r}")
+                raise BoundError(f"expected no value after {name}, found {excerpt(value)}")
         else:
             value = next(remaining, None) if value is None else value
             _check_value(name, value)
@@ -2669,7 +2758,7 @@ def _parse_options(words: list[str]) -> dict[str, list[str]]:
 def _check_value(name: str, value: str | None) -> None:
     expected, pattern = _VALUE_FORMS.get(name, ("a value", ""))
     if value is None or not re.match(pattern, value):
-        found = "" if value is None else f", found {value!r}"
+        found = "" if value is None else f", found {excerpt(value)}"
         raise BoundError(f"expected {expected} after {name}{found}")
 
 
@@ -2685,7 +2774,8 @@ def _split_option(word: str) -> tuple[str, str | None]:
     if given in known:
         names = [given]
     if not names:
-        raise BoundError(f"unknown option {given}")
+        shown = given if re.fullmatch(r"--[\w-]{1,60}", given) else excerpt(given)
+        raise BoundError(f"unknown option {shown}")
     if len(names) > 1:
         raise BoundError(f"ambiguous option {given} ({', '.join(names)})")
     return names[0], value if equals else None
@@ -2794,7 +2884,7 @@ def _location_requirement(
         if "egg" in fields:
             name, version = parse_egg(fields["egg"]), ""
         elif file.constraint:
-            raise BoundError(f"a constraint needs a name: {without_credentials(text)}")
+            raise BoundError(f"a constraint needs a name: {text}")
     return BoundRequirement(
         name=canonicalize_name(name),
         text=without_credentials(text),
@@ -2866,8 +2956,9 @@ def _direct_requirement(text: str) -> Requirement | None:
 def _check_editable(location: str, text: str) -> None:
     is_file = location[:5].lower() == "file:"
     if not is_file and not (is_url(location) and re.match(VCS_SCHEME, location, re.IGNORECASE)):
-        found = without_credentials(text)
-        raise BoundError(f"expected a project's directory or a VCS URL after -e, found {found!r}")
+        raise BoundError(
+            f"expected a project's directory or a VCS URL after -e, found {excerpt(text)}"
+        )
 
 
 # ==================================================================================================
@@ -2939,11 +3030,7 @@ def source_requirement(
     name: str, reference: DirectReference, place: str, version: str = "", archives: str = ""
 ) -> BoundRequirement:
     """A package from elsewhere: its source identifies it, and an archive's hash its content."""
-    revision = reference.commit or reference.revision
-    text = f"{'-e ' * reference.editable}{name} @ "
-    text += f"{reference.vcs}+{reference.url}" if reference.vcs else reference.url
-    text += f"@{revision}" if revision else ""
-    text += f"#subdirectory={reference.subdirectory}" if reference.subdirectory else ""
+    text = f"{'-e ' * reference.editable}{name} @ {reference_text(reference)}"
     if reference.kind != "archive":
         return BoundRequirement(name, text, reference=reference, place=place)
     reference = reference._replace(hashes=reference.hashes | _archive_hashes(archives))
@@ -3543,7 +3630,7 @@ def _poetry_includes(groups: ParsedTable, standard: ParsedTable) -> dict[str, Na
     found: dict[str, Names] = {}
     for group, place, names in told:
         for name in sorted(normalised(names) - known):
-            raise BoundError(f"{place}: there is no group {name!r}", place=place)
+            raise BoundError(f"{place}: there is no group {quote_name(name)}", place=place)
         key = canonicalize_name(group)
         found[key] = found.get(key, NO_NAMES) | normalised(names)
     return found
@@ -3823,7 +3910,7 @@ def _group_entries(
             continue
         included = included_group(member, at)
         if included not in keys:
-            raise BoundError(f"{at}: there is no group {included!r}", place=at)
+            raise BoundError(f"{at}: there is no group {quote_name(included)}", place=at)
         if included in (*including, name):
             raise BoundError(f"{at}: the groups include each other in a circle", place=at)
         yield from _group_entries(table, included, keys, done, (*including, name))
@@ -4025,7 +4112,7 @@ class _UvLock(LockGraph):
                 found = [package for package in found if package.data.get(key) == table.data[key]]
         if not found:
             at, name = table.place, table.data["name"]
-            raise BoundError(f"{at}: there is no such package {name!r}", place=at)
+            raise BoundError(f"{at}: there is no such package {quote_name(name)}", place=at)
         if len(found) > 1:
             found = [
                 each for each in found if self.any_holds(each, "resolution-markers", walk.active)
@@ -4132,7 +4219,9 @@ def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
         ]
         if len(counting) > 1:
             place = counting[1].place
-            raise BoundError(f"{place}: {name!r} counts twice for this interpreter", place=place)
+            raise BoundError(
+                f"{place}: {quote_name(name)} counts twice for this interpreter", place=place
+            )
         for package in counting:
             found += python_requirement(package)
             found.append(_pylock_requirement(reader, package))
@@ -4623,7 +4712,7 @@ def _check_selection(bound: Bound, selection: Selection, files: str) -> None:
     for kind, names, known in asked:
         for name in sorted(names - known):
             has = f"it has {', '.join(sorted(known))}" if known else "it has none"
-            raise BoundError(f"there is no {kind} {name!r} ({has})", file=files)
+            raise BoundError(f"there is no {kind} {quote_name(name)} ({has})", file=files)
 
 
 # ==================================================================================================
@@ -6408,7 +6497,18 @@ def check(
         for name in sorted(required):
             missing = _first(required[name])
             findings.append(_finding(Verdict.MISSING, None, missing, "not installed"))
-    return [finding._replace(executable=interpreter.executable) for finding in findings]
+    return [_for_people(finding, interpreter) for finding in findings]
+
+
+def _for_people(finding: Finding, interpreter: Interpreter) -> Finding:
+    """A finding without secrets: reports, the guard's message and its kept verdict show all of it."""
+    return finding._replace(
+        name=without_secrets(finding.name),
+        package=without_secrets(finding.package),
+        dependency=without_secrets(finding.dependency),
+        detail=without_secrets(finding.detail),
+        executable=interpreter.executable,
+    )
 
 
 def name_requirements(
@@ -6565,7 +6665,7 @@ def _mismatch(
         if tells_source or not _is_pin(requirement):
             return _NO_MISMATCH
         reason = Reason.EDITABLE if recorded.editable else Reason.SOURCE
-        return reason, f"it was installed from {_shown(recorded)}"
+        return reason, _origin(recorded)
     if _hashes_meet(locked_hashes(requirement), recorded.hashes):
         return _NO_MISMATCH
     return _OTHER_HASH
@@ -6603,10 +6703,10 @@ def _algorithms(hashes: frozenset[str]) -> set[str]:
     return {text.partition(":")[0] for text in hashes}
 
 
-def _shown(reference: DirectReference) -> str:
-    at = reference.commit or reference.revision
-    url = f"{reference.vcs}+{reference.url}" if reference.kind == "vcs" else reference.url
-    return f"{'the editable ' * reference.editable}{url}{at and '@' + at}"
+def _origin(reference: DirectReference) -> str:
+    return (
+        f"it was installed from {'the editable ' * reference.editable}{reference_text(reference)}"
+    )
 
 
 def _reference_mismatch(
@@ -6618,7 +6718,7 @@ def _reference_mismatch(
     """
     if recorded is None:
         return Reason.SOURCE, "it was installed from an index"
-    source = f"it was installed from {_shown(recorded)}"
+    source = _origin(recorded)
     if asked.editable != recorded.editable:
         return Reason.EDITABLE, source
     if asked.kind == "vcs" and asked.editable:
@@ -9494,7 +9594,7 @@ def _read_table(file: BoundFile, options: Mapping[str, Option]) -> dict[str, Any
         place = f"tool.envlock.{key}"
         if key not in options:
             hint = nearest_word(key, list(options)) or f"(it has {', '.join(options)})"
-            raise BoundError(f"tool.envlock: there is no key {key!r} {hint}", place=place)
+            raise BoundError(f"tool.envlock: there is no key {quote_name(key)} {hint}", place=place)
         try:
             values[key] = _configured_value(options[key], value, os.path.dirname(file))
         except ValueError as error:

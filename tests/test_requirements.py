@@ -292,7 +292,7 @@ class TestRequirement(unittest.TestCase):
             "foo @": "expected a URL after '@' of 'foo'",
             "foo @ u bar": "expected ' ;' and a marker after 'u', found 'bar'",
             "foo @ u; os_name=='a'": (
-                "expected ' ;' and a marker after 'u;', found \"os_name=='a'\" (a blank must stand before ';')"
+                "expected ' ;' and a marker after 'u;', found \"os_name=='\"... (a blank must stand before ';')"
             ),
             "foo;": "expected a marker variable or a quoted text, found the end",
             "foo; python_version": "expected a comparison after 'python_version', found the end",

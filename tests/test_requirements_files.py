@@ -45,11 +45,26 @@ class TestRequirementsFiles(InFolder):
     def test_variables_are_expanded_where_they_are_set(self) -> None:
         os.environ["ENVLOCK_TEST"] = "1.16"
         self.addCleanup(os.environ.pop, "ENVLOCK_TEST")
-        self.assertEqual("six==1.16", self.one("six==${ENVLOCK_TEST}").text)
+        found = self.one("six==${ENVLOCK_TEST}")
+        self.assertEqual(("six==${ENVLOCK_TEST}", "==1.16"), (found.text, str(found.specifier)))
         self.refuses(
-            "requirements.txt:1: expected a package name, found '${ENVLOCK_UNSET}'",
+            "requirements.txt:1: expected a package name, found '${ENVLOCK_'...",
             "${ENVLOCK_UNSET}\n",
         )
+
+    def test_values_of_variables_are_not_shown(self) -> None:
+        os.environ["ENVLOCK_TEST"] = "https://h.example/private-part/x"
+        self.addCleanup(os.environ.pop, "ENVLOCK_TEST")
+        self.assertEqual("six @ ${ENVLOCK_TEST}", self.one("six @ ${ENVLOCK_TEST}").text)
+        wrong = "requirements.txt:1: expected a version specifier after 'six', found 'https://'..."
+        self.refuses(wrong, "six ${ENVLOCK_TEST}\n")
+        os.environ["ENVLOCK_TEST"] = "private-part-of-it"
+        wrong = (
+            "requirements.txt:1: expected a version specifier after 'six', found ${ENVLOCK_TEST}..."
+        )
+        self.refuses(wrong, "six ${ENVLOCK_TEST}\n")
+        wrong = "requirements.txt:1: unknown option --${ENVLOCK_TEST}"
+        self.refuses(wrong, "--${ENVLOCK_TEST}\n")
 
     def test_a_false_marker_requires_nothing(self) -> None:
         self.assertEqual(

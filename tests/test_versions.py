@@ -13,6 +13,7 @@ from envlock import (
     SpecifierSet,
     Version,
     canonicalize_name,
+    excerpt,
 )
 from tests.support import assert_linear
 
@@ -128,7 +129,7 @@ class TestVersion(unittest.TestCase):
         ]:
             with self.subTest(text), self.assertRaises(InvalidVersion) as caught:
                 Version(text)
-            self.assertEqual(str(caught.exception), f"invalid version {text!r}")
+            self.assertEqual(str(caught.exception), f"invalid version {excerpt(text)}")
         for thing in [None, 1, b"1.0", ["1"]]:
             with self.subTest(thing), self.assertRaises(InvalidVersion):
                 Version(thing)  # type: ignore[arg-type]
