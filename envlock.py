@@ -5909,21 +5909,26 @@ def _lock_file(path: str) -> int:
         except OSError:
             refused += 1
         else:
-            if _has_locked(descriptor):
+            if has_locked(descriptor):
                 return descriptor
             os.close(descriptor)
         sleep(0.05)
     return -1
 
 
-def _has_locked(descriptor: int) -> bool:
-    if sys.platform == "win32":
-        import msvcrt
+def has_locked(descriptor: int) -> bool:
+    """Lock a file for this process, if no other has it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
 
-        try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
+        else:
+            from fcntl import LOCK_EX, LOCK_NB, flock
+
+            flock(descriptor, LOCK_EX | LOCK_NB)
+    except OSError:
+        return False
     return True
 
 
@@ -6852,7 +6857,7 @@ def shorten_path(path: str) -> str:
 
 def _with_tilde(path: str) -> str:
     home = os.path.expanduser("~").rstrip(os.sep) + os.sep
-    return f"~{os.sep}{path[len(home) :]}" if path.startswith(home) else path
+    return f"~{os.sep}{path[len(home) :]}" if is_inside(path, home) else path
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
@@ -7140,8 +7145,8 @@ def is_externally_managed(interpreter: Interpreter) -> bool:
 
 def _is_writable(interpreter: Interpreter) -> bool:
     """Whether this user may change the packages that belong to an interpreter."""
-    inside = os.path.join(interpreter.prefix, "")
-    own = [site for site in interpreter.sites if site.startswith(inside) and os.path.isdir(site)]
+    inside = (site for site in interpreter.sites if is_inside(site, interpreter.prefix))
+    own = list(filter(os.path.isdir, inside))
     return all(os.access(site, os.W_OK) for site in own[:1])
 
 
@@ -8518,17 +8523,12 @@ def _lock_shortly(descriptor: int) -> None:
     """Starts at the same time shall not log the same; but no lock may hold up a start."""
     from time import sleep
 
-    try:
-        from fcntl import LOCK_EX, LOCK_NB, flock
-    except ImportError:  # Windows
-        return
+    if os.name == "nt":  # where a lock is on bytes, which nobody else can read meanwhile
+        os.lseek(descriptor, 1 << 30, os.SEEK_SET)
     for _ in range(50):
-        try:
-            flock(descriptor, LOCK_EX | LOCK_NB)
-        except OSError:
-            sleep(0.01)
-        else:
+        if has_locked(descriptor):
             return
+        sleep(0.01)
 
 
 def _last_logged(path: str, executable: str) -> dict[str, Any] | None:
