@@ -6762,7 +6762,7 @@ def _comparable_url(url: str) -> str:
 
     original = url
     if "://" not in url:  # git's own host:path
-        url = re.sub(r"\A(?:[^/@:]+@)?([^/:@]{2,}):/*", r"ssh://\1/", url)
+        url = re.sub(r"\A(?!file:)(?:[^/@:]+@)?([^/:@]{2,}):/*", r"ssh://\1/", url)
     try:
         parts = urlsplit(url)
     except ValueError:

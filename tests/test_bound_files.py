@@ -7,8 +7,10 @@ import copy
 import json
 import os
 import random
+import sys
 import unittest
 from pathlib import Path
+from typing import Callable
 
 import envlock
 from envlock import (
@@ -29,6 +31,7 @@ from tests.support import (
     Scratch,
     assert_linear,
     chosen,
+    growth,
     lock_in,
     marker_variables,
     members,
@@ -154,6 +157,161 @@ class TestLines(InFolder):
             found = self.read(text, name).requirements
             lines = {each.name: each.line or each.file.line_of(each.place) for each in found}
             self.assertEqual(expected, lines, name)
+
+
+def many(text: str, number: int) -> str:
+    """The text as often, with the number of each in place of `#`."""
+    return "".join([text.replace("#", str(each)) for each in range(number)])
+
+
+# How an input of a size looks, and a size. Four times that is near a limit, or enough to tell.
+LINES: dict[str, tuple[Callable[[int], str], int]] = {
+    "pins": (lambda n: many("a#==1.0\n", n), 5_000),
+    "requirements": (lambda n: many("a#>=1 ; os_name == 'posix'\n", n), 1_000),
+    "a line in pieces": (lambda n: "a==1 " + "\\\n" * n, 100_000),
+    "hashes": (lambda n: "a==1" + " \\\n --hash=sha256:ab" * n, 4_000),
+    "a long word": (lambda n: f"-i '{'a' * n}'", 250_000),
+    "escapes": (lambda n: "-i " + "\\a" * n, 120_000),
+    "an open quote": (lambda n: '-i "' + '\\"' * n, 120_000),
+    "an unknown option": (lambda n: "--" + "a" * n, 250_000),
+    "options": (lambda n: "--pre " * n, 40_000),
+    "variables": (lambda n: "${" * n, 120_000),
+    "comments": (lambda n: "# x\n" * n, 40_000),
+    "a comment": (lambda n: "a " + "#" * n, 250_000),
+    "a fragment": (lambda n: "git+https://h/r#" + "a" * n, 16_000),
+    "fields": (lambda n: "git+https://h/r#" + "a&" * n, 8_000),
+    "revisions": (lambda n: "git+https://h/r" + "@a" * n, 8_000),
+    "credentials": (lambda n: "git+https://" + "a@" * n, 8_000),
+    "white space": (lambda n: "a" + "\x0b" * n + "1", 16_000),
+    "white space after =": (lambda n: "a =" + "\u00a0" * n + "1", 16_000),
+    "a wheel": (lambda n: "a-1-" + "a." * n + "-x.whl", 8_000),
+    "an sdist": (lambda n: "https://h/a-1" + ".tar.a" * n, 2_500),
+    "extras": (lambda n: "a[" + "a," * n + "b]", 8_000),
+    "clauses": (lambda n: "a" + ">=1," * n + "<2", 4_000),
+    "equal texts": (lambda n: "a" + "===1," * n + "<= 2", 3_000),
+    "parentheses": (lambda n: "a;" + "(" * n, 16_000),
+    "a marker": (lambda n: "a;" + "os_name=='a' or " * n + "os_name=='a'", 1_000),
+    "escapes in a marker": (lambda n: "a;os_name=='" + "\\a" * n + "'", 8_000),
+    "a path": (lambda n: "./" + "a/" * n, 8_000),
+    "a file again": (lambda n: "-r nested.in\n" * n, 4_000),
+}
+FILES: dict[str, tuple[str, Callable[[int], str], int]] = {
+    "plain TOML": (
+        "pyproject.toml",
+        lambda n: "[project]\ndependencies = [\n" + many('    "a#",\n', n) + "]\n",
+        3_000,
+    ),
+    "TOML": (
+        "pyproject.toml",
+        lambda n: "[project]\ndependencies = [\n" + many('"a#", # x\n', n) + "]\n",
+        3_000,
+    ),
+    "groups": (
+        "pyproject.toml",
+        lambda n: "[dependency-groups]\n" + many('g# = ["a"]\n', n),
+        1_000,
+    ),
+    "extras": (
+        "pyproject.toml",
+        lambda n: "[project]\n[project.optional-dependencies]\n" + many('g# = ["a"]\n', n),
+        1_000,
+    ),
+    "a group of groups": (
+        "pyproject.toml",
+        lambda n: (
+            "[dependency-groups]\n"
+            + many('g# = ["a"]\n', n)
+            + "x = ["
+            + many('{include-group = "g#"}, ', n)
+            + "]\n"
+        ),
+        1_000,
+    ),
+    "a script": (
+        "a.py",
+        lambda n: "# /// script\n# dependencies = [\n" + many('#   "a#",\n', n) + "# ]\n# ///\n",
+        3_000,
+    ),
+    "an unknown file of comments": ("unknown", lambda n: "#\n" * n + "(", 16_000),
+    "an unknown file of brackets": ("unknown", lambda n: "a[" + "]" * n + "x", 16_000),
+    "Pipfile.lock": (
+        "Pipfile.lock",
+        lambda n: (
+            '{"_meta": {"pipfile-spec": 6}, "default": {'
+            + many('"a#": {"version": "==1"}, ', n)
+            + '"b": {}}}'
+        ),
+        2_000,
+    ),
+    "pylock.toml": (
+        "pylock.toml",
+        lambda n: (
+            'lock-version = "1.0"\ncreated-by = "x"\n'
+            + many('[[packages]]\nname = "a#"\nversion = "1"\n', n)
+        ),
+        1_500,
+    ),
+}
+
+
+@unittest.skipIf(sys.implementation.name == "pypy", "its compiler works at times of its own")
+class TestLinearTime(InFolder):
+    """What reading costs grows with the size of the input, and no faster: four times the size, six times the cost."""
+
+    def assertLinear(self, name: str, make: Callable[[int], str], size: int) -> None:
+        selection = Selection(all_extras=True, all_groups=True)
+
+        def read(path: str) -> None:
+            with contextlib.suppress(EnvlockError):
+                envlock.read_bounds([path], ReadContext(lambda: LINUX, selection))
+
+        def write(number: int) -> str:
+            os.makedirs(str(number), exist_ok=True)
+            return self.write(f"{number}/{name}", make(number))
+
+        self.assertLessEqual(growth(read, write, size), 6)
+
+    def test_lines_of_requirements_files(self) -> None:
+        for folder in (16_000, 4_000):
+            self.write(f"{folder}/nested.in", "six\n")
+        for title, (make, size) in LINES.items():
+            with self.subTest(title):
+                self.assertLinear("requirements.txt", make, size)
+
+    def test_files_of_other_formats(self) -> None:
+        for title, (name, make, size) in FILES.items():
+            if not NO_TOML or not name.endswith("toml"):
+                with self.subTest(title):
+                    self.assertLinear(name, make, size)
+
+    def test_files_side_by_side(self) -> None:
+        for number in range(1_200):
+            self.write(f"nested/{number}.in", "six\n")
+        self.assertLinear("requirements.txt", lambda n: many("-r ../nested/#.in\n", n), 300)
+
+    def test_lines_of_values(self) -> None:
+        self.assertLessEqual(
+            growth(envlock.lines_of, lambda n: many("[[a#]]\n[a#.b]\nx = 1\n", n), 1_000), 6
+        )
+        self.assertLessEqual(growth(envlock.lines_of, lambda n: many("a# = 1\n", n), 8_000), 6)
+
+
+class TestLengthLimit(InFolder):
+    def test_one_requirement_or_marker_is_as_long_in_each_format(self) -> None:
+        long, message = "a" * 70_000, "longer than 65536 characters: no requirement"
+        self.refuses(f"requirements.txt:2: {message}", f"six\n{long}\n")
+        self.refuses(f"requirements.txt:1: {message}", f"a ; os_name == '{long}'\n")
+        self.refuses(f"requirements.txt:1: {message}", f"-e ./{long}\n")
+        project = f'[project]\ndependencies = [\n  "{long}",\n]\n'
+        place = f"project.dependencies[0]: {message}"
+        self.refuses(f"pyproject.toml:3: {place}", project, "pyproject.toml")
+        place = f"project.requires-python: {message}"
+        project = f'[project]\nrequires-python = ">={long}"\n'
+        self.refuses(f"pyproject.toml:2: {place}", project, "pyproject.toml")
+        pylock = (
+            f'lock-version = "1.0"\n[[packages]]\nname = "a"\nmarker = "os_name == \'{long}\'"\n'
+        )
+        self.refuses(f"pylock.toml:4: packages[0].marker: {message}", pylock, "pylock.toml")
 
 
 class TestErrors(InFolder):

@@ -128,6 +128,15 @@ class UnnamedTest(ValidationTest):
         self.assertEqual(rows, [("odd", "", "Unreadable"), ("", "git+https://h/r", "Missing")])
 
 
+class FileUrlTest(ValidationTest):
+    def test_one_slash_is_as_good_as_three(self) -> None:
+        vcs = {"vcs": "git", "commit_id": COMMIT}
+        add_record(self.site, "lamp", "1", {"url": "file:///src/lamp", "vcs_info": vcs})
+        self.assertEqual(self.check("lamp @ git+file:/src/lamp"), [])
+        text = "lamp @ git+file:/src/other"
+        self.assertEqual(self.check(text), [("lamp-1", text, "Misdefined")])
+
+
 class CondaTest(ValidationTest):
     """The direct_url.json of a package that conda installed tells where conda's builder had it."""
 

@@ -422,11 +422,7 @@ def agree(theirs: Any, ours: Any) -> bool:
     if "--use-feature: invalid choice" in theirs:
         return True  # each pip knows others
     if isinstance(theirs, str) or isinstance(ours, str):
-        # what has no name before it is built, envlock can't look for
-        unnamed = isinstance(theirs, list) and any(entry[0] is None for entry in theirs)
-        return isinstance(ours, str) and (
-            isinstance(theirs, str) or (unnamed and "cannot tell the name" in ours)
-        )
+        return isinstance(ours, str) and isinstance(theirs, str)
     # pip reads a file again when it is named again
     return set(map(comparable, theirs)) == {comparable(o, t) for o, t in pairs(ours, theirs)}
 
