@@ -13,6 +13,7 @@ from typing import Iterator
 
 import envlock
 from tests.support import ENVLOCK, ROOT, make_wheel, run
+from tests.tools import picture, release
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # What the README was written with: another Python has another folder there.
@@ -54,6 +55,12 @@ def make_project(home: Path) -> Path:
     (project / "app.py").write_text("print('the application runs')\n", encoding="utf-8")
     made = run([sys.executable, "-m", "venv", project / ".venv"])
     assert made.returncode == 0, made.stderr
+    python = project / ".venv" / "bin" / "python"
+    pip = [python, "-m", "pip", "install", "-q", "--no-index", "--find-links", wheels]
+    made = run([*pip, "-r", project / "requirements.txt"], env={"PIP_CONFIG_FILE": os.devnull})
+    assert made.returncode == 0, made.stderr
+    held = run([python, "-m", "pip", "freeze"], env={"PIP_CONFIG_FILE": os.devnull}).stdout
+    (project / "requirements.lock").write_text(held, encoding="utf-8")
     (home / "bin").mkdir()
     (home / "bin" / "python3").symlink_to(sys.executable)
     return project
@@ -108,6 +115,41 @@ class TestReadme(unittest.TestCase):
             for word in command.words:
                 with self.subTest(command=command.word, word=word.word):
                     self.assertIn(f"`{word.word}", README)
+
+    def test_its_pictures_are_there_and_as_drawn(self) -> None:
+        pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
+        self.assertGreaterEqual(len(pictures), 2)
+        for path in pictures:
+            self.assertTrue((ROOT / path).is_file(), path)
+        self.assertEqual(picture.PICTURE.read_text(encoding="utf-8"), picture.draw())
+
+    def test_its_links_lead_to_a_heading(self) -> None:
+        headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+        anchors = {
+            re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings
+        }
+        anchors |= set(re.findall(r'<a id="([^"]+)">', README))
+        links = re.findall(r"\]\(#([^)]+)\)", README)
+        self.assertGreater(len(links), 10)
+        self.assertEqual(set(links) - anchors, set())
+
+    def test_an_index_page_can_show_its_pictures(self) -> None:
+        text = release.with_absolute_links(README, envlock.__version__)
+        addresses = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
+        start = f"{envlock.PROJECT_URL}/raw/v{envlock.__version__}/"
+        self.assertEqual([address for address in addresses if not address.startswith(start)], [])
+        self.assertEqual(re.findall(r"\]\((?!https://|#)[^)]+\)", text), [])
+
+    def test_the_licence_stands_in_the_file(self) -> None:
+        head = ENVLOCK.read_text(encoding="utf-8").partition('"""')[0]
+        self.assertIn("# Copyright (c) 2026 the envlock developers\n", head)
+        for words in (
+            "Permission is hereby granted",
+            'THE SOFTWARE IS PROVIDED "AS IS"',
+            "SOFTWARE.\n",
+        ):
+            self.assertIn(words, head)
+        self.assertTrue(os.access(ENVLOCK, os.X_OK))
 
     def test_its_formats_are_those_of_the_table(self) -> None:
         for form in envlock._FORMATS:

@@ -22,7 +22,6 @@ import envlock
 from tests.tools.check import CACHE, ROOT, installed
 
 TOOLS = ("build==1.6.1", "flit_core==4.2.0")
-URL = "https://git.example/envlock"
 
 
 def git(*arguments: str) -> bytes:
@@ -31,7 +30,7 @@ def git(*arguments: str) -> bytes:
 
 def with_absolute_links(readme: str, version: str) -> str:
     """The README as an index page can show it: an index has none of the repository's files."""
-    return re.sub(r"\]\((?=tests/|LICENSE|envlock\.py)", f"]({URL}/raw/v{version}/", readme)
+    return re.sub(r"\]\((?=tests/|envlock\.py)", f"]({envlock.PROJECT_URL}/raw/v{version}/", readme)
 
 
 def build(source: Path, target: Path) -> None:
