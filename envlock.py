@@ -1779,10 +1779,13 @@ def file_identity(path: str | int) -> Identity | None:
 
 def open_regular(path: str) -> BinaryIO:
     """Open a regular file; OSError for anything else: a named pipe or a device might never end."""
-    from errno import EINVAL
-    from stat import S_ISREG
+    from errno import EINVAL, EISDIR
+    from stat import S_ISDIR, S_ISREG
 
-    if S_ISREG(os.stat(path).st_mode):  # even to open a device may have an effect
+    mode = os.stat(path).st_mode
+    if S_ISDIR(mode):
+        raise OSError(EISDIR, os.strerror(EISDIR), path)
+    if S_ISREG(mode):  # before it is opened: that has an effect on some devices
         descriptor = os.open(path, READ_FLAGS)
         if S_ISREG(os.fstat(descriptor).st_mode):
             return open(descriptor, "rb")
@@ -2061,8 +2064,11 @@ class ReadContext:
         self.files.setdefault(path, file_identity(path))
         return os.path.isdir(path)
 
-    def read_text(self, path: str) -> str:
-        """The text of a bound file, as `decode` gives it. Raises BoundError."""
+    def read_text(self, path: str, allow_pipe: bool = False) -> str:
+        """The text of a bound file, as `decode` gives it. Raises BoundError.
+
+        Only the user may name a pipe: one that another file names might never end.
+        """
         if is_stream(path):
             if path not in self.texts:
                 raise BoundError("only a file can be a bound here")
@@ -2071,7 +2077,7 @@ class ReadContext:
         self.is_file(path)
         if path not in self.texts:
             try:
-                with open(path, "rb") as file:
+                with open(path, "rb") if allow_pipe else open_regular(path) as file:
                     self.files[path] = file_identity(file.fileno())
                     data = read_at_most(file, SIZE_LIMIT + 1)
             except (OSError, ValueError) as error:
@@ -4657,7 +4663,7 @@ def _read_bound(path: str, target: ReadContext) -> Bound:
     file = BoundFile(shown_bound(path))
     try:
         _refuse_folder(path, target)
-        file.text = target.read_text(path)
+        file.text = target.read_text(path, allow_pipe=True)
         _refuse_other_files(path, file.text)
         form = _format_of(file, file.text)
         bound = form.read(form.load(file.text), file, target)

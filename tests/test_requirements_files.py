@@ -52,6 +52,15 @@ class TestRequirementsFiles(InFolder):
             "${ENVLOCK_UNSET}\n",
         )
 
+    @unittest.skipIf(os.name == "nt", "needs named pipes")
+    def test_a_file_names_regular_files_alone(self) -> None:
+        os.mkfifo("pipe.txt")
+        for option in ("-r", "-c"):
+            wrong = "requirements.txt:1: pipe.txt: cannot be read (not a regular file)"
+            self.refuses(wrong, f"{option} pipe.txt\n")
+            wrong = "requirements.txt:1: /dev/zero: cannot be read (not a regular file)"
+            self.refuses(wrong, f"{option} /dev/zero\n")
+
     def test_values_of_variables_are_not_shown(self) -> None:
         os.environ["ENVLOCK_TEST"] = "https://h.example/private-part/x"
         self.addCleanup(os.environ.pop, "ENVLOCK_TEST")
