@@ -110,6 +110,8 @@ if TYPE_CHECKING:
     ]  # by path: a file's digest as its record tells it, its identity
     Invocation = tuple[str, str, list[str]]  # what a Python runs: see `python_command`
     Report = tuple["Interpreter", "Bound", list["Finding"]]  # what was found for one interpreter
+    # Compares in a marker: the variable's name, the left side, the operator, the right side.
+    Compare = Callable[[str, str, str, str], bool]
     Entry = tuple[str, str]  # where a requirement stands (`project.dependencies[0]`), and its text
 
     class StartVerdict(TypedDict):
@@ -960,21 +962,23 @@ def _format_marker_part(part: Any) -> str:
     return f"({_format_marker(part)})" if isinstance(part, list) else str(part)
 
 
-def _marker_holds(parts: MarkerList, variables: dict[str, Any]) -> bool:
+def _marker_holds(parts: MarkerList, variables: dict[str, Any], compare: Compare) -> bool:
     """Whether a marker holds. All comparisons are made, so that each senseless one is an error."""
     alternatives: list[list[bool]] = [[]]
     for part in parts:
         if part == "or":
             alternatives.append([])
         elif isinstance(part, list):
-            alternatives[-1].append(_marker_holds(part, variables))
+            alternatives[-1].append(_marker_holds(part, variables, compare))
         elif part != "and":
-            alternatives[-1].append(_comparison_holds(part, variables))
+            alternatives[-1].append(_comparison_holds(part, variables, compare))
     return any(map(all, alternatives))
 
 
-def _comparison_holds(comparison: _MarkerComparison, variables: dict[str, Any]) -> bool:
-    """PEP 508: a version compares as a version if the other side is one, all else as text."""
+def _comparison_holds(
+    comparison: _MarkerComparison, variables: dict[str, Any], compare: Compare
+) -> bool:
+    """Whether a comparison holds: of extras and groups by membership, of all else by `compare`."""
     left, operator, right, left_is_variable, _ = comparison
     name = left if left_is_variable else right
     value = _variable(name, variables)
@@ -987,12 +991,20 @@ def _comparison_holds(comparison: _MarkerComparison, variables: dict[str, Any]) 
         if isinstance(other, str):
             raise InvalidMarker(f"{name!r} must be a set, found {excerpt(other)}")
         return _compare_text(canonicalize_name(subject), operator, normalised(other))
+    return compare(name, subject, operator, other)
+
+
+def compare_values(name: str, left: str, operator: str, right: str) -> bool:
+    """PEP 508: a version compares as a version if the other side is one, all else as text.
+
+    `name` is the variable whose value is one of the sides.
+    """
     if name in _VERSION_VARIABLES and operator not in ("in", "not in"):
         try:
-            return Specifier(f"{operator}{other}").contains(subject)
+            return Specifier(f"{operator}{right}").contains(left)
         except InvalidSpecifier:
             pass
-    return _compare_text(subject, operator, other)
+    return _compare_text(left, operator, right)
 
 
 def _extra_is_selected(extras: Names, operator: str, name: str) -> bool:
@@ -1053,7 +1065,11 @@ class Marker(Comparable):
 
         `extra` is a name or a set of names; `extras` and `dependency_groups` are sets (PEP 751).
         """
-        return _marker_holds(self._parts, {"extra": "", **(environment or {})})
+        return self.holds({"extra": "", **(environment or {})}, compare_values)
+
+    def holds(self, variables: dict[str, Any], compare: Compare) -> bool:
+        """Whether the marker holds, if `compare` compares the values of variables."""
+        return _marker_holds(self._parts, variables, compare)
 
     @property
     def key(self) -> str:
@@ -1997,17 +2013,20 @@ class Bound(NamedTuple):
 class Selection(NamedTuple):
     """Which optional parts of a bound count; all names are normalised."""
 
-    extras: frozenset[str] = frozenset()
+    extras: Names = NO_NAMES
     all_extras: bool = False
-    groups: frozenset[str] = frozenset()
+    groups: Names = NO_NAMES
     all_groups: bool = False
-    no_groups: frozenset[str] = frozenset()
+    no_groups: Names = NO_NAMES
     no_default_groups: bool = False
-    packages: frozenset[str] = frozenset()  # members of a workspace
+    packages: Names = NO_NAMES  # members of a workspace
     all_packages: bool = False
-    options: frozenset[str] = (
-        frozenset()
-    )  # --bound-options: each an extra or a group, whichever the file has
+    options: Names = NO_NAMES  # --bound-options: each an extra or a group, whichever the file has
+    no_extras: Names = NO_NAMES
+    only_groups: Names = NO_NAMES  # these alone, without the project and its dependencies
+    no_editable: bool = False  # what would be editable is installed plainly
+    no_install_project: bool = False
+    no_install_workspace: bool = False  # no member of it is installed
 
 
 class ReadContext:
@@ -2041,12 +2060,18 @@ class ReadContext:
         except OSError as error:
             raise BoundError(f"the working directory cannot be told ({error.strerror})") from None
 
-    def holds(self, marker: Marker | None, extra: str = "", **variables: frozenset[str]) -> bool:
+    def holds(
+        self,
+        marker: Marker | None,
+        extra: str = "",
+        compare: Compare = compare_values,
+        **variables: Names,
+    ) -> bool:
         """Whether a marker holds here, with these further variables. Raises BoundError."""
+        if marker is None:
+            return True
         try:
-            return marker is None or marker.evaluate(
-                {**self.environment(), "extra": extra, **variables}
-            )
+            return marker.holds({**self.environment(), "extra": extra, **variables}, compare)
         except ValueError as error:
             raise BoundError(f"the marker {marker} cannot be judged: {error}") from None
 
@@ -2125,17 +2150,20 @@ def _invalid_value(message: str, place: str) -> BoundError:
     return BoundError(f"{place}: {message}" if place else message, place=place)
 
 
-def selected_extras(selection: Selection, known: frozenset[str]) -> frozenset[str]:
-    """Those of a file's extras that are selected."""
-    return known if selection.all_extras else known & (selection.extras | selection.options)
+def selected_extras(selection: Selection, known: Names) -> Names:
+    """The extras of a file that are asked for."""
+    asked = known if selection.all_extras else known & (selection.extras | selection.options)
+    return asked - selection.no_extras
 
 
-def selected_groups(
-    selection: Selection, known: frozenset[str], default: frozenset[str] = NO_NAMES
-) -> frozenset[str]:
-    """Those of a file's groups that are selected, and the default ones unless they are excluded."""
-    chosen = known if selection.all_groups else known & (selection.groups | selection.options)
-    return (chosen if selection.no_default_groups else chosen | default) - selection.no_groups
+def selected_groups(selection: Selection, known: Names, default: Names = NO_NAMES) -> Names:
+    """The groups of a file that are asked for, and those that count unless told otherwise."""
+    asked = known & (selection.groups | selection.options | selection.only_groups)
+    if selection.all_groups:
+        asked = known
+    if not selection.no_default_groups and not selection.only_groups:
+        asked |= default
+    return asked - selection.no_groups
 
 
 def entries_of(table: ParsedTable, key: str) -> list[Entry]:
@@ -3070,7 +3098,8 @@ def check_version(found: str, known: str, place: str) -> None:
 
 def chosen_groups_with_main(selection: Selection, known: Names, default: Names, main: str) -> Names:
     """The groups that count, of a format whose main dependencies are a group too."""
-    return (selected_groups(selection, known, default) | {main}) - selection.no_groups
+    groups = selected_groups(selection, known, default)
+    return groups if selection.only_groups else (groups | {main}) - selection.no_groups
 
 
 def source_key(table: ParsedTable, *keys: str) -> str:
@@ -3083,6 +3112,38 @@ _EXTRA_COMPARISON = r"""\bextra\s*([!=])=\s*("[^"]*"|'[^']*')"""
 _QUOTED = r"""'([^']*)'|"([^"]*)\""""
 
 
+_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": lambda left, right: left == right,
+    "!=": lambda left, right: left != right,
+    "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
+    ">": lambda left, right: left > right,
+    ">=": lambda left, right: left >= right,
+    "in": lambda left, right: left in right,
+    "not in": lambda left, right: left not in right,
+}
+
+
+def compare_in_order(left: Any, operator: str, right: Any) -> bool:
+    """A marker's comparison by the order of its two sides, mostly text."""
+    if operator not in _ORDERS:
+        sides = f"{excerpt(left)} and {excerpt(right)}"
+        raise InvalidMarker(f"{operator!r} has no meaning between {sides}")
+    return _ORDERS[operator](left, right)
+
+
+def compare_versions(left: str, operator: str, right: str) -> bool:
+    """A marker's comparison by the order of versions, pre-releases included; else by that of text."""
+    if operator in ("in", "not in") or not is_version(left):
+        return compare_in_order(left, operator, right)
+    if operator in ("<", ">") and is_version(right):
+        return compare_in_order(Version(left), operator, Version(right))
+    try:
+        return Specifier(f"{operator}{right}").contains(left, prereleases=True)
+    except InvalidSpecifier:
+        return compare_in_order(left, operator, right)
+
+
 def _extra_membership(match: re.Match[str]) -> str:
     return f"{match[2]} {'in' if match[1] == '=' else 'not in'} extras"
 
@@ -3090,13 +3151,17 @@ def _extra_membership(match: re.Match[str]) -> str:
 class LockReader:
     """What every format's reader needs: the lock, the folder of its paths, its markers."""
 
-    def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
+    def __init__(
+        self, lock: ParsedLock, path: str, target: ReadContext, assumption: bool = False
+    ) -> None:
         self.text = lock.text
         self.data = ParsedTable(lock.data)
         # paths in a bound that is no file are relative to the working directory
         self.folder = target.absolute("" if is_stream(path) else os.path.dirname(path))
         self.remote = is_remote(path)
         self.target = target
+        self.assumption = assumption
+        self.has_assumed = False
         self.answers: dict[tuple[str, Names, Names], bool] = {}
         self.quoted: dict[
             str, Names
@@ -3124,9 +3189,21 @@ class LockReader:
         if key not in self.answers:
             marker = parse_marker(re.sub(_EXTRA_COMPARISON, _extra_membership, text), place)
             self.answers[key] = self.target.holds(
-                marker, extras=asked_extras, dependency_groups=asked_groups
+                marker, compare=self.compare, extras=asked_extras, dependency_groups=asked_groups
             )
         return self.answers[key]
+
+    def compare(self, name: str, left: str, operator: str, right: str) -> bool:
+        """A comparison in a marker, as the tool that wrote the lock makes it."""
+        return compare_values(name, left, operator, right)
+
+    def assume(self) -> bool:
+        """The answer to a comparison that depends on what can't be told, as on the tool's own Python.
+
+        A lock is then read twice: what only one of the answers demands may be there.
+        """
+        self.has_assumed = True
+        return self.assumption
 
     def asked_names(self, text: str) -> Names:
         """The names of extras and groups that a marker may ask for."""
@@ -3256,8 +3333,10 @@ def _filter_candidates(packages: list[ParsedTable], specifier: SpecifierSet) -> 
 class LockGraph(LockReader):
     """A lock whose packages count if something that counts depends on them."""
 
-    def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
-        super().__init__(lock, path, target)
+    def __init__(
+        self, lock: ParsedLock, path: str, target: ReadContext, assumption: bool = False
+    ) -> None:
+        super().__init__(lock, path, target, assumption)
         self.pyproject = self.beside()
         self.packages = self.data.tables("package")
         self.by_key = grouped(self.packages, self.key_of)
@@ -3666,13 +3745,38 @@ def _standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> 
     return _PoetryDependency(name, ParsedTable(table, place), group, frozenset({extra}))
 
 
+_POETRY_RELEASE = r"(\d+(?:\.\d+)*)(?:[+-]?([0-9a-zA-Z+-]+(?:\.[0-9a-zA-Z+-]+)*))?"
+
+
+def _compare_releases(left: str, operator: str, right: str) -> bool:
+    """The order of versions as poetry-core has it, where `6.1.0-13-amd64` is 6.1.0 with a label."""
+    wildcard = right.endswith(".*")
+    found, wanted = _poetry_release(left), _poetry_release(right[:-2] if wildcard else right)
+    if found is None or wanted is None:
+        return compare_values("platform_release", left, operator, right)
+    if wildcard or operator == "~=":
+        return compare_versions(str(found[0]), operator, right)
+    if not wanted[1]:  # a label is compared only with another
+        found = (found[0], "")
+    return compare_in_order(found, operator, wanted)
+
+
+def _poetry_release(text: str) -> tuple[Version, str] | None:
+    """A version and its label; None for what is no version for poetry-core either."""
+    if is_version(text):
+        return Version(Version(text).public), Version(text).local or ""
+    match = re.fullmatch(_POETRY_RELEASE, text)
+    return (Version(match[1]), match[2] or "") if match else None
+
+
 class _PoetryLock(LockGraph):
     """A poetry.lock, before 2.1 a graph, and the project beside it."""
 
     def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
         super().__init__(lock, path, target)
         self.metadata = self.data.table("metadata")
-        version = self.metadata.text("lock-version") or "1.0"
+        # Poetry takes no lock that doesn't tell
+        version = self.metadata.require("lock-version", str)
         check_version(version, r"[12]\.\d+", "metadata.lock-version")
         # since 2.1 Poetry writes down what its solver found out; before, the graph must be walked
         self.solved = version[:1] == "2" and version != "2.0"
@@ -3684,6 +3788,23 @@ class _PoetryLock(LockGraph):
         self.extras = selected_extras(selection, self.known_extras)
         default = self.known_groups - project.optional_groups
         self.groups = chosen_groups_with_main(selection, self.known_groups, default, "main")
+
+    def compare(self, name: str, left: str, operator: str, right: str) -> bool:
+        """As poetry-core compares: texts have no order, and `in` asks for a word of a list."""
+        python = name in ("python_version", "python_full_version")
+        versions = python or name == "platform_release"
+        if operator not in ("in", "not in"):
+            if versions:
+                return _compare_releases(left, operator, right)
+            return left != right if operator == "!=" else "==" in operator and left == right
+        value = self.target.environment()[name]
+        if value == right and not python:  # the variable is on the right
+            return compare_in_order(left, operator, right)
+        words = re.split(r"[ ,|]+", left if value == right else right)
+        if versions:
+            words = [word if word.count(".") > 1 else f"{word}.*" for word in words]
+            return any(_compare_releases(value, "==", word) for word in words) is (operator == "in")
+        return (value in words) is (operator == "in")
 
     def fits(self, package: ParsedTable) -> bool:
         """Whether a package's `python-versions` admit the target."""
@@ -3845,21 +3966,22 @@ def _poetry_demand(reader: LockReader, dependency: _PoetryDependency) -> BoundRe
 
 def poetry_sync(selection: Selection, superset: bool) -> list[str] | None:
     """`poetry sync`, or `install`, which leaves further packages alone."""
-    if selection.no_default_groups or selection.packages or selection.all_packages:
+    only = selection.only_groups
+    if selection.no_default_groups and not only:
+        only = selection.groups | {"main"}
+    unsaid = selection.packages or selection.all_packages or selection.no_extras
+    if unsaid or (only and (selection.no_groups or selection.all_groups)):
         return None
-    return [
-        *(
-            "VIRTUAL_ENV={prefix}",
-            "poetry",
-            "install" if superset else "sync",
-            "--directory={folder}",
-        ),
-        *option_words("--extras=", selection.extras),
-        *option_words("--all-extras", selection.all_extras),
-        *option_words("--with=", selection.groups),
-        *option_words("--all-groups", selection.all_groups),
-        *option_words("--without=", selection.no_groups),
-    ]
+    words = ["VIRTUAL_ENV={prefix}", "poetry", "install" if superset else "sync"]
+    words += ["--directory={folder}"]
+    words += option_words("--extras=", selection.extras)
+    words += option_words("--all-extras", selection.all_extras)
+    words += option_words("--no-root", selection.no_install_project)
+    if only:
+        return [*words, "--only=" + ",".join(sorted(only))]
+    words += option_words("--with=", selection.groups)
+    words += option_words("--all-groups", selection.all_groups)
+    return words + option_words("--without=", selection.no_groups)
 
 
 # ==================================================================================================
@@ -3881,12 +4003,15 @@ def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Boun
         message = "project.dynamic: the build alone tells the dependencies (give a lock)"
         raise BoundError(message, place="project.dynamic")
     extras, groups = extra_entries(project), frozenset(by_normal_name(table))
-    entries = entries_of(project, "dependencies")
-    for extra in sorted(selected_extras(target.selection, frozenset(extras))):
-        entries += extras[extra]
+    whole, entries = not target.selection.only_groups, []
+    if whole:
+        entries += entries_of(project, "dependencies")
+        for extra in sorted(selected_extras(target.selection, frozenset(extras))):
+            entries += extras[extra]
     entries += group_entries(table, sorted(selected_groups(target.selection, groups)))
     name = canonicalize_name(project.text("name"))
-    found = [*python_requirement(project), *_entry_requirements(entries, name, extras, target)]
+    found = python_requirement(project) if whole else []  # pip asks it of the project alone
+    found += _entry_requirements(entries, name, extras, target)
     return Bound(tuple(found), frozenset({name} - {""}), frozenset(extras), groups)
 
 
@@ -4049,36 +4174,78 @@ class _UvLock(LockGraph):
         """`tool.uv.default-groups` of the root's pyproject.toml, which newer locks tell too."""
         if not self.roots and not self.shared.data:
             return NO_NAMES
-        project = self.roots[0] if len(self.target.selection.packages) == 1 else self.project
+        project = self.project
+        if self.roots and len(self.target.selection.packages) == 1:
+            project = self.roots[0]
         pyproject = self.beside(self.sources[project][1] if project else ".")
         # uv takes the project's word, even where the lock is frozen and says something else
         table = pyproject.table("tool", "uv") if pyproject.data else project or self.manifest
         if table.data.get("default-groups") == "all":
             return known
-        return normalised(
-            table.texts("default-groups") if "default-groups" in table.data else ["dev"]
-        )
+        listed = "default-groups" in table.data
+        return normalised(table.texts("default-groups") if listed else ["dev"])
 
     def counting(self) -> list[ParsedTable]:
-        """The packages that the roots reach; a virtual one isn't installed."""
+        """The packages that the roots reach and uv installs: no virtual one is."""
         active = NO_NAMES.union(*map(self.conflict_names, self.roots))
-        found = self.resolve(active)
-        return [package for package in found if self.sources[package][0] != "virtual"]
+        left_out = self.not_installed(self.target.selection)
+        return [
+            package
+            for package in self.resolve(active)
+            if self.sources[package][0] != "virtual" and name_of(package) not in left_out
+        ]
+
+    def not_installed(self, selection: Selection) -> Names:
+        """The names that `--no-install-project` and `--no-install-workspace` leave out."""
+        found: list[ParsedTable] = []
+        if selection.no_install_project:
+            # of several members that were asked for, none is "the project"
+            of_workspace = selection.all_packages or not selection.packages
+            found = [self.project] if of_workspace and self.project else found
+            found = self.roots if len(selection.packages) == 1 and not of_workspace else found
+        members = self.members if selection.no_install_workspace else NO_NAMES
+        return members.union(map(name_of, found))
 
     def conflict_names(self, root: ParsedTable) -> Names:
         """What is selected on a root, as the markers of conflicts name it."""
         name = root.require("name", str)
-        extras = _uv_names("extra", root, self.choice.extras & _uv_extras(root))
         groups = _uv_names("group", root, self.choice.groups & _uv_groups(root))
+        if self.target.selection.only_groups:
+            return groups
+        extras = _uv_names("extra", root, self.choice.extras & _uv_extras(root))
         return extras | groups | {canonicalize_name(f"project-{len(name)}-{name}")}
+
+    def python_requirements(self) -> list[BoundRequirement]:
+        """What the lock and the groups that count demand of the interpreter."""
+        found = [*python_requirement(self.data), *self.environments("supported-markers")]
+        for root in self.roots:
+            table = root.table("group-requires-python")
+            for group in sorted(self.choice.groups.intersection(table.data)):
+                text, place = table.require(group, str), key_path_of(table.place, group)
+                specifier = parse_specifier(text, place)
+                found.append(
+                    BoundRequirement("python", f"python{specifier}", specifier, place=place)
+                )
+        return found
+
+    def permitted(self) -> Names:
+        """The project may be there, unless uv takes it away for this selection."""
+        selection = self.target.selection
+        without = selection.only_groups or selection.packages
+        if without or selection.no_install_project or selection.no_install_workspace:
+            return NO_NAMES
+        return project_names(self.pyproject)
 
     def starts(self) -> Iterator[Dependency]:
         """The roots with their extras, then their groups, the workspace's groups, and a script's requirements."""
+        whole = not self.target.selection.only_groups
         for root in self.roots:
-            yield Dependency([root], self.choice.extras & _uv_extras(root), root)
+            if whole:
+                yield Dependency([root], self.choice.extras & _uv_extras(root), root)
             yield from self.grouped_dependencies(root.table("dev-dependencies"), self.choice.groups)
         yield from self.grouped_dependencies(self.shared, self.choice.shared_groups)
-        yield from self.dependencies_in(self.manifest, "requirements")
+        if whole:
+            yield from self.dependencies_in(self.manifest, "requirements")
 
     def grouped_dependencies(self, table: ParsedTable, groups: Names) -> Iterator[Dependency]:
         """The dependencies of these groups."""
@@ -4110,6 +4277,22 @@ class _UvLock(LockGraph):
             return NO_NAMES
         return _uv_names("extra", dependency.table, dependency.extras)
 
+    def compare(self, name: str, left: str, operator: str, right: str) -> bool:
+        """As uv compares: platform_release and platform_version as text, but on macOS.
+
+        A pre-release of Python counts as its release.
+        """
+        if name == "python_full_version":
+            left = _release_of(left)
+        elif name == "implementation_version":
+            return compare_versions(left, operator, right)
+        elif name in ("platform_release", "platform_version"):
+            system = self.target.environment()["sys_platform"]
+            if name == "platform_release" and system == "darwin":
+                return compare_versions(left, operator, right)
+            return compare_in_order(left, operator, right)
+        return compare_values(name, left, operator, right)
+
     def select_candidate(self, dependency: Dependency, walk: Walk) -> ParsedTable | None:
         """The package that a dependency means: the version and the source stand there if the name is ambiguous."""
         found, table = dependency.candidates, dependency.table
@@ -4124,6 +4307,12 @@ class _UvLock(LockGraph):
                 each for each in found if self.any_holds(each, "resolution-markers", walk.active)
             ]
         return found[0] if found else None
+
+
+def _release_of(python: str) -> str:
+    """A Python's version without its pre-release."""
+    match = re.match(r"\d+(?:\.\d+)*", python)
+    return match[0] if match else python
 
 
 def _uv_source(package: ParsedTable) -> tuple[str, str]:
@@ -4159,16 +4348,10 @@ def _uv_groups(package: ParsedTable) -> Names:
 def read_uv(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     """uv.lock: what its roots reach."""
     uv = _UvLock(lock, path, target)
-    found = [*python_requirement(uv.data), *uv.environments("supported-markers")]
+    found = uv.python_requirements()
     found += [_uv_requirement(uv, package) for package in uv.counting()]
-    choice = uv.choice
-    return Bound(
-        tuple(found),
-        project_names(uv.pyproject),
-        choice.known_extras,
-        choice.known_groups,
-        uv.members,
-    )
+    extras, groups = uv.choice.known_extras, uv.choice.known_groups
+    return Bound(tuple(found), uv.permitted(), extras, groups, uv.members)
 
 
 def _uv_requirement(uv: _UvLock, package: ParsedTable) -> BoundRequirement:
@@ -4182,23 +4365,31 @@ def _uv_requirement(uv: _UvLock, package: ParsedTable) -> BoundRequirement:
         where, _, query = where.partition("?")
         within = re.search(r"(?:^|&)subdirectory=([^&]*)", query)
         subdirectory = unquoted(within[1].replace("+", " ")) if within else ""
-    reference = uv.reference(kind, where, subdirectory, commit, kind == "editable")
+    editable = kind == "editable" and not uv.target.selection.no_editable
+    reference = uv.reference(kind, where, subdirectory, commit, editable)
     return pinned_requirement(package, reference, archives)
 
 
-def uv_sync(selection: Selection, superset: bool) -> list[str]:
+def uv_sync(selection: Selection, superset: bool) -> list[str] | None:
     """`uv sync`."""
+    if selection.only_groups and (selection.extras or selection.all_extras or selection.groups):
+        return None
     return [
         *("UV_PROJECT_ENVIRONMENT={prefix}", "uv", "sync", *option_words("--inexact", superset)),
         "--project={folder}",
         *option_words("--extra=", selection.extras),
         *option_words("--all-extras", selection.all_extras),
+        *option_words("--no-extra=", selection.no_extras),
         *option_words("--group=", selection.groups),
         *option_words("--all-groups", selection.all_groups),
         *option_words("--no-group=", selection.no_groups),
         *option_words("--no-default-groups", selection.no_default_groups),
+        *option_words("--only-group=", selection.only_groups),
         *option_words("--package=", selection.packages),
         *option_words("--all-packages", selection.all_packages),
+        *option_words("--no-editable", selection.no_editable),
+        *option_words("--no-install-project", selection.no_install_project),
+        *option_words("--no-install-workspace", selection.no_install_workspace),
     ]
 
 
@@ -4216,13 +4407,11 @@ def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     groups = normalised(reader.data.texts("dependency-groups")) | default
     # PEP 751: the default groups stand for a choice that the user doesn't make
     named = selection.all_groups or (selection.groups | selection.options) & groups
-    chosen = selected_groups(selection, groups, frozenset() if named else default)
+    chosen = selected_groups(selection, groups, NO_NAMES if named else default)
     asked = selected_extras(selection, extras)
     found = [*python_requirement(reader.data), *reader.environments("environments")]
     for name, packages in grouped(reader.data.tables("packages"), name_of).items():
-        counting = [
-            package for package in packages if reader.holds(package, "marker", asked, chosen)
-        ]
+        counting = [each for each in packages if reader.holds(each, "marker", asked, chosen)]
         if len(counting) > 1:
             place = counting[1].place
             raise BoundError(
@@ -4230,8 +4419,16 @@ def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
             )
         for package in counting:
             found += python_requirement(package)
-            found.append(_pylock_requirement(reader, package))
-    return Bound(tuple(found), project_names(reader.beside()), extras, groups)
+            if not (selection.no_install_project and _is_pylock_project(reader, package)):
+                found.append(_pylock_requirement(reader, package))
+    permitted = NO_NAMES if selection.no_install_project else project_names(reader.beside())
+    return Bound(tuple(found), permitted, extras, groups)
+
+
+def _is_pylock_project(reader: LockReader, package: ParsedTable) -> bool:
+    """Whether a package is the project in the lock's own folder."""
+    where = package.table("directory").text("path")
+    return bool(where) and reader.path(where) == reader.folder
 
 
 def _pylock_requirement(reader: LockReader, package: ParsedTable) -> BoundRequirement:
@@ -4240,35 +4437,35 @@ def _pylock_requirement(reader: LockReader, package: ParsedTable) -> BoundRequir
     indexed = "sdist" in package.data or "wheels" in package.data
     if len(kinds) + indexed != 1:
         expected = "expected one of vcs, directory, archive, or sdist and wheels"
-        raise BoundError(
-            f"{package.place}: {expected}, found {', '.join(kinds) or 'none'}", place=package.place
-        )
-    if indexed:
-        archives = reader.archives(package, "sdist", "wheels")
-        if "version" in package.data:
-            return pinned_requirement(package, None, archives)
-        name = name_of(package)
-        return BoundRequirement(name, name, SpecifierSet(), archives=archives, place=package.place)
-    kind, source = kinds[0], package.table(kinds[0])
+        message = f"{package.place}: {expected}, found {', '.join(kinds) or 'none'}"
+        raise BoundError(message, place=package.place)
+    if kinds:
+        reference = _pylock_reference(reader, kinds[0], package.table(kinds[0]))
+        archives = reader.archives(package, "archive") if kinds[0] == "archive" else ""
+        return pinned_requirement(package, reference, archives)
+    archives = reader.archives(package, "sdist", "wheels")
+    if "version" in package.data:
+        return pinned_requirement(package, None, archives)
+    name = name_of(package)
+    return BoundRequirement(name, name, SpecifierSet(), archives=archives, place=package.place)
+
+
+def _pylock_reference(reader: LockReader, kind: str, source: ParsedTable) -> DirectReference:
+    """Where a package comes from that no index has."""
     subdirectory = source.text("subdirectory")
     if kind == "directory":
-        folder, editable = source.require("path", str), source.flag("editable")
-        reference = reader.reference("path", folder, subdirectory, editable=editable)
-        return pinned_requirement(package, reference, "")
+        editable = source.flag("editable") and not reader.target.selection.no_editable
+        where = source.require("path", str)
+        return reader.reference("path", where, subdirectory, editable=editable)
     url = source.text("url") or url_of_path(reader.path(source.require("path", str)))
-    if kind == "vcs":
-        vcs = source.text("type") or "git"
-        if vcs not in VCS_KINDS:
-            at = key_path_of(source.place, "type")
-            raise BoundError(
-                f"{at}: expected one of {', '.join(VCS_KINDS)}, found {describe_value(vcs)}",
-                place=at,
-            )
-        commit = source.require("commit-id", str)
-        return pinned_requirement(package, reader.reference(vcs, url, subdirectory, commit), "")
-    return pinned_requirement(
-        package, reader.reference("url", url, subdirectory), reader.archives(package, "archive")
-    )
+    if kind == "archive":
+        return reader.reference("url", url, subdirectory)
+    vcs = source.text("type") or "git"
+    if vcs not in VCS_KINDS:
+        at, expected = key_path_of(source.place, "type"), ", ".join(VCS_KINDS)
+        message = f"{at}: expected one of {expected}, found {describe_value(vcs)}"
+        raise BoundError(message, place=at)
+    return reader.reference(vcs, url, subdirectory, source.require("commit-id", str))
 
 
 def uv_pip_sync(selection: Selection, superset: bool) -> list[str] | None:
@@ -4288,14 +4485,54 @@ def uv_pip_sync(selection: Selection, superset: bool) -> list[str] | None:
 class _PdmLock(LockGraph):
     """A pdm.lock: of a package with extras, what they ask for is an entry of its own."""
 
-    def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
-        super().__init__(lock, path, target)
+    def __init__(
+        self, lock: ParsedLock, path: str, target: ReadContext, assumption: bool = False
+    ) -> None:
+        super().__init__(lock, path, target, assumption)
         self.metadata = self.data.table("metadata")
         version = self.metadata.require("lock_version", str)
         check_version(version, r"4(\.\d+)*", "metadata.lock_version")
-        self.known = normalised(self.metadata.texts("groups")) | {"default"}
-        self.extras, dev = _pdm_kinds(self.pyproject, self.known)
-        self.groups = _pdm_chosen(target.selection, self.known, self.extras, dev)
+        project = self.pyproject.table("project")
+        self.name = canonicalize_name(project.text("name"))
+        optional = normalised(project.table("optional-dependencies").data)
+        older = self.pyproject.table("tool", "pdm", "dev-dependencies").data
+        dev = normalised([*self.pyproject.table("dependency-groups").data, *older]) - optional
+        if "groups" in self.metadata.data:
+            self.known = normalised(self.metadata.texts("groups")) | {"default"}
+        else:  # lock_version 4.0 and older: the groups are those of the project
+            self.known = optional | dev | {"default"}
+        self.extras = self.known - {"default"}
+        if self.pyproject.data:
+            self.extras = self.known & optional
+        self.groups = _pdm_chosen(target.selection, self.known, self.extras, self.known & dev)
+
+    def compare(self, name: str, left: str, operator: str, right: str) -> bool:
+        """As pdm compares: any two versions as versions, all else by the order of text.
+
+        Of what its releases answer differently, nothing is known; implementation_version is that
+        of the Python that pdm itself runs in.
+        """
+        if name == "implementation_version":
+            return self.assume()
+        if name not in ("python_version", "python_full_version"):
+            return compare_versions(left, operator, right)
+        found = compare_values(name, left, operator, right)
+        return found if found is self.compare_full(name, left, operator, right) else self.assume()
+
+    def compare_full(self, name: str, left: str, operator: str, right: str) -> bool:
+        """A comparison with a Python's version as newer releases make it: always with the full one."""
+        environment = self.target.environment()
+        full, is_first = environment["python_full_version"], left == environment[name]
+        literal = right if is_first else left
+        if operator in ("in", "not in"):
+            words = re.split(r"[, ]+", literal)
+            words = [word if word.count(".") > 1 else f"{word}.*" for word in words]
+            found = any(compare_values("python_full_version", full, "==", word) for word in words)
+            return found is (operator == "in")
+        if literal.count(".") < 2 or literal.endswith(".*"):
+            return compare_values(name, left, operator, right)
+        left, right = (full, literal) if is_first else (literal, full)
+        return compare_values("python_full_version", left, operator, right)
 
     def key_of(self, package: ParsedTable) -> str:
         """The name with the extras."""
@@ -4303,7 +4540,7 @@ class _PdmLock(LockGraph):
 
     def starts(self) -> Iterator[Dependency]:
         """Without inherited metadata the project tells what a lock's packages are there for."""
-        return self.dependencies_in(_pdm_entries(self.pyproject, self.groups))
+        return self.dependencies_in(self.project_entries())
 
     def dependencies_of(self, package: ParsedTable) -> Iterator[Dependency]:
         """The dependencies of an entry."""
@@ -4312,15 +4549,34 @@ class _PdmLock(LockGraph):
     def dependencies_in(self, entries: Iterable[Entry]) -> Iterator[Dependency]:
         """Requirements as dependencies."""
         for place, text in entries:
-            editable = re.match(r"-e\s.*#egg=([\w.-]+)", text)
-            requirement = parse_requirement(editable[1] if editable else text, place)
+            requirement, holds = self.requirement(place, text)
             extras = normalised(requirement.extras)
             yield Dependency(
                 self.by_key.get(_pdm_key(requirement.name, extras), []),
                 extras,
                 specifier=requirement.specifier,
-                holds=self.target.holds(requirement.marker),
+                holds=holds,
             )
+
+    def requirement(self, place: str, text: str) -> tuple[Requirement, bool]:
+        """A requirement, and whether its marker holds."""
+        editable = re.match(r"-e\s.*#egg=([\w.-]+(?:\[[\w.,-]*\])?)", text)
+        text = editable[1] if editable else text.replace("${PROJECT_ROOT}", self.folder)
+        requirement = parse_requirement(text, place)
+        marker = requirement.marker
+        return requirement, marker is None or self.judge(str(marker), place)
+
+    def project_entries(self) -> list[Entry]:
+        """The requirements of the chosen groups; one on the project itself stands for its extras."""
+        extras = extra_entries(self.pyproject.table("project"))
+        entries, expanded = list(_pdm_entries(self.pyproject, self.groups)), set(self.groups)
+        for place, text in entries:
+            requirement, holds = self.requirement(place, text)
+            if self.name and canonicalize_name(requirement.name) == self.name and holds:
+                for extra in sorted(normalised(requirement.extras) - expanded):
+                    expanded.add(extra)
+                    entries.extend(extras.get(extra, ()))  # the loop reaches them
+        return entries
 
     def counting(self, doubtful: set[ParsedTable]) -> list[ParsedTable]:
         """The packages that count; those of which that can't be told are added to `doubtful`."""
@@ -4332,6 +4588,14 @@ class _PdmLock(LockGraph):
         """Whether one of a package's groups is chosen and its marker holds."""
         groups = normalised(package.texts("groups"))
         return bool(groups & self.groups) and self.holds(package, "marker")
+
+    def permitted(self) -> Names:
+        """The project may be there, unless pdm takes it away for this selection."""
+        selection = self.target.selection
+        left_out = selection.only_groups and "default" not in self.groups
+        if left_out or selection.no_install_project:
+            return NO_NAMES
+        return project_names(self.pyproject)
 
 
 def _pdm_key(name: str, extras: Names) -> str:
@@ -4351,22 +4615,16 @@ def _pdm_entries(pyproject: ParsedTable, chosen: Names) -> Iterator[Entry]:
         yield from entries_of(older, group) if canonicalize_name(group) in chosen else ()
 
 
-def _pdm_kinds(pyproject: ParsedTable, known: Names) -> tuple[Names, Names]:
-    """Which of the groups in a lock are extras, and which are for development."""
-    optional = normalised(pyproject.table("project", "optional-dependencies").data)
-    older = pyproject.table("tool", "pdm", "dev-dependencies").data
-    dev = normalised([*pyproject.table("dependency-groups").data, *older]) - optional
-    return known & optional if pyproject.data else known - {"default"}, known & dev
-
-
 def _pdm_chosen(selection: Selection, known: Names, extras: Names, dev: Names) -> Names:
     """All groups; once one is named, only the development groups besides, unless it is one of them."""
-    named = selected_extras(selection, extras) | selected_groups(selection, known)
-    default = known
-    if named:
-        default = NO_NAMES if named & dev else dev
-    chosen = chosen_groups_with_main(selection, known, default, "default")
-    return chosen | (named - selection.no_groups)
+    groups = selected_groups(selection._replace(all_groups=False), known)
+    groups |= selected_extras(selection, extras) | (dev if selection.all_groups else NO_NAMES)
+    default = (dev if groups else known) | {"default"}
+    if groups & dev or selection.no_default_groups:
+        default = frozenset({"default"})
+    if selection.only_groups:
+        default = NO_NAMES if groups & (dev | {"default"}) else dev
+    return (groups | default) - selection.no_groups - selection.no_extras
 
 
 def read_pdm(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
@@ -4375,10 +4633,12 @@ def read_pdm(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     doubtful: set[ParsedTable] = set()
     counting = pdm.counting(doubtful)
     found = {name_of(package): _pdm_requirement(pdm, package) for package in counting}
-    permitted = project_names(pdm.pyproject).union(map(name_of, doubtful))
-    return Bound(
-        (*_pdm_python(pdm.metadata, target), *found.values()), permitted, pdm.extras, pdm.known
-    )
+    permitted = pdm.permitted().union(map(name_of, doubtful))
+    if pdm.has_assumed:
+        other = _PdmLock(lock, path, target, assumption=True)
+        permitted = permitted.union(map(name_of, other.counting(doubtful)))
+    requirements = (*_pdm_python(pdm.metadata, target), *found.values())
+    return Bound(requirements, permitted, pdm.extras, pdm.known)
 
 
 _PDM_PLATFORM = r"(windows|macos|linux|manylinux|musllinux|alpine)(?:_\d+_\d+)?_?(\w*)"
@@ -4424,21 +4684,32 @@ def _pdm_requirement(pdm: _PdmLock, package: ParsedTable) -> BoundRequirement:
     where = package.text(kind).replace("${PROJECT_ROOT}", pdm.folder)
     commit = package.require("revision", str) if kind == "git" else ""
     editable = kind == "path" and package.flag("editable")
+    editable = editable and not pdm.target.selection.no_editable
     reference = pdm.reference(kind, where, package.text("subdirectory"), commit, editable)
     return pinned_requirement(package, reference, archives)
 
 
 def pdm_sync(selection: Selection, superset: bool) -> list[str] | None:
     """`pdm sync`."""
-    if selection.no_default_groups or selection.packages or selection.all_packages:
+    if selection.packages or selection.all_packages or selection.no_extras:
         return None
+    groups = selection.extras | selection.groups | selection.only_groups
+    if selection.no_default_groups and groups:
+        return None
+    production = selection.no_default_groups or selection.only_groups == {"default"}
+    everything = selection.all_extras
     return [
         *("PDM_PYTHON={prefix}/bin/python", "pdm", "sync"),
         *option_words("--clean-unselected", not superset),
         "--project={folder}",
-        *option_words("-G", selection.extras | selection.groups),
-        *option_words("-G:all", selection.all_extras or selection.all_groups),
+        *option_words("--prod", production),
+        *option_words("--no-default", bool(selection.only_groups) and "default" not in groups),
+        *option_words("-G", groups - {"default"}),
+        *option_words("-G:all", everything),
+        *option_words("--dev", selection.all_groups and not everything),
         *option_words("--without=", selection.no_groups),
+        *option_words("--no-editable", selection.no_editable),
+        *option_words("--no-self", selection.no_install_project),
     ]
 
 
@@ -4447,38 +4718,52 @@ def pdm_sync(selection: Selection, superset: bool) -> list[str] | None:
 # ==================================================================================================
 
 
+class _PipfileLock(LockReader):
+    """A Pipfile.lock."""
+
+    def compare(self, name: str, left: str, operator: str, right: str) -> bool:
+        """By PEP 508, but pipenv takes implementation_version from the Python that it runs in itself."""
+        if name == "implementation_version":
+            return self.assume()
+        return compare_values(name, left, operator, right)
+
+    def requirements(self, categories: Iterable[str]) -> dict[tuple[str, str], BoundRequirement]:
+        """What these categories demand; of two entries for one package the first counts."""
+        found: dict[tuple[str, str], BoundRequirement] = {}
+        for category in categories:
+            table = self.data.table(category)
+            for key in table.data:
+                if self.holds(table.table(key), "markers"):
+                    requirement = _pipfile_requirement(self, key, table.table(key))
+                    # without a name the source tells entries apart
+                    source = "" if requirement.name else requirement.text
+                    found.setdefault((requirement.name, source), requirement)
+        return found
+
+
 def read_pipfile(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
     """Pipfile.lock: the categories that are chosen."""
-    reader = LockReader(ParsedLock(data), path, target)
+    reader = _PipfileLock(ParsedLock(data), path, target)
     meta = reader.data.table("_meta")
     check_version(str(meta.require("pipfile-spec", int)), "6", "_meta.pipfile-spec")
     categories = {canonicalize_name(key): key for key in data if key != "_meta"}
     groups = frozenset(categories) | {"default"}
     chosen = chosen_groups_with_main(target.selection, groups, frozenset({"default"}), "default")
-    found: dict[str, BoundRequirement] = {}
-    for category in sorted(chosen & set(categories)):
-        table = reader.data.table(categories[category])
-        for key in table.data:
-            if reader.holds(table.table(key), "markers"):
-                requirement = _pipfile_requirement(reader, key, table.table(key))
-                found.setdefault(requirement.name, requirement)
-    return Bound(tuple(found.values()), project_names(reader.beside()), frozenset(), groups)
+    keys = [categories[name] for name in sorted(chosen.intersection(categories))]
+    found, permitted = reader.requirements(keys), project_names(reader.beside())
+    if reader.has_assumed:
+        other = _PipfileLock(ParsedLock(data), path, target, assumption=True)
+        permitted = permitted.union(name for name, _ in other.requirements(keys))
+    return Bound(tuple(found.values()), permitted, NO_NAMES, groups)
 
 
 def _pipfile_requirement(reader: LockReader, key: str, entry: ParsedTable) -> BoundRequirement:
     """What an entry demands."""
-    name, kind = canonicalize_name(key), source_key(entry, *VCS_KINDS, "path", "file")
+    kind = source_key(entry, *VCS_KINDS, "path", "file")
     if not kind:
-        version = entry.text("version")
-        specifier = parse_specifier(
-            "" if version == "*" else version, key_path_of(entry.place, "version")
-        )
-        hashes = frozenset(text.lower() for text in entry.texts("hashes"))
-        return BoundRequirement(
-            name, f"{name}{specifier}", specifier, hashes=hashes, place=entry.place
-        )
-    # the hashes beside a path or URL are those of the index's project of that name; pipenv passes them over
-    where, editable = entry.text(kind), entry.flag("editable")
+        return _pipfile_pin(key, entry)
+    # pipenv passes the hashes beside a path or URL over: they are of the index's project of that name
+    name, where, editable = canonicalize_name(key), entry.text(kind), entry.flag("editable")
     if kind in VCS_KINDS:
         where = where.partition("#")[0]
     if kind == "git":
@@ -4486,22 +4771,48 @@ def _pipfile_requirement(reader: LockReader, key: str, entry: ParsedTable) -> Bo
         editable = "file://" in where or os.path.isdir(reader.path(where))
     elif kind == "file":
         kind = "url" if is_url(where) else "path"
-    reference = reader.reference(
-        kind, where, entry.text("subdirectory"), entry.text("ref"), editable
-    )
-    if reference.kind == "directory":  # pipenv names its entry as it likes
-        name = canonicalize_name(project_name(reader.path(where), reader.target) or name)
-    return source_requirement(name, reference, entry.place)
+    subdirectory, ref = entry.text("subdirectory"), entry.text("ref")
+    reference = reader.reference(kind, where, subdirectory, ref, editable)
+    requirement = source_requirement(name, reference, entry.place)
+    if kind in VCS_KINDS:
+        return requirement
+    # the key may be a short hash, or what the Pipfile's author liked
+    return requirement._replace(name=_source_name(reference, reader))
+
+
+def _pipfile_pin(key: str, entry: ParsedTable) -> BoundRequirement:
+    """A version from an index."""
+    name, version = canonicalize_name(key), entry.text("version")
+    place = key_path_of(entry.place, "version")
+    specifier = parse_specifier("" if version == "*" else version, place)
+    hashes = frozenset(text.lower() for text in entry.texts("hashes"))
+    return BoundRequirement(name, f"{name}{specifier}", specifier, hashes=hashes, place=entry.place)
+
+
+def _source_name(reference: DirectReference, reader: LockReader) -> str:
+    """The project's name as its archive's or its directory tells it; else empty."""
+    if reference.kind == "directory":
+        return canonicalize_name(
+            project_name(path_of_url(reference.url, reader.target), reader.target)
+        )
+    filename = unquoted(reference.url.partition("?")[0].rpartition("/")[2])
+    try:
+        return canonicalize_name(archive_identity(filename)[0])
+    except BoundError:
+        return ""
 
 
 def pipenv_sync(selection: Selection, superset: bool) -> list[str] | None:  # noqa: ARG001
     """`pipenv sync`, which removes nothing."""
     words = ["PIPENV_PIPFILE={folder}/Pipfile", "VIRTUAL_ENV={prefix}", "pipenv", "sync"]
+    groups = sorted(selection.only_groups)
     if selection.groups:
-        words.append("--categories=" + ",".join(["default", *sorted(selection.groups)]))
+        groups = ["default", *sorted(selection.groups)]
+    words += ["--categories=" + ",".join(groups)] if groups else []
     words += option_words("--all", selection.all_groups)
-    rest = selection._replace(groups=NO_NAMES, all_groups=False, options=NO_NAMES)
-    return words if rest == Selection() else None
+    rest = selection._replace(groups=NO_NAMES, only_groups=NO_NAMES, all_groups=False)
+    unsaid = selection.groups and selection.only_groups
+    return words if rest == Selection() and not unsaid else None
 
 
 # ==================================================================================================
@@ -4672,7 +4983,9 @@ def _read_bound(path: str, target: ReadContext) -> Bound:
     except RecursionError:
         raise too_deep(file.text).at(file) from None
     named = tuple(_with_file(requirement, file) for requirement in bound.requirements)
-    permitted = bound.permitted or _project_beside(path, target)
+    permitted = bound.permitted
+    if form.read in (read_requirements, read_script):  # the others have looked for their project
+        permitted = _project_beside(path, target)
     return bound._replace(requirements=named, permitted=permitted, formats=frozenset({form}))
 
 
@@ -4710,8 +5023,8 @@ def _with_file(requirement: BoundRequirement, file: BoundFile) -> BoundRequireme
 def _check_selection(bound: Bound, selection: Selection, files: str) -> None:
     """A name that no bound file has is an error."""
     asked = (
-        ("extra", selection.extras, bound.extras),
-        ("group", selection.groups | selection.no_groups, bound.groups),
+        ("extra", selection.extras | selection.no_extras, bound.extras),
+        ("group", selection.groups | selection.no_groups | selection.only_groups, bound.groups),
         ("extra or group", selection.options, bound.extras | bound.groups),
         ("workspace member", selection.packages, bound.members),
     )
@@ -8980,12 +9293,17 @@ def _switch(name: str, text: str, configured: bool = True) -> Option:
 _SELECTION_OPTIONS = (
     _names_option("--extra", "count this extra"),
     _switch("--all-extras", "count every extra"),
+    _names_option("--no-extra", "leave this extra out", configured=False),
     _names_option("--group", "count this dependency group"),
     _switch("--all-groups", "count every dependency group"),
     _names_option("--no-group", "leave this group out"),
     _switch("--no-default-groups", "count only the groups that are named"),
+    _names_option("--only-group", "count these groups alone, without the project's dependencies"),
     _names_option("--package", "count this member of the workspace, not its root"),
     _switch("--all-packages", "count every member of the workspace", configured=False),
+    _switch("--no-editable", "expect a plain install of what the lock installs as editable"),
+    _switch("--no-install-project", "expect the project itself not to be installed"),
+    _switch("--no-install-workspace", "expect no member of the workspace to be installed"),
     _names_option(
         "--bound-options", "extras or groups, whichever the file has", False, several=True
     ),
@@ -9141,6 +9459,9 @@ OPTION_GUESSES = (
     ("--extra NAME", "-E --extras"),
     ("--group NAME", "-G --groups --with --categories --include-group"),
     ("--group dev", "--dev"),
+    ("--only-group NAME", "--only"),
+    ("--only-group dev", "--only-dev"),
+    ("--no-install-project", "--no-root --no-self"),
     ("--no-group NAME", "--without --exclude-group"),
     ("--no-group dev", "--no-dev"),
     ("--all-groups", "--all"),
@@ -9695,6 +10016,11 @@ def _selection(arguments: Arguments) -> Selection:
         packages=frozenset(arguments.all("package")),
         all_packages=arguments.flag("all-packages"),
         options=frozenset(arguments.all("bound-options")),
+        no_extras=frozenset(arguments.all("no-extra")),
+        only_groups=frozenset(arguments.all("only-group")),
+        no_editable=arguments.flag("no-editable"),
+        no_install_project=arguments.flag("no-install-project"),
+        no_install_workspace=arguments.flag("no-install-workspace"),
     )
 
 

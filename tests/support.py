@@ -370,20 +370,13 @@ def make_wheel(folder: Path, name: str, version: str, requires: Sequence[str] = 
     return path
 
 
-def chosen(
-    extras: str = "", groups: str = "", no_groups: str = "", options: str = "", **flags: bool
-) -> Selection:
-    extra, group, no_group, option = (
-        frozenset(names.split()) for names in (extras, groups, no_groups, options)
-    )
-    return Selection(
-        extra,
-        flags.get("all_extras", False),
-        group,
-        flags.get("all_groups", False),
-        no_group,
-        options=option,
-    )
+def chosen(**fields: Any) -> Selection:
+    """A selection: names of extras and groups between blanks, and switches."""
+    values: Any = {
+        key: frozenset(value.split()) if isinstance(value, str) else value
+        for key, value in fields.items()
+    }
+    return Selection(**values)
 
 
 class InFolder(unittest.TestCase):
@@ -463,7 +456,7 @@ def selected(options: str) -> Selection:
     found: dict[str, Any] = {}
     for word in words:
         key = word[2:].replace("-", "_")
-        if key in ("all_extras", "all_groups", "all_packages", "no_default_groups"):
+        if isinstance(getattr(Selection(), key, None), bool):
             found[key] = True
         else:
             found.setdefault(key + "s", set()).add(next(words))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import unittest
+from typing import Any, ClassVar, Iterable
 
 import envlock
 from envlock import BoundError, BoundFile, BoundRequirement, ParsedLock, ReadContext
 from tests.support import (
+    DATA,
     LOCKS,
     NO_TOML,
     SHA256,
@@ -147,6 +149,118 @@ class MalformedLocks(Scratch):
             "poetry.lock:1: pyproject.toml: tool.poetry.dependencies.a: expected a table, found 3"
         )
         self.assertEqual(self.error("poetry.lock", '[metadata]\nlock-version = "2.0"\n'), message)
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class MarkersByTool(Scratch):
+    """The answers that uv 0.13.9, Poetry 2.5.1 and PDM 2.29.4 gave by real syncs, as a lock has the markers."""
+
+    MEASURED = json.loads((DATA / "markers.json").read_text(encoding="utf-8"))
+
+    def judged(self, name: str, texts: Iterable[str], **variables: str) -> dict[str, bool]:
+        """Which markers hold in a lock; of those that can't be told, none."""
+        known = {**self.MEASURED["variables"], **variables}
+        target = ReadContext(lambda: known)
+        lock = {"metadata": {"lock-version": "2.1", "lock_version": "4.5.0"}, "version": 1}
+        reader = self.READERS[name](ParsedLock(lock), str(self.folder / name), target)
+        return {text: reader.judge(text, "") for text in texts if not self.is_open(reader, text)}
+
+    def is_open(self, reader: envlock.LockReader, text: str) -> bool:
+        reader.judge(text, "")
+        found, reader.has_assumed = reader.has_assumed, False
+        reader.answers.clear()
+        return found
+
+    READERS: ClassVar[dict[str, Any]] = {
+        "uv.lock": envlock._UvLock,
+        "poetry.lock": envlock._PoetryLock,
+        "pdm.lock": envlock._PdmLock,
+    }
+
+    def test_a_lock_of_each_tool_is_judged_as_it_judges(self) -> None:
+        for name in self.READERS:
+            with self.subTest(name):
+                measured = self.MEASURED[name]
+                judged = self.judged(name, measured)
+                self.assertEqual(judged, {text: measured[text] for text in judged})
+                self.assertGreater(len(judged), 65)
+
+    def test_what_depends_on_the_tools_own_python_is_left_open(self) -> None:
+        measured = self.MEASURED["pdm.lock"]
+        left_open = set(measured) - set(self.judged("pdm.lock", measured))
+        self.assertEqual(
+            {text for text in left_open if "implementation_version" not in text},
+            {
+                'python_version >= "3.12.1"',
+                'python_version < "3.12.1"',
+                'python_version == "3.12.1"',
+                'python_version != "3.12.1"',
+                '"12" in python_full_version',
+            },
+        )
+        for name in ("uv.lock", "poetry.lock"):
+            measured = self.MEASURED[name]
+            self.assertEqual(set(self.judged(name, measured)), set(measured))
+
+    def test_uv_orders_releases_of_macos_as_versions(self) -> None:
+        on_macos = {
+            "platform_release >= '9.0'": True,
+            "platform_release < '9.0'": False,
+            "platform_release == '23.*'": True,
+            "platform_release > '23'": True,
+            "platform_release <= '23.1'": True,
+            "platform_release == '23.1'": True,
+            "platform_version >= '9'": True,
+            "platform_version < 'Darwin L'": True,
+        }
+        release = {"platform_release": "23.1.0", "platform_version": "Darwin Kernel Version 23.1.0"}
+        judged = self.judged("uv.lock", on_macos, sys_platform="darwin", **release)
+        self.assertEqual(judged, on_macos)
+        elsewhere = {
+            "platform_release >= '9.0'": False,
+            "platform_release < '9.0'": True,
+            "platform_release == '23.*'": False,
+            "platform_release > '23'": True,
+            "platform_release <= '23.1'": False,
+            "platform_release == '23.1'": False,
+            "platform_version >= '9'": False,
+        }
+        release["platform_version"] = "10.0.19045"
+        self.assertEqual(self.judged("uv.lock", elsewhere, **release), elsewhere)
+
+    def test_uv_takes_a_pre_release_of_python_for_its_release(self) -> None:
+        answers = {
+            "python_full_version >= '3.15'": True,
+            "python_full_version < '3.15'": False,
+            "python_full_version == '3.15.*'": True,
+            "python_full_version > '3.15'": False,
+            "python_full_version <= '3.15'": True,
+            "implementation_version >= '3.15'": False,
+            "implementation_version < '3.15'": True,
+        }
+        python = {"python_full_version": "3.15.0b1", "implementation_version": "3.15.0b1"}
+        self.assertEqual(self.judged("uv.lock", answers, python_version="3.15", **python), answers)
+
+    def test_the_releases_of_distributions_are_versions_for_poetry(self) -> None:
+        for release, answers in (
+            ("6.1.0-13-amd64", (True, False, True, False)),
+            ("5.15.167.4-microsoft-standard-WSL2", (False, True, True, False)),
+            ("6.1.0", (True, False, True, False)),
+            ("10", (True, False, True, True)),
+        ):
+            texts = (
+                "platform_release >= '6.0'",
+                "platform_release < '6.0'",
+                "platform_release != '6'",
+                "platform_release > '9'",
+            )
+            judged = self.judged("poetry.lock", texts, platform_release=release)
+            self.assertEqual(tuple(judged.values()), answers, release)
+
+    def test_a_release_that_is_no_version_for_poetry_ends_nothing(self) -> None:
+        release = {"platform_release": "5.14.0-427.13.1.el9_4.x86_64"}
+        texts = ["platform_release >= '5.10'"]
+        self.assertEqual(self.judged("poetry.lock", texts, **release), {texts[0]: False})
 
 
 if __name__ == "__main__":

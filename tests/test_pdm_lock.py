@@ -42,6 +42,93 @@ class PdmLocks(Scratch):
             self.texts("pdm.lock", self.LOCK, "--no-default-groups"), ["python>=3.9", "a==1"]
         )
 
+    PROJECT = (
+        '[project]\nname = "p"\n[project.optional-dependencies]\none = []\ntwo = []\n'
+        "[dependency-groups]\ndev = []\n"
+    )
+
+    def test_each_selection_of_pdm(self) -> None:
+        self.write("pyproject.toml", self.PROJECT)
+        for options, expected in (
+            ("--all-groups", "a b"),
+            ("--all-extras", "a b c d"),
+            ("--all-groups --all-extras", "a b c d"),
+            ("--only-group dev", "b"),
+            ("--only-group default", "a"),
+            ("--only-group default --only-group dev", "a b"),
+            ("--only-group one", "b c"),  # as `pdm sync --no-default -G one`
+            ("--only-group one --only-group dev", "b c"),
+            ("--no-default-groups --extra one", "a c"),
+            ("--no-extra two", "a b c"),
+            ("--no-group dev", "a c d"),
+        ):
+            with self.subTest(options):
+                found = self.texts("pdm.lock", self.LOCK, options)[1:]
+                self.assertEqual(" ".join(text.partition("=")[0] for text in found), expected)
+
+    def test_the_project_may_be_there_unless_pdm_takes_it_away(self) -> None:
+        self.write("pyproject.toml", self.PROJECT)
+        path = self.write("pdm.lock", self.LOCK)
+        for options, permitted in (
+            ("", {"p"}),
+            ("--only-group default", {"p"}),
+            ("--only-group dev", set()),
+            ("--no-install-project", set()),
+        ):
+            with self.subTest(options):
+                self.assertEqual(read_bound(path, options).permitted, permitted)
+
+    def test_of_what_the_tools_own_python_decides_both_is_right(self) -> None:
+        text = self.LOCK.replace(
+            'groups = ["dev"]',
+            'groups = ["dev"]\n        marker = "implementation_version > \'3\'"',
+        )
+        bound = read_bound(self.write("pdm.lock", text))
+        self.assertNotIn("b", [each.name for each in bound.requirements])
+        self.assertIn("b", bound.permitted)
+
+    def test_without_editables(self) -> None:
+        text = self.LOCK + 'path = "./lib"\n        editable = true\n'
+        self.assertIn("-e d @ file:///here/lib", self.texts("pdm.lock", text))
+        self.assertIn("d @ file:///here/lib", self.texts("pdm.lock", text, "--no-editable"))
+
+    OLD = """\
+        [metadata]
+        lock_version = "4.0"
+        """ + "".join(
+        f'[[package]]\n        name = "{name}"\n        version = "1"\n        '
+        for name in ("a", "b", "c", "d")
+    )
+
+    def test_without_groups_in_the_lock_the_project_tells_them(self) -> None:
+        self.write(
+            "pyproject.toml",
+            """\
+            [project]
+            name = "p"
+            dependencies = ["a @ file:///${PROJECT_ROOT}/a"]
+            [project.optional-dependencies]
+            one = ["c"]
+            all = ["p[one]", "d"]
+            [tool.pdm.dev-dependencies]
+            dev = ["-e file:///${PROJECT_ROOT}/b#egg=b", "p[one]"]
+            """,
+        )
+        for options, expected in (
+            ("", "a b c d"),
+            ("--group dev", "a b c"),
+            ("--extra one", "a b c"),
+            ("--no-default-groups", "a"),
+            ("--only-group all", "b c d"),
+        ):
+            with self.subTest(options):
+                found = self.texts("pdm.lock", self.OLD, options)
+                self.assertEqual(" ".join(text.partition("=")[0] for text in found), expected)
+        self.assertEqual(
+            self.error("pdm.lock", self.OLD, "--group nope"),
+            "pdm.lock: there is no group 'nope' (it has all, default, dev, one)",
+        )
+
     WALKED = """\
         [metadata]
         groups = ["default", "dev"]

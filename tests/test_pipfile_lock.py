@@ -28,6 +28,36 @@ class Pipfiles(Scratch):
         }
     )
 
+    def test_the_key_of_an_archive_is_not_its_name(self) -> None:
+        self.write(
+            "src/setup.py", "from setuptools import setup\nsetup(name='-'.join(['a', 'b']))\n"
+        )
+        entries = {
+            "9a8b7c6": {"path": "./till_tools-0.3-py3-none-any.whl"},
+            "mine": {"file": "https://files.example/six-1.17.0-py2.py3-none-any.whl"},
+            "other": {"file": "https://files.example/archive/main.zip"},
+            "source": {"path": "src"},
+        }
+        path = self.write("Pipfile.lock", json.dumps({**self.HEAD, "default": entries}))
+        names = [each.name for each in read_bound(path).requirements]
+        self.assertEqual(names, ["till-tools", "six", "", ""])
+
+    def test_only_some_categories(self) -> None:
+        for options, expected in (
+            ("--only-group docs", "docs-only six"),
+            ("--only-group default", "any lib repo six"),
+            ("--only-group docs --only-group develop", "dev-only docs-only six"),
+        ):
+            bound = read_bound(self.write("Pipfile.lock", self.LOCK), options)
+            names = " ".join(sorted(each.name or "lib" for each in bound.requirements))
+            self.assertEqual(names, expected, options)
+
+    def test_of_what_the_tools_own_python_decides_both_is_right(self) -> None:
+        marked = {"version": "==1", "markers": "implementation_version >= '3'"}
+        lock = json.dumps({**self.HEAD, "default": {"marked": marked}})
+        bound = read_bound(self.write("Pipfile.lock", lock))
+        self.assertEqual((bound.requirements, bound.permitted), ((), {"marked"}))
+
     def test_repositories_of_other_kinds(self) -> None:
         for kind in ("hg", "svn", "bzr"):
             lock = json.dumps(

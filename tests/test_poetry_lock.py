@@ -347,6 +347,12 @@ class PoetryLocks(Scratch):
 
 
 INVALID = [
+    ("poetry.lock", "", "poetry.lock:1: metadata.lock-version: missing, expected a string"),
+    (
+        "poetry.lock",
+        '[[package]]\nname = "a"\nversion = "1"\n[metadata]\ncontent-hash = "0"\n',
+        "poetry.lock:4: metadata.lock-version: missing, expected a string",
+    ),
     (
         "poetry.lock",
         '[metadata]\nlock-version = "3.0"\n',
@@ -354,12 +360,12 @@ INVALID = [
     ),
     (
         "poetry.lock",
-        '[[package]]\nname = "a"\nversion = "1"\n[package.source]\ntype = "ftp"\n[metadata]\n',
+        '[[package]]\nname = "a"\nversion = "1"\n[package.source]\ntype = "ftp"\n[metadata]\nlock-version = "1.1"\n',
         "poetry.lock:4: package[0].source.type: expected legacy, directory, git, file or url, found 'ftp'",
     ),
     (
         "poetry.lock",
-        '[[package]]\nname = "a"\nversion = "1"\npython-versions = ">=3.8 (!)"\n[metadata]\n',
+        '[[package]]\nname = "a"\nversion = "1"\npython-versions = ">=3.8 (!)"\n[metadata]\nlock-version = "2.0"\n',
         "poetry.lock:1: package[0]: expected a version constraint, found '>=3.8 (!)'",
     ),
 ]

@@ -30,6 +30,28 @@ default-groups = ["d"]
         )
     )
 
+    def test_only_some_groups(self) -> None:
+        found = self.texts("pylock.toml", self.LOCK, "--only-group g")
+        self.assertEqual(found, ["always==1", "group==1"])
+        found = self.texts("pylock.toml", self.LOCK, "--all-extras --no-extra e")
+        self.assertEqual(found, ["always==1", "default==1"])
+
+    def test_the_project_and_editables(self) -> None:
+        self.write("pyproject.toml", "[project]\nname = 'p'\n")
+        directories = "".join(
+            f'[[packages]]\nname = "{name}"\ndirectory = {{ path = "{path}", editable = true }}\n'
+            for name, path in (("p", "."), ("lib", "./lib"))
+        )
+        for options, expected, permitted in (
+            ("", ["-e p @ file:///here", "-e lib @ file:///here/lib"], {"p"}),
+            ("--no-editable", ["p @ file:///here", "lib @ file:///here/lib"], {"p"}),
+            ("--no-install-project", ["-e lib @ file:///here/lib"], set()),
+        ):
+            with self.subTest(options):
+                self.assertEqual(self.texts("pylock.toml", PYLOCK + directories, options), expected)
+                bound = read_bound(self.folder / "pylock.toml", options)
+                self.assertEqual(bound.permitted, permitted)
+
     def test_a_version_may_be_absent_and_a_repository_be_of_another_kind(self) -> None:
         text = (
             PYLOCK

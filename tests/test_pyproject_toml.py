@@ -36,6 +36,10 @@ class TestPyproject(InFolder):
         self.assertEqual([*base, "t1", "b1"], self.texts_with(all_groups=True, no_groups="dev-1"))
         self.assertEqual([*base, "c1", "t1", "b1"], self.texts_with(options="c test"))
 
+    def test_groups_alone_ask_nothing_of_the_project(self) -> None:
+        self.assertEqual(["d1", "t1"], self.texts_with(only_groups="dev-1"))
+        self.assertEqual(["t1"], self.texts_with(only_groups="dev-1 test", no_groups="dev-1"))
+
     def test_an_extra_of_another_project_is_not_its_own(self) -> None:
         text = '[project]\n{}dependencies = ["other[a]", "mine[b]"]\n'
         text += '[project.optional-dependencies]\na = ["a1"]\nb = ["b1"]\n'

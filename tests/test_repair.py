@@ -201,7 +201,7 @@ class RepairTest(TestCase):
             (
                 "pdm/pdm-pdm-groups",
                 "--all-groups",
-                "PDM_PYTHON={}/bin/python pdm sync --clean-unselected -G:all",
+                "PDM_PYTHON={}/bin/python pdm sync --clean-unselected --dev",
             ),
             ("pylock/uv-export-pl-uv", "", "uv pip sync --python={}/bin/python pylock.toml"),
             (
@@ -307,7 +307,7 @@ class RepairTest(TestCase):
             ("uv.lock twin/uv.lock", ""),
             ("alone/uv.lock", ""),  # no project beside it
             ("prod.lock", ""),
-            ("poetry.lock", "--no-default-groups"),
+            ("poetry.lock", "--all-packages"),
         ):
             with self.subTest(bounds=bounds, options=options):
                 self.assertEqual(self.said("-b", *bounds.split(), *options.split()), [])

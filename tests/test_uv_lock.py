@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 
 import envlock
-from tests.support import COMMIT, NO_TOML, Scratch
+from tests.support import COMMIT, NO_TOML, Scratch, read_bound
 
 UV = 'version = 1\nrequires-python = ">=3.9"\n'
 
@@ -32,6 +32,120 @@ class UvLocks(Scratch):
         self.assertEqual(self.texts("uv.lock", text, "--no-default-groups"), [])
         self.write("pyproject.toml", '[tool.uv]\ndefault-groups = ["lint"]\n')
         self.assertEqual(self.texts("uv.lock", text), ["b==2"])
+
+    WORKSPACE = """\
+        version = 1
+        requires-python = ">=3.9"
+        [manifest]
+        members = ["demo-app", "member-a", "member-b"]
+        [[package]]
+        name = "demo-app"
+        version = "1"
+        source = { editable = "." }
+        dependencies = [{ name = "base" }, { name = "member-a" }, { name = "ed-lib" }]
+        [package.optional-dependencies]
+        one = [{ name = "extra-one" }]
+        [package.dev-dependencies]
+        dev = [{ name = "tool" }]
+        own = [{ name = "demo-app", extra = ["one"] }]
+        lint = [{ name = "linter" }]
+        [[package]]
+        name = "member-a"
+        version = "1"
+        source = { editable = "a" }
+        dependencies = [{ name = "deep" }]
+        [package.dev-dependencies]
+        own = [{ name = "linter" }]
+        [[package]]
+        name = "member-b"
+        version = "1"
+        source = { editable = "b" }
+        [[package]]
+        name = "ed-lib"
+        version = "1"
+        source = { editable = "ed_lib" }
+        """ + "".join(
+        f'''[[package]]
+        name = "{name}"
+        version = "1"
+        source = {{ registry = "https://index.example/simple" }}
+        '''
+        for name in ("base", "deep", "extra-one", "linter", "tool")
+    )
+
+    def names(self, options: str) -> str:
+        """What counts besides Python; with an asterisk what is editable."""
+        bound = read_bound(self.write("uv.lock", self.WORKSPACE), options)
+        found = [each for each in bound.requirements if each.name != "python"]
+        editable = ["*" * bool(each.reference and each.reference.editable) for each in found]
+        return " ".join(each.name + sign for each, sign in zip(found, editable))
+
+    def test_each_selection_of_uv(self) -> None:
+        project = "demo-app* member-a* ed-lib* base deep"
+        for options, expected in (
+            ("", f"{project} tool"),
+            ("--only-group lint", "linter"),
+            ("--only-group own", f"{project} extra-one"),
+            ("--only-group own --no-install-project", "member-a* ed-lib* base deep extra-one"),
+            ("--only-group lint --no-group lint", ""),
+            ("--package member-a --only-group own", "linter"),
+            ("--package member-a --only-group lint", "linter"),
+            ("--no-editable", "demo-app member-a ed-lib base deep tool"),
+            ("--no-install-project", "member-a* ed-lib* base deep tool"),
+            ("--no-install-workspace", "ed-lib* base deep tool"),
+            ("--package member-a --no-install-project", "deep"),
+            (
+                "--package member-a --package member-b --no-install-project",
+                "member-a* member-b* deep",
+            ),
+            ("--all-packages --no-install-project", "member-a* member-b* ed-lib* base deep tool"),
+            ("--all-packages --no-install-workspace", "ed-lib* base deep tool"),
+            ("--all-extras --no-extra one", f"{project} tool"),
+            ("--extra one --no-default-groups", f"{project} extra-one"),
+            ("--all-groups", f"{project} extra-one linter tool"),
+        ):
+            with self.subTest(options):
+                self.assertEqual(self.names(options), expected)
+
+    def test_the_project_may_be_there_unless_uv_takes_it_away(self) -> None:
+        self.write("pyproject.toml", "[project]\nname = 'demo-app'\n")
+        path = self.write("uv.lock", self.WORKSPACE)
+        self.assertEqual(read_bound(path).permitted, {"demo-app"})
+        self.assertEqual(read_bound(path, "--no-editable").permitted, {"demo-app"})
+        for options in (
+            "--only-group lint",
+            "--package member-b",
+            "--no-install-project",
+            "--no-install-workspace",
+        ):
+            with self.subTest(options):
+                self.assertEqual(read_bound(path, options).permitted, frozenset())
+
+    def test_a_group_may_require_a_python(self) -> None:
+        text = self.WORKSPACE.replace(
+            "[package.dev-dependencies]\n        dev",
+            "[package.group-requires-python]\n        dev = '>=3.13'\n        lint = '>=3.8,<3.12'\n"
+            "        [package.dev-dependencies]\n        dev",
+        )
+        for options, expected in (
+            ("", ["python>=3.9", "python>=3.13"]),
+            ("--no-default-groups", ["python>=3.9"]),
+            ("--only-group lint", ["python>=3.9", "python<3.12,>=3.8"]),
+        ):
+            with self.subTest(options):
+                found = self.texts("uv.lock", text, options)
+                self.assertEqual([each for each in found if each.startswith("python")], expected)
+
+    def test_an_unknown_name_is_told_with_those_that_there_are(self) -> None:
+        for options, message in (
+            ("--package nope", "workspace member 'nope' (it has demo-app, member-a, member-b)"),
+            ("--only-group nope", "group 'nope' (it has dev, lint, own)"),
+            ("--no-extra nope", "extra 'nope' (it has one)"),
+            ("--package nope --package member-a", "workspace member 'nope'"),
+        ):
+            with self.subTest(options):
+                found = self.error("uv.lock", self.WORKSPACE, options)
+                self.assertIn(f"uv.lock: there is no {message}", found)
 
     def test_an_unsupported_platform_is_told_of_python(self) -> None:
         text = UV + "supported-markers = [\"sys_platform == 'win32'\"]\n"
