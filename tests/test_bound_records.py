@@ -60,7 +60,7 @@ class TestReadContext(InFolder):
         self.assertFalse(self.target.is_file("absent.txt"))
         self.assertEqual(self.target.read_text("there.txt"), "six\n")
         self.assertEqual(
-            self.target.files,
+            list(self.target.files),
             [os.path.join(self.folder, name) for name in ("there.txt", "absent.txt")],
         )
 
@@ -71,7 +71,7 @@ class TestReadContext(InFolder):
         self.assertEqual(self.target.read_text("./r.txt"), "six\n")
         other = ReadContext(lambda: LINUX, texts=self.target.texts)
         self.assertEqual(other.read_text("r.txt"), "six\n")
-        self.assertEqual(other.files, [os.path.join(self.folder, "r.txt")])
+        self.assertEqual(list(other.files), [os.path.join(self.folder, "r.txt")])
         self.assertEqual(ReadContext(lambda: LINUX).read_text("r.txt"), "attrs\n")
 
     def test_the_interpreter_is_asked_only_if_a_marker_must_be_judged(self) -> None:

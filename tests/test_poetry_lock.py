@@ -168,7 +168,7 @@ class PoetryLocks(Scratch):
         target = ReadContext(marker_variables)
         path = self.write("poetry.lock", POETRY_OLD)
         envlock.read_bounds([str(path)], target)
-        self.assertEqual(target.files, [str(path), str(self.folder / "pyproject.toml")])
+        self.assertEqual(list(target.files), [str(path), str(self.folder / "pyproject.toml")])
 
     def test_constraints_mean_what_poetry_means(self) -> None:
         for constraint, admitted, refused in (
