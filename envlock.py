@@ -7293,7 +7293,9 @@ def format_junit(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
     lines.append(f'  <testsuite name="envlock" {count} errors="0" skipped="0">')
     for finding in findings:
         path, line = _place_of(finding, bounds)
-        about = " ".join(filter(None, (finding.explain, finding.package or finding.dependency)))
+        words = [finding.explain, finding.package or finding.dependency]
+        words += [finding.detail] if finding.explain in Verdict.OF_FILES else []
+        about = " ".join(filter(None, words))
         place = f" file={_quoted(path)} line={_quoted(str(line))}" if path else ""
         lines.append(
             f"    <testcase classname={_quoted(finding.executable)} name={_quoted(about)}{place}>"
