@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import os
 import socketserver
@@ -18,6 +19,7 @@ from tests.support import (
     ENVLOCK,
     Environment,
     TestCase,
+    on_terminal,
     run,
 )
 from tests.support import envlock as run_envlock
@@ -331,3 +333,64 @@ class LibraryTest(TestCase):
 
 if __name__ == "__main__":
     unittest.main()
+
+
+class NotesTest(TestCase):
+    """What standard error says besides."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.environment.add("six", "1.16.0")
+        self.environment.add("idna", "3.7")
+        self.lock = self.write("requirements.lock", "six==1.16.0\nidna==3.7\n")
+        self.words = ("-e", self.environment.path, "validate", "-b", "requirements.lock")
+
+    @unittest.skipIf(os.name == "nt", "no terminals")
+    def test_a_terminal_is_told_what_was_compared(self) -> None:
+        shown = f"{self.environment.python}, requirements.lock\n"
+        expected = f"envlock: aligned: 2 packages of {shown}"
+        self.assertEqual(on_terminal(*self.words, cwd=self.folder), expected)
+        self.assertEqual(on_terminal("-q", *self.words, cwd=self.folder), "")
+        self.assertEqual(on_terminal(*self.words, "exit", cwd=self.folder), "")
+        ignoring = on_terminal(*self.words, "--ignore", "six", cwd=self.folder)
+        self.assertEqual(ignoring, f"envlock: aligned: 1 package of {shown}")
+        self.write("requirements.lock", "six==1.15.0\nidna==3.7\nabsent==1\n")
+        lines = on_terminal(*self.words, cwd=self.folder).splitlines(keepends=True)
+        counted = f"envlock: not aligned: 1 Missing, 1 Misdefined: 2 packages of {shown}"
+        self.assertIn(counted, lines)
+
+    def test_verbose_tells_everybody_with_the_hash(self) -> None:
+        digest = hashlib.sha256(self.lock.read_bytes()).hexdigest()
+        where = f"2 packages of {self.environment.python}, requirements.lock (sha256 {digest})"
+        for word in ("display", "exit", "json"):
+            done = run_envlock(*self.words, word, "-v", cwd=self.folder)
+            self.assertEqual(
+                (done.returncode, done.stderr), (0, f"envlock: aligned: {where}\n"), word
+            )
+
+    def test_verbose_adds_the_details(self) -> None:
+        self.write("requirements.lock", "six==1.15.0\nidna==3.7\n")
+        done = run_envlock(*self.words, "-v", cwd=self.folder)
+        self.assertEqual(done.stdout.splitlines()[0].split()[-1], "Detail")
+        self.assertTrue(done.stdout.endswith("  version 1.16.0 is installed\n"), done.stdout)
+
+    def test_requirements_without_an_exact_version_are_counted(self) -> None:
+        self.write("requirements.lock", "six>=1\nidna==3.7\n-c c.txt\n")
+        self.write("c.txt", "")
+        note = (
+            "envlock: 1 of 2 requirements name no exact version:"
+            " drift among the versions that they admit can't be seen\n"
+        )
+        done = run_envlock(*self.words, "-v", cwd=self.folder)
+        self.assertTrue(done.stderr.endswith(note), done.stderr)
+        self.write("c.txt", "six==1.16.0\n")
+        self.assertNotIn("exact", run_envlock(*self.words, "-v", cwd=self.folder).stderr)
+
+    def test_documents_come_through_the_command_line(self) -> None:
+        self.write("requirements.lock", "six==1.15.0\nidna==3.7\n")
+        done = run_envlock(*self.words, "sarif", "--code", "4", cwd=self.folder)
+        result = json.loads(done.stdout)["runs"][0]["results"][0]
+        self.assertEqual((result["ruleId"], done.returncode, done.stderr), ("Misdefined", 4, ""))
+        done = run_envlock(*self.words, "junit", cwd=self.folder)
+        self.assertIn('name="Misdefined six-1.16.0" file="requirements.lock" line="1"', done.stdout)
+        self.assertEqual(done.returncode, 3)
