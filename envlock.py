@@ -1700,7 +1700,7 @@ def is_stream(bound: str) -> bool:
 
 
 def shown_bound(bound: str) -> str:
-    """A bound's name for reports and errors; of a URL without what may be secret."""
+    """A bound's name for reports and errors. A URL is shown without what may be secret."""
     if not is_remote(bound):
         return "<stdin>" if bound == "-" else bound
     match = re.fullmatch(_BOUND_URL, bound)
@@ -1708,11 +1708,12 @@ def shown_bound(bound: str) -> str:
 
 
 def read_streams(bounds: Iterable[str]) -> dict[str, str]:
-    """What the bounds that are no files hold: once for all targets."""
+    """The texts of the bounds that are no files, read once for all interpreters."""
     texts = {}
     for bound in dict.fromkeys(filter(is_stream, bounds)):
         try:
-            texts[bound] = decode(_read_url(bound) if is_remote(bound) else _read_standard_input())
+            data = _read_url(bound) if is_remote(bound) else _read_standard_input()
+            texts[bound] = decode(data)
         except BoundError as error:
             raise error.at(shown_bound(bound)) from None
     return texts
@@ -1728,14 +1729,18 @@ def _read_standard_input() -> bytes:
 
 
 def _read_url(url: str) -> bytes:
-    """What a server sends; a thread waits for it, since a socket's time limit is for each read, not for all of them."""
+    """What a server sends.
+
+    A thread waits for it, since the time limit of a socket counts for each read anew.
+    """
     from threading import Thread
 
     match = re.fullmatch(_BOUND_URL, url)
     if not match:
         raise BoundError("expected https://HOST/PATH or http://HOST/PATH")
+    parts = match.groups()
     answers: list[bytes | str] = []
-    thread = Thread(target=lambda: answers.append(_fetch(*match.groups())), daemon=True)
+    thread = Thread(target=lambda: answers.append(_fetch(*parts)), daemon=True)
     thread.start()
     thread.join(_URL_SECONDS)
     answer = answers[0] if answers else f"it takes more than {_URL_SECONDS} seconds"
@@ -2204,7 +2209,15 @@ def python_requirement(table: ParsedTable) -> list[BoundRequirement]:
         return []
     place = key_path_of(table.place, "requires-python")
     specifier = parse_specifier(text, place)
-    return [BoundRequirement("python", f"python{specifier}", specifier, place=place)]
+    return [python_demand(f"python{specifier}", specifier, place)]
+
+
+def python_demand(
+    text: str, specifier: SpecifierSet | None = None, place: str = ""
+) -> BoundRequirement:
+    """A demand on the interpreter's version. Without a specifier no interpreter meets it."""
+    specifier = SpecifierSet("<0") if specifier is None else specifier
+    return BoundRequirement("python", text, specifier, place=place)
 
 
 class Format(NamedTuple):
@@ -2412,11 +2425,11 @@ def archive_identity(filename: str) -> tuple[str, str]:
 
 def project_name(directory: str, target: ReadContext) -> str:
     """The name of a source tree, as far as one can tell without building it; else empty."""
-    return (
-        _name_in(os.path.join(directory, "pyproject.toml"), toml_name, target)
-        or _name_in(os.path.join(directory, "setup.cfg"), _cfg_name, target)
-        or _name_in(os.path.join(directory, "setup.py"), _setup_name, target)
-    )
+    for file, find in _NAME_FINDERS.items():
+        name = _name_in(os.path.join(directory, file), find, target)
+        if name:
+            return name
+    return ""
 
 
 def _name_in(path: str, find: Callable[[str], str], target: ReadContext) -> str:
@@ -2493,6 +2506,9 @@ def _constant_text(value: Any, tree: Any) -> str:
         value = assignments[0].value if assignments else None
     text = getattr(value, "value", "")
     return text if isinstance(text, str) else ""
+
+
+_NAME_FINDERS = {"pyproject.toml": toml_name, "setup.cfg": _cfg_name, "setup.py": _setup_name}
 
 
 def without_extras(text: str) -> str:
@@ -2639,7 +2655,9 @@ def _nested_requirements(
     try:
         lines = parent.target.read_text(path).splitlines()
     except BoundError as error:
-        raise (error.at(path) if error.line else BoundError(f"{path}: {error.message}")) from None
+        if error.line:
+            raise error.at(path) from None
+        raise BoundError(f"{path}: {error.message}") from None
     opened = (*parent.opened, key)
     file = _RequirementsFile(BoundFile(path), parent.target, lines, opened, constraint)
     yield from _file_requirements(file, finished)
@@ -2764,7 +2782,8 @@ def _split_words(text: str) -> list[str]:
         elif match[3]:
             words[-1].append(re.sub(r'\\(["\\])', r"\1", match[3]))
         else:
-            words[-1].append(match[1] or match[2] or match[4] or "")
+            plain, single_quoted, _, escaped, _ = match.groups()
+            words[-1].append(plain or single_quoted or escaped or "")
         position = match.end()
     return ["".join(parts) for parts in words if parts]
 
@@ -2894,7 +2913,8 @@ def _find_path(path: str, file: _RequirementsFile) -> str:
     for opened in (file.opened[-1], file.opened[0]):
         if _is_source(found, target):
             break
-        found = os.path.normpath(os.path.join(os.path.dirname(opened), path))
+        folder = os.path.dirname(opened)
+        found = os.path.normpath(os.path.join(folder, path))
     return found
 
 
@@ -2946,7 +2966,8 @@ def _with_name(found: BoundRequirement, number: int, file: _RequirementsFile) ->
 
 def _frozen_name(lines: list[str], number: int) -> str:
     """The name that `pip freeze` tells in a comment above the line with this number."""
-    for line in lines[max(number - 3, 0) : number - 1][::-1]:
+    above = lines[: number - 1][-2:]
+    for line in reversed(above):
         if not line.startswith("#"):
             break
         match = re.match(r"# Editable [^()]*\(([^()=]+)==", line)
@@ -3218,7 +3239,7 @@ class LockReader:
         if self.any_holds(self.data, key):
             return []
         text = "python; " + " or ".join(self.data.texts(key))
-        return [BoundRequirement("python", text, SpecifierSet("<0"), place=key)]
+        return [python_demand(text, place=key)]
 
     def archives(self, table: ParsedTable, *keys: str) -> str:
         """A package's tables of archives as text."""
@@ -3888,9 +3909,7 @@ def _poetry_python(table: ParsedTable, key: str) -> list[BoundRequirement]:
     text, place = table.text(key), key_path_of(table.place, key)
     if not text:
         return []
-    return [
-        BoundRequirement("python", f"python {text}", parse_constraint(text, place), place=place)
-    ]
+    return [python_demand(f"python {text}", parse_constraint(text, place), place)]
 
 
 def _poetry_groups(package: ParsedTable) -> Names:
@@ -4655,10 +4674,10 @@ def _pdm_python(metadata: ParsedTable, target: ReadContext) -> list[BoundRequire
     if texts:
         text = " || ".join(dict.fromkeys(texts))
         specifier = parse_constraint(text, place)
-        return [BoundRequirement("python", f"python{text}", specifier, place=place)]
+        return [python_demand(f"python{text}", specifier, place)]
     platforms = [table.text("platform") or table.text("implementation") for table in tables]
     text = "python for " + " or ".join(platforms)
-    return [BoundRequirement("python", text, SpecifierSet("<0"), place=place)]
+    return [python_demand(text, place=place)]
 
 
 def _pdm_admits(table: ParsedTable, target: ReadContext) -> bool:

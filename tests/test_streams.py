@@ -255,7 +255,7 @@ class TestErrors(InFolder):
         os.mkdir("folder.txt")
         for name, message in (
             ("nowhere.txt", "nowhere.txt: cannot be read (No such file or directory)"),
-            ("folder.txt", "folder.txt: cannot be read (Is a directory)"),
+            ("folder.txt", "folder.txt: expected a file, found a folder (no lock is in it)"),
             ("/dev/zero", "/dev/zero: larger than 32 MB: no bound file"),
         ):
             with self.assertRaises(EnvlockError) as caught:
