@@ -200,7 +200,7 @@ def on_terminal(
     *arguments: object,
     columns: int = 300,
     env: dict[str, str] | None = None,
-    command: Sequence[object] = (sys.executable, ENVLOCK),
+    command: Sequence[object] = (sys.executable, "-c", COMMAND),
     **options: Any,
 ) -> str:
     """What `envlock.py` shows on a terminal, both streams as they come."""
