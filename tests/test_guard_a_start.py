@@ -187,7 +187,7 @@ class FailureTest(GuardTestCase):
             return ": cannot be read (No such file or directory)"
         if how == "directory":
             self.bound.mkdir()
-            return ": cannot be read (Is a directory)"
+            return ": expected a file, found a folder (no lock is in it)"
         self.bound.write_text("six==1.0\n\n\0\n")
         return ":3: not a text file (it holds a NUL character)"
 
