@@ -7686,29 +7686,59 @@ def _split_command_line(text: str) -> list[str]:
     return [words[index] for index in range(count.value)]
 
 
+class WindowsParent(NamedTuple):
+    """A process above this one."""
+
+    words: list[str]
+    program: str  # its path
+    began: int  # as `time.time_ns` has it
+
+
 def _windows_parent_words() -> list[str]:
-    """In a virtual environment the parent is its python.exe, which has the same words: then the one before counts."""
-    number, own = os.getpid(), own_words()
-    words: list[str] = []
-    for _ in range(2):
-        number, words = _windows_parent(number)
-        if sys.prefix == sys.base_prefix or words[1:] != own[1:]:
-            break
-    return words
+    parents = windows_parents()
+    return parents[0].words if parents else []
 
 
-def _windows_parent(number: int) -> tuple[int, list[str]]:
-    """The number and the words of the process that started another; (0, []) if it is gone."""
-    kernel = windows_library("kernel32")
+def windows_parents() -> list[WindowsParent]:
+    """The nearest two processes above this one; before them, that of this very start is left out.
+
+    In a virtual environment that is its python.exe, which starts the base's with its own words.
+    """
+    kernel, own, number = windows_library("kernel32"), own_words(), os.getpid()
+    found: list[WindowsParent] = []
+    while number and len(found) < 3:
+        number, parent = _windows_parent(kernel, number)
+        found += [parent] if parent else []
+    redirected = sys.prefix != sys.base_prefix and found and found[0].words[1:] == own[1:]
+    return found[1:] if redirected else found[:2]
+
+
+def _windows_parent(kernel: Any, number: int) -> tuple[int, WindowsParent | None]:
+    """The process that started another, and its number; 0 if it is gone."""
     child = _WindowsProcess(kernel, number)
     parent = _WindowsProcess(kernel, child.parent)
     try:
         # The number of one that is gone may have been given to another since.
-        alive = parent.handle and parent.began <= child.began
-        return (child.parent, parent.words()) if alive else (0, [])
+        if not parent.handle or parent.began > child.began:
+            return 0, None
+        began = (parent.began - 116_444_736_000_000_000) * 100  # from 1601, in units of 100 ns
+        return child.parent, WindowsParent(parent.words(), parent.program(), began)
     finally:
         child.close()
         parent.close()
+
+
+def was_warned_on_windows(since: int) -> bool:
+    """Whether the parent has told a verdict: a start of this same Python, after what caused it."""
+    parents = windows_parents()
+    if not parents or not sys.executable:
+        return False
+    if sys.prefix == sys.base_prefix:
+        same = is_same_file(parents[0].program, sys.executable)
+    else:  # started by the same python.exe of a virtual environment
+        launched = len(parents) > 1 and parents[0].words[1:] == parents[1].words[1:]
+        same = launched and is_same_file(parents[1].program, sys.executable)
+    return same and parents[0].began >= since
 
 
 class _WindowsProcess:
@@ -7737,6 +7767,14 @@ class _WindowsProcess:
 
         if self.handle is not None:
             self.kernel.CloseHandle(ctypes.c_void_p(self.handle))
+
+    def program(self) -> str:
+        import ctypes
+
+        path, size = ctypes.create_unicode_buffer(32768), ctypes.c_uint32(32768)
+        query = self.kernel.QueryFullProcessImageNameW
+        query(ctypes.c_void_p(self.handle), 0, path, ctypes.byref(size))
+        return path.value
 
     def words(self) -> list[str]:
         """The command line, which no function tells: it is read where the process itself finds it."""
@@ -8519,8 +8557,13 @@ def finish_start(base: str, prefix: str, verdict: StartVerdict | None) -> None:
         return
     if verdict is None:
         verdict = _judge(base, prefix, GuardConfiguration.read(os.path.dirname(base)), command)
-    if verdict["message"]:
-        tell_verdict(base, verdict, command, parent_words())
+    if not verdict["message"]:
+        return
+    parent = parent_words()
+    if os.name == "nt" and not verdict["code"] and was_warned_on_windows(verdict["since"]):
+        passed = is_repair(python_command(parent), [], False)  # without a word
+        verdict = verdict if passed else {**verdict, "details": ""}
+    tell_verdict(base, verdict, command, parent)
 
 
 def _judge(
