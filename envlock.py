@@ -5950,6 +5950,7 @@ class Policy(NamedTuple):
     superset: bool = False  # further packages may be present
     ignore: frozenset[str] = frozenset()  # normalised names
     integrity: bool = False  # installed files are compared with what is recorded of them
+    ignore_files: frozenset[str] = frozenset()  # globs on paths relative to site directories
 
 
 class Verdict:
@@ -6390,31 +6391,65 @@ def integrity_findings(
     results = _verify_files(recorded, interpreter, hashes or {}, tell)
     findings: dict[str, list[Finding]] = {}
     for path, remark in sorted(_unrecorded(interpreter, recorded)):
-        findings.setdefault("", []).append(_file_finding(Verdict.UNRECORDED, None, path, remark))
-    for path, explain, remark in sorted(results):
-        claimed = recorded.claims[path]
-        counted = [
-            claim.distribution for claim in claimed if claim.distribution.name not in policy.ignore
-        ]
-        if explain and counted:
-            findings.setdefault(counted[0].name, []).append(
-                _file_finding(explain, counted[0], path, remark)
+        if not _is_ignored_file(path, os.path.dirname(path), policy):
+            findings.setdefault("", []).append(
+                _file_finding(Verdict.UNRECORDED, None, path, remark)
             )
+    for path, verdict, remark in sorted(results):
+        owner = _first_owner(path, recorded, policy)
+        if verdict and owner:
+            finding = _file_finding(verdict, owner, path, remark)
+            findings.setdefault(owner.name, []).append(finding)
     if tell:
-        unread = sorted(path for path, explain, _ in results if not explain)
-        for what, names in (
-            ("packages without hashes in their records, not compared", recorded.unhashed),
-            ("recorded files outside of the environment, not read", recorded.outside),
-            ("recorded files that cannot be read", unread),
-        ):
-            shown = ", ".join(names[:5]) + ", ..." * (len(names) > 5)
-            if names:
-                tell(f"{len(names)} {what}: {shown}", False)
+        unread = sorted(path for path, verdict, _ in results if not verdict)
+        _tell_what_was_not_compared(recorded, unread, tell)
     if hashes is not None:
         hashes.clear()
         hashes.update(dict.fromkeys((*recorded.watched, *recorded.claims), ""))
         hashes.update(recorded.hashes)
     return findings
+
+
+def _first_owner(path: str, recorded: RecordIndex, policy: Policy) -> Distribution | None:
+    """The distribution whose finding a file's is; None if all that list it are ignored, or the file."""
+    owners = [claim.distribution for claim in recorded.claims[path]]
+    site = os.path.realpath(os.path.dirname(owners[0].record))
+    if _is_ignored_file(path, site, policy):
+        return None
+    return next((owner for owner in owners if owner.name not in policy.ignore), None)
+
+
+def _is_ignored_file(path: str, site: str, policy: Policy) -> bool:
+    """Whether a file below a site directory is what one of the globs means."""
+    if not policy.ignore_files:
+        return False
+    parts = os.path.relpath(path, site).replace(os.sep, "/").split("/")
+    return any(_matches_glob(parts, pattern.split("/")) for pattern in policy.ignore_files)
+
+
+def _matches_glob(parts: list[str], pattern: list[str]) -> bool:
+    """Whether the parts of a path match those of a glob; `**` stands for any number of them."""
+    from fnmatch import fnmatchcase
+
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        rest = (parts[start:] for start in range(len(parts) + 1))
+        return any(_matches_glob(each, pattern[1:]) for each in rest)
+    return (
+        bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches_glob(parts[1:], pattern[1:])
+    )
+
+
+def _tell_what_was_not_compared(recorded: RecordIndex, unread: list[str], tell: Tell) -> None:
+    for what, names in (
+        ("packages without hashes in their records, not compared", recorded.unhashed),
+        ("recorded files outside of the environment, not read", recorded.outside),
+        ("recorded files that cannot be read", unread),
+    ):
+        if names:
+            more = ", ..." if len(names) > 5 else ""
+            tell(f"{len(names)} {what}: {', '.join(names[:5])}{more}", False)
 
 
 def _file_finding(
@@ -9383,6 +9418,13 @@ _POLICY_OPTIONS = (
         configured=True,
     ),
     _switch("--integrity", "compare installed files with their recorded hashes, too"),
+    Option(
+        ("--ignore-file",),
+        "with --integrity: leave these files out, a glob on the path below site-packages",
+        "PATTERN",
+        repeatable=True,
+        configured=True,
+    ),
 )
 GUARD_GROUP = (
     "drift log",
@@ -10095,6 +10137,7 @@ def _policy(arguments: Arguments) -> Policy:
         superset=arguments.flag("superset"),
         ignore=frozenset(canonicalize_name(name) for name in names if name),
         integrity=arguments.flag("integrity"),
+        ignore_files=frozenset(arguments.all("ignore-file")),
     )
 
 

@@ -151,6 +151,29 @@ class ComparedTest(IntegrityTest):
         self.put("six.py", b"x = 2\n")
         self.assertEqual(self.check(ignore=frozenset({"six"})), [])
 
+    def test_an_ignored_file_has_no_finding(self) -> None:
+        self.install_files(
+            "six", "1.0", {"six.py": b"1", "six/data/a.txt": b"1", "six/data/deep/a.txt": b"1"}
+        )
+        for name in ("six.py", "six/data/a.txt", "six/data/deep/a.txt", "loose.py"):
+            self.put(name, b"2")
+        self.put("six/data/a.txt").unlink()
+        script = self.put("../../../bin/tool", b"2")
+        self.record("tool", "1.0", f"../../../bin/tool,{recorded_hash(b'1')},1")
+        found = {"loose.py", "six.py", "six/data/a.txt", "six/data/deep/a.txt", str(script)}
+        for patterns, ignored in (
+            (("nothing", "*.txt", "six/*", "data/*"), set[str]()),
+            (("six.py", "loose.*"), {"six.py", "loose.py"}),
+            (("six/data/*",), {"six/data/a.txt"}),
+            (("six/**/a.txt",), {"six/data/a.txt", "six/data/deep/a.txt"}),
+            (("six/**", "s?x.[op]y"), {"six/data/a.txt", "six/data/deep/a.txt", "six.py"}),
+            (("../../../bin/t*",), {str(script)}),
+            (("**",), {"loose.py", "six.py", "six/data/a.txt", "six/data/deep/a.txt"}),
+        ):
+            with self.subTest(patterns):
+                rows = self.check(ignore_files=frozenset(patterns))
+                self.assertEqual({path for _, _, path in rows}, found - ignored)
+
     def test_without_the_policy_no_file_is_read(self) -> None:
         self.install("six", "1.0", six=b"x = 1\n")
         self.put("six.py", b"x = 2\n")

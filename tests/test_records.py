@@ -14,7 +14,7 @@ class RecordTest(unittest.TestCase):
     def test_a_record_has_its_fields_by_name_and_by_position(self) -> None:
         policy = envlock.Policy(True, ignore=frozenset(["six"]))
         self.assertEqual((policy.subset, policy.superset, policy.ignore), (True, False, {"six"}))
-        self.assertEqual(policy, (True, False, {"six"}, False))
+        self.assertEqual(policy, (True, False, {"six"}, False, frozenset()))
         self.assertEqual(repr(envlock.Policy()).partition("(")[0], "Policy")
 
     def test_a_record_is_immutable_and_made_anew_with_a_change(self) -> None:
