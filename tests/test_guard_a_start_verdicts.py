@@ -90,7 +90,7 @@ class VerdictTest(GuardTestCase):
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
             for _ in range(2):
                 done = self.start()
-                self.assertEqual((done.stdout, done.returncode), ("", 3))
+                self.assertEqual((done.stdout, done.returncode), ("", CODE))
                 self.assertRegex(done.stderr, r"\nham-3\.0 +ham==2\.0 +Misdefined ")
             path.write_bytes(egg("2.0"))
             self.assertRuns()
