@@ -19,6 +19,8 @@ import envlock
 from tests.tools.check import CACHE, ROOT, installed
 
 FETTER, UV = "fetter==4.0.1", "uv"
+# Without -q it shows an animation, whose steps sleep even where nobody sees it.
+QUIET_FETTER = "fetter -q validate, no cache"
 ROUNDS = 21
 # The records of an installer don't differ in what is read of them: a directory's name.
 SIZES = (10, 325, 2000)
@@ -115,12 +117,18 @@ def bench_validate(folder: Path) -> None:
         {
             "bare start (python -c pass)": [one.python, "-c", "pass"],
             "python envlock.py validate": [one.python, str(ROOT / "envlock.py"), *words],
+            "python -m envlock validate": [one.python, "-m", "envlock", *words],
             "envlock validate (installed)": [*one.installed, *words],
-            "fetter validate, no cache": [fetter, "-c", "0", "-e", one.python, *words],
+            QUIET_FETTER: [fetter, "-q", "-c", "0", "-e", one.python, *words],
+            "fetter validate with its animation": [fetter, "-c", "0", "-e", one.python, *words],
         }
     )
-    share = more["python envlock.py validate"] / more["fetter validate, no cache"]
-    print(f"  envlock.py costs {share:.2f} of what fetter costs (beyond a bare start)")
+    copied, kept = more["python envlock.py validate"], more["python -m envlock validate"]
+    installed_one, fetters = more["envlock validate (installed)"], more[QUIET_FETTER]
+    print(f"  beyond a bare start, `-m envlock` costs {kept / copied:.2f} of `envlock.py`;")
+    print(
+        f"  {installed_one / fetters:.2f} (installed), {copied / fetters:.2f} (a file) of fetter -q"
+    )
     print("validate, growth with the number of packages (installed envlock):")
     growth = compare(
         {
@@ -169,7 +177,7 @@ def bench_lock(folder: Path) -> None:
                 "9",
             ],
             "envlock validate (installed)": [*one.installed, *words, "exit", "--code", "9"],
-            "fetter validate, no cache": [fetter, "-c", "0", "-e", one.python, *words],
+            QUIET_FETTER: [fetter, "-q", "-c", "0", "-e", one.python, *words],
         }
     )
 

@@ -1,7 +1,8 @@
 """Which tool sees which drift, and what it costs: part of `make bench`. Prints a table in Markdown.
 
 Each tool judges in a project of its own kind, made and synced by the tool that it belongs to, and changed by one
-command; the packages are the same in all. A tool's best is tried: options that let it see more are given.
+command; the packages are the same in all. A tool's best is tried: options that let it see more are given, and those
+that make it quiet and fast (`-q`: fetter's animation sleeps, even where nobody sees it).
 """
 
 from __future__ import annotations
@@ -54,26 +55,47 @@ class Peer(NamedTuple):
     kinds: tuple[str, ...]
     command: str
     change: str = ""  # what it prints for a change; empty: its exit status tells
+    copied: str = ""  # of envlock: the same, compiled at each run
 
 
-VALIDATE = "{python} {envlock} -e {folder}/.venv validate --bound {folder}/{bound}"
+COPY = ", a copied file"
+# As its installed command does it: with the bytecode that Python keeps.
+INSTALLED = (
+    f"import sys; sys.path.insert(0, {str(FOLDER)!r}); from envlock import main; sys.exit(main())"
+)
+ARGUMENTS = " -e {folder}/.venv -q validate --bound {folder}/{bound}"
+VALIDATE, COPIED = "{python} -c {installed}" + ARGUMENTS, "{python} {envlock}" + ARGUMENTS
 PEERS = (
-    Peer("envlock validate", KINDS, VALIDATE),
-    Peer("envlock validate --integrity", KINDS, VALIDATE + " --integrity"),
+    Peer("envlock validate", KINDS, VALIDATE, copied=COPIED),
+    Peer(
+        "envlock validate --integrity",
+        KINDS,
+        VALIDATE + " --integrity",
+        copied=COPIED + " --integrity",
+    ),
     # It would miss the project itself, which uv doesn't install.
     Peer(
-        "fetter validate",
+        "fetter -q validate",
         KINDS[:2],
         "{fetter} -q -c 0 -e {folder}/.venv/bin/python validate -b {folder}/{bound} --ignore pip --ignore peers json",
         '"explain":',
     ),
-    Peer("uv sync --check", ("uv",), "{uv} sync --check --project {folder}"),
-    Peer("uv pip check", KINDS, "{uv} pip check -p {folder}/.venv"),
-    Peer("pip check", ("pip-tools",), "{folder}/.venv/bin/python -m pip check"),
+    Peer("uv sync --check", ("uv",), "{uv} -q sync --check --project {folder}"),
+    Peer(
+        "uv pip sync --check",
+        ("pip-tools",),
+        "{uv} -q pip sync --check -p {folder}/.venv {folder}/{bound}",
+    ),
+    Peer("uv pip check", KINDS, "{uv} -q pip check -p {folder}/.venv"),
+    Peer(
+        "pip check",
+        ("pip-tools",),
+        "{folder}/.venv/bin/python -m pip --disable-pip-version-check -q check",
+    ),
     Peer(
         "pip-sync --dry-run",
         ("pip-tools",),
-        "{tools}/pip-sync --dry-run --python-executable {folder}/.venv/bin/python {folder}/{bound}",
+        "{tools}/pip-sync -q --dry-run --python-executable {folder}/.venv/bin/python {folder}/{bound}",
     ),
     Peer(
         "poetry sync --dry-run",
@@ -149,6 +171,7 @@ class Trial:
             **commands,
             "python": bare_python(),
             "envlock": str(ENVLOCK),
+            "installed": shlex.quote(INSTALLED),
             "fetter": str(tool(FETTER) / "fetter"),
             "folder": str(self.folder),
             "bound": scratch.tool.bound,
@@ -190,7 +213,14 @@ def table(seen: dict[str, dict[str, bool]], taken: dict[str, float]) -> list[lis
     for drift, verdicts in seen.items():
         words = ("quiet", "**false alarm**") if drift == AS_SYNCED else ("no", "yes")
         rows.append([drift, *(words[verdicts[peer.title]] for peer in PEERS)])
-    return [*rows, ["time beyond a bare start", *(f"{taken[peer.title]:.0f} ms" for peer in PEERS)]]
+    times = [f"{taken[peer.title]:.0f} ms" for peer in PEERS]
+    copies = [taken.get(peer.title + COPY) for peer in PEERS]
+    compiled = ["" if each is None else f"{each:.0f} ms" for each in copies]
+    return [
+        *rows,
+        ["time beyond a bare start", *times],
+        ["the same as `python3 envlock.py`", *compiled],
+    ]
 
 
 def versions(words: dict[str, str]) -> str:
@@ -203,6 +233,7 @@ def versions(words: dict[str, str]) -> str:
 
 def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ENVLOCK, FOLDER)
     commands = locks.install_tools(["uv", "poetry2", "pdm", "pip", "piptools"])
     locks.write_repository("peer", "attrs 23.1.0")
     locks.write_local(FOLDER / "peer", "attrs 23.1.0")
@@ -224,10 +255,12 @@ def main() -> int:
     print(
         f"milliseconds beyond a bare start, in the environment as it was synced, medians of {ROUNDS} rounds:"
     )
-    asked = {
-        peer.title: shlex.split(peer.command.format(**trials[peer.kinds[0]].words))
-        for peer in PEERS
-    }
+    asked = {}
+    for peer in PEERS:
+        words = trials[peer.kinds[0]].words
+        asked[peer.title] = shlex.split(peer.command.format(**words))
+        if peer.copied:
+            asked[peer.title + COPY] = shlex.split(peer.copied.format(**words))
     taken = compare(
         {"bare start (python -c pass)": [bare_python(), "-c", "pass"], **asked},
         env=locks.ENVIRONMENT,
