@@ -213,20 +213,25 @@ if not TYPE_CHECKING:
 # Where a user, a password or a token may stand: before the host of a URL, or of a path that was made
 # of one; there, too, if the password has a slash, so that what looks like a port is none; in git's
 # own HOST:PATH; in the query. Each pattern takes time that grows with the length alone.
-_AUTHORITY = r"""(?i)(://|\b(?:https?|s?ftp|ssh|git|svn|hg|bzr)(?::|%3A)/*)([^\s/?#'"]*)"""
+_AUTHORITY = r"""(?xi)
+    ( :// | (?<![a-z])(?:https?|s?ftp|ssh|git|svn|hg|bzr)(?: : | %(?:25)*3A )/* )
+    ( (?: (?!://)[^\s/?\#'"] )* )"""
 _BROKEN_AUTHORITY = r"""(://)[^\s/?#'"@:\[]*:([^\s/?#'"@]*)(?=[/?#])([^\s'"]*)"""
 _REMOTE_PATH = r"""(?x)
     (?<! [^\s'"(=+,/] ) [^\s'"(=+,/@:]{1,99} : [^\s'"/@]{0,200} @ (?= [\w.-]{1,99} : [^\s\d] )
   | (?<! [^\s'"(=+,] ) [^\s'"(=+,/@:]{1,99} @ (?= [\w.-]{1,99} : [^\s\d] )
+  | (?<= / ) [^\s'"/]{1,99} %40 (?= [\w.-]{1,99} %3A )
 """
 _QUERY = r"""(://[^\s?'"]*)(?:\?[^\s#'"]*)?"""
 
 
 def without_secrets(text: str) -> str:
     """A text for people, without the user, password, token and query of any URL in it."""
-    if "@" in text or "%40" in text:
+    if "@" in text or "40" in text:
         text = re.sub(_BROKEN_AUTHORITY, _without_password, text)
-        text = re.sub(_AUTHORITY, lambda match: match[1] + re.split("@|%40", match[2])[-1], text)
+        text = re.sub(
+            _AUTHORITY, lambda match: match[1] + re.split("@|%(?:25)*40", match[2])[-1], text
+        )
         text = re.sub(_REMOTE_PATH, "", text)
     return re.sub(_QUERY, r"\1", text) if "?" in text else text
 
@@ -2317,7 +2322,8 @@ def reference_text(reference: DirectReference) -> str:
     revision = reference.commit or reference.revision
     text = f"{reference.vcs}+{reference.url}" if reference.vcs else reference.url
     text += f"@{revision}" if revision else ""
-    return text + (f"#subdirectory={reference.subdirectory}" if reference.subdirectory else "")
+    text += f"#subdirectory={reference.subdirectory}" if reference.subdirectory else ""
+    return text.replace(" ", "%20")  # a blank would end the URL
 
 
 def split_fragment(url: str) -> tuple[str, dict[str, str]]:
@@ -5887,6 +5893,9 @@ def _may_change(listed: str, folder: str) -> bool:
     """Whether a file may differ from its record without anybody's doing: bytecode, what installers write anew."""
     if listed.endswith((".pyc", ".pyo", "/")):
         return listed[-1] == "/" or "__pycache__" in listed
+    if listed == ".gitignore":
+        # Editables of pdm-backend share this one: the first that is uninstalled takes it along.
+        return True
     return listed.startswith(folder) and listed[len(folder) + 1 :] in _INSTALLER_FILES
 
 
@@ -6777,12 +6786,18 @@ def _is_foreign_start(
         return not made_by_virtualenv(interpreter) or (data or b"").strip() != b"import _virtualenv"
     if entry == "distutils-precedence.pth":
         return not re.fullmatch(_DISTUTILS_PRECEDENCE, data or b"")
-    if entry in ("easy-install.pth", "setuptools.pth"):
+    if entry in ("easy-install.pth", "setuptools.pth") or _is_by_pipx(entry, interpreter):
         lines = None if data is None else start_up_lines(path, interpreter)
         return lines is None or not all(map(_is_easy_install_line, lines))
     stem = re.sub(r"(-\d[^-]*)?(-py[\d.]+)?-nspkg\Z", "", entry[:-4])
     linked = entry.endswith("-nspkg.pth") and os.path.isfile(os.path.join(site, stem + ".egg-link"))
     return not linked and canonicalize_name(stem) not in recorded.unlisted.get(site, set())
+
+
+def _is_by_pipx(entry: str, interpreter: Interpreter) -> bool:
+    """Whether an entry is the start-up file by which pipx shares one pip among its environments."""
+    described = os.path.join(interpreter.prefix, "pipx_metadata.json")
+    return entry == "pipx_shared.pth" and os.path.isfile(described)
 
 
 def _is_easy_install_line(line: str) -> bool:
@@ -7421,8 +7436,14 @@ def format_delimited(findings: Sequence[Finding], delimiter: str) -> str:
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    writer.writerows([printable(cell) for cell in _row(finding)] for finding in findings)
+    for finding in findings:
+        writer.writerow([_no_formula(printable(cell)) for cell in _row(finding)])
     return out.getvalue()
+
+
+def _no_formula(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula: one begins with a sign, in wide letters too."""
+    return f"'{cell}" if cell[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20") else cell
 
 
 # ==================================================================================================

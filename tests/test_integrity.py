@@ -489,6 +489,14 @@ class UnrecordedTest(IntegrityTest):
         ]
         self.assertEqual(self.unrecorded(), found)
 
+    def test_the_start_up_file_of_pipx_is_known_in_its_environments(self) -> None:
+        self.put("pipx_shared.pth", b"/srv/pipx/shared/lib/python3.13/site-packages\n")
+        self.assertEqual(self.check(), [("", "Unrecorded", "pipx_shared.pth")])
+        (self.prefix / "pipx_metadata.json").write_text("{}")
+        self.assertEqual(self.check(), [])
+        self.put("pipx_shared.pth", b"import os\n")
+        self.assertEqual(self.check(), [("", "Unrecorded", "pipx_shared.pth")])
+
     def test_the_patch_of_virtualenv_is_known_in_its_environments(self) -> None:
         self.put("_virtualenv.pth", b"import _virtualenv")
         self.put("_virtualenv.py")

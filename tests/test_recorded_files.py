@@ -59,6 +59,10 @@ class RecordTest(IntegrityTest):
         (record / "entry_points.txt").write_text("evil")
         self.assertEqual(self.check(), [("pkg-1.0", "Modified", f"{record.name}/entry_points.txt")])
 
+    def test_a_gitignore_that_editables_share_may_be_gone(self) -> None:
+        self.record("app", "1.0", f".gitignore,{recorded_hash(b'*')},1")
+        self.assertEqual(self.check(), [])
+
     def test_bytecode_caches_are_never_compared(self) -> None:
         rows = [
             f"__pycache__/pkg.cpython-313.pyc,{recorded_hash(b'1')},1",

@@ -105,6 +105,20 @@ class DataTest(unittest.TestCase):
         )
         self.assertEqual(envlock.format_json([]), "[]\n")
 
+    def test_delimited_text_holds_no_formula(self) -> None:
+        heading = "Package,Dependency,Explain,Sites\n"
+        for sign in "=+-@\uff1d\uff0b\uff0d\uff20":
+            with self.subTest(sign):
+                finding = envlock.Finding("Missing", dependency=f"{sign}1+1")
+                expected = f"{heading},'{sign}1+1,Missing,\n"
+                self.assertEqual(envlock.format_delimited([finding], ","), expected)
+        for text in ("a=1", "", "'=1", "1-1"):
+            with self.subTest(text):
+                finding = envlock.Finding("Missing", dependency=text)
+                self.assertEqual(
+                    envlock.format_delimited([finding], ","), f"{heading},{text},Missing,\n"
+                )
+
     def test_delimited_text_quotes_its_delimiter(self) -> None:
         findings = [envlock.Finding("Missing", dependency="a>=1,<2")]
         self.assertEqual(
