@@ -74,7 +74,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections import _tuplegetter  # type: ignore[attr-defined]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,6 +149,13 @@ PROJECT_URL = "https://git.example/envlock"
 
 
 if not TYPE_CHECKING:
+    try:
+        from collections import _tuplegetter
+    except ImportError:  # Python 3.7, which comes as far as to read that it is too old
+
+        def _tuplegetter(index, doc):
+            return property(lambda record: record[index], doc=doc)
+
     # As typing and collections have them, but for the time: typing's import takes a third of a
     # short run, and each `collections.namedtuple` compiles code of its own.
 
