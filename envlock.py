@@ -139,6 +139,26 @@ if TYPE_CHECKING:
 
 
 __version__ = "1.0.0"
+__all__ = [
+    "EnvlockError",
+    "Finding",
+    "InvalidMarker",
+    "InvalidRequirement",
+    "InvalidSpecifier",
+    "InvalidVersion",
+    "Marker",
+    "Policy",
+    "Requirement",
+    "Selection",
+    "Specifier",
+    "SpecifierSet",
+    "Version",
+    "canonicalize_name",
+    "default_environment",
+    "format_table",
+    "main",
+    "validate",
+]
 OLDEST_PYTHON = (3, 8)
 PROJECT_URL = "https://git.example/envlock"
 
@@ -10178,9 +10198,22 @@ def _validate_command(arguments: Arguments) -> int:
         bound = read_bounds(bounds, ReadContext(interpreter.environment, selection, texts=texts))
         findings = check(interpreter, bound, policy, _reporter(arguments))
         reports.append((interpreter, bound, findings))
+    _note_idle_ignores(arguments, reports)
     _print_reports(arguments, reports)
     code: int = arguments.values.get("code", 3)
     return code if _findings(reports) else 0
+
+
+def _note_idle_ignores(arguments: Arguments, reports: Iterable[Report]) -> None:
+    """Say which names to ignore are neither installed nor in the bound: perhaps they are misspelt."""
+    idle = set(_policy(arguments).ignore)
+    if not idle:
+        return
+    for interpreter, bound, _ in reports:
+        idle -= {distribution.name for distribution in scan(interpreter)}
+        idle -= {requirement.name for requirement in bound.requirements}
+    for name in sorted(idle):
+        _note(arguments, f"--ignore {name}: no such package is installed or in the bound")
 
 
 def _print_reports(arguments: Arguments, reports: list[Report]) -> None:

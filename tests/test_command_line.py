@@ -314,6 +314,13 @@ class OldPythonTest(TestCase):
 
 
 class LibraryTest(TestCase):
+    def test_the_promised_names_are_the_public_ones(self) -> None:
+        names = """canonicalize_name default_environment Version InvalidVersion Specifier SpecifierSet InvalidSpecifier
+        Marker InvalidMarker Requirement InvalidRequirement validate Policy Selection Finding EnvlockError format_table
+        main"""
+        self.assertEqual(envlock.__all__, sorted(names.split()))
+        self.assertEqual([name for name in envlock.__all__ if not hasattr(envlock, name)], [])
+
     def test_validate_returns_the_findings(self) -> None:
         self.environment.add("six", "1.16.0")
         lock = self.write("requirements.lock", "six==1.16.0\n")
@@ -385,6 +392,13 @@ class NotesTest(TestCase):
         self.assertTrue(done.stderr.endswith(note), done.stderr)
         self.write("c.txt", "six==1.16.0\n")
         self.assertNotIn("exact", run_envlock(*self.words, "-v", cwd=self.folder).stderr)
+
+    def test_a_name_to_ignore_that_is_nowhere_is_noted(self) -> None:
+        for names, noted in (("six,idna", []), ("sixx", ["sixx"]), ("Idna, b_c", ["b-c"])):
+            done = run_envlock(*self.words, "exit", "--ignore", names, cwd=self.folder)
+            note = "envlock: --ignore {}: no such package is installed or in the bound\n"
+            self.assertEqual(done.stderr, "".join(map(note.format, noted)))
+            self.assertEqual(done.returncode, 0)
 
     def test_documents_come_through_the_command_line(self) -> None:
         self.write("requirements.lock", "six==1.15.0\nidna==3.7\n")
