@@ -6171,8 +6171,8 @@ class GuardConfiguration(NamedTuple):
         """What `to_json` wrote into a guard's folder. Raises GuardError."""
         path = f"{folder}/{CONFIGURATION}"
         try:
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                return cls.from_json(file.read())
+            data = read_file(path, SMALL_LIMIT) or b""
+            return cls.from_json(data.decode("utf-8", "surrogateescape"))
         except Exception:  # whatever a damaged one causes
             raise GuardError(f"{path} is missing or damaged") from None
 
@@ -8094,7 +8094,9 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
             pass
     message = None
     try:
-        file = os.open(f"{base}.state{sys.flags.no_user_site}", getattr(os, "O_BINARY", 0))
+        # Without waiting: a named pipe might never end.
+        flags = getattr(os, "O_BINARY", 0) or os.O_NONBLOCK
+        file = os.open(f"{base}.state{sys.flags.no_user_site}", flags)
         data = os.read(file, 65536)
         if data[65535:]:  # with integrity there is more
             data += os.read(file, 1 << 26)
@@ -8262,12 +8264,16 @@ def reuse_verdict(base: str, prefix: str) -> StartVerdict | None:
 
 def read_state(base: str) -> StartVerdict:
     """The verdict that was kept last. Raises whatever a missing or damaged file causes."""
+    import os
     import sys
     from _imp import source_hash
     from marshal import loads
 
-    with open(f"{base}.state{sys.flags.no_user_site}", "rb") as file:
-        data = file.read()
+    path = f"{base}.state{sys.flags.no_user_site}"
+    if not os.path.isfile(path):  # a named pipe or a device might never end
+        raise ValueError(base)
+    with open(path, "rb") as file:
+        data = file.read(min(os.stat(path).st_size, 1 << 26))
     if data[:8] != source_hash(0, data[8:]):
         raise ValueError(base)
     verdict: StartVerdict = loads(data[8:])

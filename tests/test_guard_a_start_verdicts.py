@@ -130,6 +130,23 @@ class VerdictTest(GuardTestCase):
                     self.environment.remove("ham")
         self.assertEqual([path.name for path in folder.iterdir() if path.suffix == ".tmp"], [])
 
+    @unittest.skipIf(os.name == "nt", "needs named pipes")
+    def test_a_kept_verdict_that_is_no_regular_file_keeps_no_start_waiting(self) -> None:
+        self.install("exit")
+        self.assertRuns()
+        (state,) = (self.environment.site / "_envlock").glob("*.state0")
+        for make in (os.mkfifo, lambda path: os.symlink("/dev/zero", path), os.mkdir):
+            with self.subTest(make=make):
+                state.unlink()
+                make(state)
+                self.environment.add("ham", "2.0")
+                self.assertStopped(self.failure)
+                self.environment.remove("ham")
+                self.assertRuns()
+                if state.is_dir():  # else a start has replaced it
+                    state.rmdir()
+                    state.write_bytes(b"")
+
     def test_a_moved_and_a_copied_environment(self) -> None:
         self.install("exit")
         self.assertRuns()
