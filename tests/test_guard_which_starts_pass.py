@@ -135,6 +135,12 @@ class RepairTest(unittest.TestCase):
             "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5)",
             "import sys; from multiprocessing.forkserver import main; main(1)",
             "from multiprocessing.resource_tracker import main;main(4)",
+            "from multiprocessing.semaphore_tracker import main;main(4)",
+            "from multiprocess.spawn import spawn_main; spawn_main(tracker_fd=5)",
+            "from billiard.forkserver import main; main(6, 7, ['__main__'], **{})",
+            "from loky.backend.resource_tracker import main; main(4, False)",
+            "from joblib.externals.loky.backend.resource_tracker import main; main(4, False)",
+            "from joblib.externals.loky.backend.popen_loky_win32 import main; main(pipe_handle=4)",
         ):
             self.assertTrue(envlock.is_worker(envlock.python_command(["python", "-c", code])), code)
             self.assertTrue(
@@ -143,6 +149,12 @@ class RepairTest(unittest.TestCase):
         for code in (
             "from multiprocessing import Pool",
             "print(1) # from multiprocessing.spawn import spawn_main;",
+            "from multiprocessing.spawn import main; main()",
+            "from multiprocessing.forkserver import spawn_main; spawn_main()",
+            "from another.spawn import spawn_main; spawn_main()",
+            "from loky.backend import resource_tracker; resource_tracker.main()",
+            "from multiprocessing.spawn import spawn_main; spawn_main(); more()",
+            "from multiprocessing.spawn import spawn_main; spawn_main(lambda: 1)",
         ):
             self.assertFalse(
                 envlock.is_worker(envlock.python_command(["python", "-c", code])), code
