@@ -51,6 +51,35 @@ class TestRecognition(InFolder):
         ):
             self.assertEqual(["six==1.16"], self.texts("# comment\n\nsix==1.16\n", name), name)
 
+    def test_a_name_is_known_as_a_whole_in_any_case(self) -> None:
+        content = "# /// script\n"  # that of another format
+        for title, names in (
+            ("pyproject.toml", "pyproject.toml PyProject.TOML"),
+            ("*.py (PEP 723)", "tool.py tool.pyw"),
+            (
+                "requirements files",
+                "a.txt a.in a.pip requirements constraints requirements-dev.lock",
+            ),
+            ("pylock.toml", "pylock.toml pylock.dev.toml"),
+            ("uv.lock", "uv.lock tool.py.lock"),
+            ("poetry.lock", "poetry.lock"),
+            ("pdm.lock", "pdm.lock"),
+            ("Pipfile.lock", "Pipfile.lock pipfile.lock"),
+        ):
+            for name in names.split():
+                with self.subTest(name):
+                    self.assertEqual(envlock._format_of(f"/home/{name}", content).title, title)
+        for name in [
+            "my-pyproject.toml",
+            "pylock.tom",
+            "pylock.a.b.toml",
+            "pylockxtoml",
+            "uvxlock",
+            "uv.locks",
+        ]:
+            with self.subTest(name):
+                self.assertEqual(envlock._format_of(name, content).title, "*.py (PEP 723)")
+
     def test_other_formats_are_known_by_content(self) -> None:
         self.assertEqual(
             ["six"], self.texts('# six\n[project]\ndependencies = ["six"]\n', "other.toml")

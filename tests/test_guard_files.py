@@ -47,14 +47,6 @@ class GuardFilesTest(GuardTestCase):
         self.assertEqual(oct(folder.stat().st_mode & 0o777), "0o755")
 
     @unittest.skipIf(os.name == "nt", "has none either way")
-    def test_installs_where_there_is_no_fcntl(self) -> None:
-        code = "import sys; sys.modules['fcntl'] = None; import envlock; sys.exit(envlock.main(sys.argv[1:]))"
-        words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound, "exit"]
-        done = support.run([sys.executable, "-c", code, *words], cwd=support.ROOT)
-        self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "", 0))
-        self.environment.add("ham", "2.0")
-        self.assertStopped(self.failure)
-
     def test_several_installs_at_once(self) -> None:
         words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound]
         command = [sys.executable, support.ENVLOCK, *words]
