@@ -5409,7 +5409,7 @@ _MOST_PATH_LINES = 10_000  # of one start-up file
 _MOST_ROWS = 250_000  # of one RECORD
 
 
-# -- records: the guard's lean code has these too, which is why they use no other name of the module
+# -- records
 
 
 def is_record(entry: str) -> bool:
@@ -5417,20 +5417,18 @@ def is_record(entry: str) -> bool:
     return entry.lower().endswith((".dist-info", ".egg-info")) and entry[0] not in "~-"
 
 
+# Each part of a record's name is escaped, so one dash divides it; an egg's may end with -py3.8 and a
+# platform. A version with letters takes a whole grammar to recognise.
+_PLAIN_RECORD = (
+    r"(?ai)([a-z0-9](?:[\w.]*[a-z0-9])?)-(\d+(?:\.\d+)*)"
+    r"(?:\.dist-info|(?:-py[^-]*(?:-.*)?)?\.(?!dist-info)[^.]+)"
+)
+
+
 def parse_record_name(entry: str) -> tuple[str, str]:
     """Name and version as the name of a record has them; ("", "") where its metadata have to tell them."""
-    stem, _, suffix = entry.rpartition(".")
-    name, *rest = stem.split("-")
-    # Each part of a record's name is escaped, so one dash divides it; an egg's may end with -py3.8 and a platform.
-    if len(rest) != 1 and (
-        suffix.lower() == "dist-info" or not "".join(rest[1:2]).startswith("py")
-    ):
-        return "", ""
-    letters, numbers = name.replace("_", "").replace(".", ""), rest[0].split(".")
-    if not (letters.isalnum() and name.isascii() and name[0].isalnum() and name[-1].isalnum()):
-        return "", ""
-    # A version with letters takes a whole grammar to recognise.
-    return (name, rest[0]) if rest[0].isascii() and all(map(str.isdigit, numbers)) else ("", "")
+    match = re.fullmatch(_PLAIN_RECORD, entry, re.DOTALL)
+    return (match[1], match[2]) if match else ("", "")
 
 
 def metadata_files(record: str) -> list[str]:
@@ -6070,30 +6068,28 @@ except FileNotFoundError:0"""
 # subinterpreter (see `start_step_1`) and for a guard that was removed meanwhile, it does nothing. A
 # program that only embeds Python goes on, see `own_command`.
 _DAMAGED = """\
+i=sys.exc_info()[0]
 for x in map(vars().get,'de'):x and x.close()
-def q():
- try:__import__('_signal').signal(2,'')
- except TypeError:return 1
- except ValueError:0
-def p():
- x='/proc/self/exe'
- if hasattr(sys,'orig_argv'):return sys.orig_argv
- return os.name=='nt'or not os.path.exists(x)or'py'in os.path.basename(os.path.realpath(x))
+y='/proc/self/exe'
+p=getattr(sys,'orig_argv',os.name=='nt'or not os.path.exists(y)or'py'in os.path.realpath(y)[-12:])
+try:__import__('_signal').signal(2,'')
+except ValueError:i=0
+except TypeError:0
 try:
- if q():
+ if i:
   m=sys.modules['_envlock']=type(sys)('_envlock')
-  if not issubclass(sys.exc_info()[0],Exception)and p():os._exit(130)
+  if not issubclass(i,Exception)and p:os._exit(130)
   k={{*sys.modules}}
   m.__file__=sitedir+'/_envlock/envlock.py'
   with open(m.__file__,'rb')as e:exec(compile(e.read(),m.__file__,'exec',0,1,2),m.__dict__)
   m.without_trace(k,m.start_from_source,sitedir)
 except BaseException:
  if os.environ.get('ENVLOCK_DISABLE')!='1'and os.path.exists(fullname):
-  x=('envlock: this Python (%s) cannot be compared with its lock{told}: the guard failed\\n'
-   'To repair: renew the guard with site-install\\n'
-   'To pass once: set ENVLOCK_DISABLE=1\\n'
-   'To remove the guard: site-uninstall\\n')
-  try:os.write(2,os.fsencode(x%sys.prefix))
+  try:os.write(2,os.fsencode('''envlock: this Python (%s) cannot be compared with its lock{told}: the guard failed
+To repair: renew the guard with site-install
+To pass once: set ENVLOCK_DISABLE=1
+To remove the guard: site-uninstall
+'''%sys.prefix))
   except OSError:0
   {end}
 """
@@ -6308,7 +6304,7 @@ def has_locked(descriptor: int) -> bool:
 
 def start_up_texts(code: int, interpreter: Interpreter, embedded: bool = False) -> dict[str, bytes]:
     """What makes an interpreter start the guard: names in site-packages and contents, in the order of writing."""
-    end = f"{'' if embedded else 'p()and '}os._exit({code})" if code else "0"
+    end = f"{'' if embedded else 'p and '}os._exit({code})" if code else "0"
     damaged = _DAMAGED.format(end=end, told=" and was not started" if code else "")
     # PyPy's code depends on its own version.
     hexversion = (
@@ -8103,25 +8099,25 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
         os.close(file)
         if data[:8] != source_hash(0, data[8:]):  # it is damaged, and `loads` might crash on it
             raise ValueError  # noqa: TRY301
-        verdict = loads(data[8:])
-        whose, environ = verdict["whose"], os.environ.get
-        if verdict["key"] != (base, sys.version, sys.prefix) or (
-            whose and whose[:3] != (environ("HOME"), environ("APPDATA"), environ("PYTHONUSERBASE"))
-        ):
+        key, whose, entries, verdict, _ = loads(data[8:])
+        if key != (base, sys.version, sys.prefix):
             raise ValueError  # noqa: TRY301
-        if whose and whose[3:] and whose[3:] != (os.geteuid(), os.uname()[2:]):
-            raise ValueError  # noqa: TRY301
-        for path, identity in verdict["entries"]:
-            try:
-                now = os.stat(path)
-                # the last: inode, device, size
-                found = now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]
-            except OSError:
-                found = None
-            if found != identity:
+        if whose:
+            environ = os.environ.get
+            user = environ("HOME"), environ("APPDATA"), environ("PYTHONUSERBASE")
+            if whose[:3] != user or (whose[3:] and whose[3:] != (os.geteuid(), os.uname()[2:])):
+                raise ValueError  # noqa: TRY301
+        for path, identity in entries:
+            if identity is None:
+                if os.access(path, 0):
+                    break
+                continue
+            now = os.stat(path)
+            # the last: inode, device, size
+            if (now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]) != identity:
                 break
         else:
-            message = verdict["message"]
+            message = verdict
     except Exception:  # noqa: S110 - no state yet, or another release's
         pass
     if message != "":
@@ -8226,14 +8222,21 @@ def run_telling(base: str, prefix: str, verdict: StartVerdict | None) -> None:
 
 def run_whole(base: str, prefix: str, verdict: StartVerdict | None) -> None:
     """Run the code of the whole of envlock.py, and step 3."""
+    import gc
     import sys
     from marshal import loads
 
     module = sys.modules["_envlock"]
     module.__file__ = base.rpartition("/")[0] + "/envlock.py"
-    with open(base + ".full", "rb") as file:
-        exec(loads(file.read()), module.__dict__)  # noqa: S102
-    module.finish_start(base, prefix, verdict)
+    collects = gc.isenabled()
+    gc.disable()  # it would look for cycles among all these functions again and again
+    try:
+        with open(base + ".full", "rb") as file:
+            exec(loads(file.read()), module.__dict__)  # noqa: S102
+        module.finish_start(base, prefix, verdict)
+    finally:
+        if collects:
+            gc.enable()
 
 
 def reuse_verdict(base: str, prefix: str) -> StartVerdict | None:
@@ -8276,7 +8279,9 @@ def read_state(base: str) -> StartVerdict:
         data = file.read(min(os.stat(path).st_size, 1 << 26))
     if data[:8] != source_hash(0, data[8:]):
         raise ValueError(base)
-    verdict: StartVerdict = loads(data[8:])
+    *first, rest = loads(data[8:])
+    verdict: StartVerdict = loads(rest)
+    verdict["key"], verdict["whose"], verdict["entries"], verdict["message"] = first
     return verdict
 
 
@@ -8287,7 +8292,10 @@ def write_state(base: str, verdict: StartVerdict) -> None:
     from _imp import source_hash
     from marshal import dumps
 
-    data = dumps(dict(verdict))
+    # What step 1 needs comes first, so that it need not take the rest apart.
+    rest: dict[str, Any] = dict(verdict)
+    first = [rest.pop(key) for key in ("key", "whose", "entries", "message")]
+    data = dumps((*first, dumps(rest)))
     path = f"{base}.state{sys.flags.no_user_site}"
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
@@ -8387,8 +8395,8 @@ def content_digest(sites: Sequence[str], files: Sequence[str]) -> bytes:
     import os
     from _imp import source_hash
 
-    records = (".dist-info", ".egg-info", ".egg")
-    parts, read = [], list(files)
+    kinds = (".dist-info", ".egg-info", ".egg", ".egg-link", ".pth", ".start")
+    parts, read, data = [], list(files), []
     for site in sites:
         try:
             names = sorted(os.listdir(site))
@@ -8396,14 +8404,12 @@ def content_digest(sites: Sequence[str], files: Sequence[str]) -> bytes:
             parts.append(f"{site} {os.path.isfile(site)}")
             read.append(site)  # perhaps a zipped egg
             continue
-        parts.append(site)
-        for name in names:
-            kind = name[-10:].lower()
-            if kind.endswith((*records, ".egg-link", ".pth", ".start")):
-                parts.append(name)
-                if kind.endswith(records) and os.access(f"{site}/{name}/direct_url.json", 0):
-                    parts.append("/")
-    data = [os.fsencode("\0".join(parts))]
+        lowered = "/".join(names).lower().split("/")  # a name holds no slash
+        names = [name for name, kind in zip(names, lowered) if kind.endswith(kinds)]
+        origins = [f"{site}/{name}/direct_url.json" for name in names]
+        parts += [site, *names]
+        data.append(bytes(map(os.access, origins, [0] * len(origins))))  # 0: whether it is there
+    data.append(os.fsencode("\0".join(parts)))
     for path in read:
         try:
             # A named pipe would never end.
@@ -8564,16 +8570,32 @@ def _guard_code(site: str) -> dict[str, Any]:
     source = f"{os.path.dirname(base)}/envlock.py"
     with open(source, "rb") as file:
         whole = compile(file.read(), source, "exec", dont_inherit=True, optimize=2)
-    lean = [function.__code__ for function in _LEAN_FUNCTIONS]
-    telling = [function.__code__ for function in _TELLING_FUNCTIONS]
-    first: Any = start_step_1.__code__
+    lean = [_bare_code(function.__code__) for function in _LEAN_FUNCTIONS]
+    telling = [_bare_code(function.__code__) for function in _TELLING_FUNCTIONS]
+    first: Any = _bare_code(start_step_1.__code__)
     # Every name costs the start: letters are there already.
     kept = ("base", "codes", "message")
     names = [
         name if name in kept else chr(97 + index) for index, name in enumerate(first.co_varnames)
     ]
-    first = first.replace(co_filename="", co_name="", co_varnames=tuple(names))
-    return {f"{base}.full": whole, f"{base}.tell": telling, f"{base}.lean": lean, base: first}
+    first = first.replace(co_name="", co_varnames=tuple(names))
+    if hasattr(first, "co_qualname"):
+        first = first.replace(co_qualname="")
+    return {
+        f"{base}.full": _bare_code(whole),
+        f"{base}.tell": telling,
+        f"{base}.lean": lean,
+        base: first,
+    }
+
+
+def _bare_code(code: Any) -> Any:
+    """Code without the tables that only tracebacks need: reading these takes a third of the time."""
+    if sys.implementation.name != "cpython":
+        return code
+    table = "co_linetable" if sys.version_info >= (3, 10) else "co_lnotab"
+    constants = [_bare_code(one) if hasattr(one, "co_code") else one for one in code.co_consts]
+    return code.replace(co_filename="", co_consts=tuple(constants), **{table: b""})
 
 
 def write_guard_code(site: str) -> None:
@@ -8613,11 +8635,19 @@ _KERNEL_VARIABLES = (
 )
 
 
+class _Watched(NamedTuple):
+    """What tells the packages of an environment."""
+
+    sites: int  # how many of these are directories that hold packages: they come first
+    files: Files
+    absent: list[str]  # where a record could tell another origin than an index
+
+
 class _Basis(NamedTuple):
     """What a verdict rests on; identities were taken before or while a file was read."""
 
-    sites: int  # how many of these are directories that hold packages: they come first
-    files: dict[str, Identity | None]
+    watched: _Watched
+    files: Files  # those, and what the bounds were read from
     hashes: dict[
         str, str
     ]  # of --integrity: a digest for a file that is right, "" for what else counts
@@ -8685,23 +8715,22 @@ def _start_step_3(base: str, prefix: str, configuration: GuardConfiguration) -> 
     policy = configuration.policy
     known = _known_files(base) if policy.integrity else {}
     hashes = {path: digest for path, (digest, _) in known.items()}
-    sites, files = _watched(interpreter, policy)
+    watched = _watched(interpreter, policy)
     context = configuration.read_context(interpreter)
     bound = read_bounds(configuration.bounds, context)
     digests = hashes if policy.integrity else None
     findings = check(interpreter, bound, policy, _report_progress, digests)
     if findings:
         _describe(verdict, (interpreter, bound, findings), configuration)
-    unchanged = (sites, files) == _watched(interpreter, policy)
-    files = {**files, **context.files}
+    files = {**watched.files, **context.files}
     verdict["home"] = interpreter.user
     verdict["kernel"] = _kernel_of(context.texts.values())
     verdict["found"] = began
     previous = _previous(base)
     _compare_with_previous(verdict, previous, files)
     _log(configuration, verdict, findings, previous)
-    kept = unchanged and _keep(base, verdict, _Basis(sites, files, hashes, known), policy)
-    if not kept and not _is_same(previous, verdict):
+    basis = _Basis(watched, files, hashes, known)
+    if not _keep(base, verdict, basis, policy) and not _is_same(previous, verdict):
         _note_verdict(base, verdict, previous)
     return verdict
 
@@ -8818,11 +8847,8 @@ def _known_files(base: str) -> Known:
     return known
 
 
-def _watched(interpreter: Interpreter, policy: Policy) -> tuple[int, Files]:
-    """The directories that hold packages, or may, and the files that say which these are.
-
-    Returns how many directories there are, and the identities of these and then of the files.
-    """
+def _watched(interpreter: Interpreter, policy: Policy) -> _Watched:
+    """The directories that hold packages, or may, and the files that say which these are."""
     sites, files = list(interpreter.sites), [os.path.join(interpreter.prefix, "pyvenv.cfg")]
     for site in interpreter.sites:
         entries = list_entries(site)
@@ -8831,14 +8857,16 @@ def _watched(interpreter: Interpreter, policy: Policy) -> tuple[int, Files]:
         sites += path_lines(start_up_files(site, entries, interpreter), interpreter)
     sites = list(dict.fromkeys(sites))
     identities = {site: file_identity(site) for site in sites}
+    absent: list[str] = []
     for site in sites:
-        for record in record_paths(site, list_entries(site)):
-            files += version_files(record, os.path.basename(record))
+        entries = list_entries(site)
+        for record in record_paths(site, entries):
+            files += version_files(record, record[record.rfind(os.sep) + 1 :])
             origin = origin_file(record)
-            if policy.integrity or os.access(origin, os.F_OK):
-                files.append(origin)
+            there = policy.integrity or os.access(origin, os.F_OK)
+            (files if there else absent).append(origin)
     identities.update((path, file_identity(path)) for path in files)
-    return len(sites), identities
+    return _Watched(len(sites), identities, absent)
 
 
 def _kernel_of(texts: Iterable[str]) -> tuple[str | None, ...] | None:
@@ -8881,7 +8909,8 @@ def _keep(base: str, verdict: StartVerdict, basis: _Basis, policy: Policy) -> bo
     files[settings] = file_identity(settings)
     folders = [path for path, digest in hashes.items() if not digest]
     limit = began - 100_000_000
-    if not is_settled(list(files.items()), began) or was_turned(folders, limit):
+    appeared = any(map(os.access, basis.watched.absent, [os.F_OK] * len(basis.watched.absent)))
+    if appeared or not is_settled(list(files.items()), began) or was_turned(folders, limit):
         return False
     entries = list(files.items())
     for path, digest in hashes.items():
@@ -8891,11 +8920,12 @@ def _keep(base: str, verdict: StartVerdict, basis: _Basis, policy: Policy) -> bo
         entries.append((path, identity))
     paths = [path for path, _ in entries]
     if not policy.integrity:
-        verdict["digest"] = content_digest(paths[: basis.sites], paths[basis.sites :])
+        sites = basis.watched.sites
+        verdict["digest"] = content_digest(paths[:sites], paths[sites:])
     # A time too young to trust is kept as one that never recurs: the next start compares content.
     old = began - 2_000_000_000
     verdict["entries"] = [(path, one if is_old(one, old) else ()) for path, one in entries]
-    verdict["sites"] = basis.sites
+    verdict["sites"] = basis.watched.sites
     verdict["digests"] = "\0".join(hashes.get(path, "") for path in paths)
     _tell_whose(verdict, paths)
     write_state(base, verdict)
