@@ -58,6 +58,7 @@ files, streams or the environment, or start processes. The others compute.
     Processes *                  their command lines, by each system's own means
     Guard: which starts pass *   tools that repair an environment, children of a start that was judged
     Guard: a start *             what every start of a guarded interpreter runs, and what it says
+    Guard: code *                that of a start, as an interpreter keeps it
     Guard: a verdict *           judging a start whose verdict isn't known, and keeping that
     Guard: installing *          how the guard gets there, and away
     Options                      what the command line takes: tables, and the texts of its help
@@ -6042,7 +6043,7 @@ GUARD_STARTS = ("0-envlock.pth", "0-envlock.start")
 # What stands in site-packages: one start-up file (a .pth line, from 3.18 a .start entry), and one folder with
 #     envlock.py, guard.json      a verbatim copy, and what site-install was told
 #     HEX                         the code of `start_step_1`; HEX is the interpreter's version
-#     HEX.lean, HEX.tell          the code of _LEAN_FUNCTIONS, and of _TELLING_FUNCTIONS
+#     HEX.lean, HEX.tell          the code of LEAN_FUNCTIONS, and of TELLING_FUNCTIONS
 #     HEX.full                    the code of the whole of envlock.py
 #     HEX.state0, HEX.state1      the last verdict, for starts with the user site and without it (`no_user_site`)
 # The interpreter that will run the code marshals it; the file's name keeps any other from touching it.
@@ -7890,7 +7891,7 @@ class _WindowsProcess:
 # ==================================================================================================
 
 
-# Asked before a guard speaks. They need neither `re` nor the rest of envlock.py: _TELLING_FUNCTIONS.
+# Asked before a guard speaks. They need neither `re` nor the rest of envlock.py: TELLING_FUNCTIONS.
 
 
 def python_command(words: Sequence[str]) -> Invocation:
@@ -8422,7 +8423,7 @@ def content_digest(sites: Sequence[str], files: Sequence[str]) -> bytes:
 
 
 # Step 2 must do without the rest of envlock.py and the modules that it needs.
-_LEAN_FUNCTIONS: tuple[Any, ...] = (
+LEAN_FUNCTIONS: tuple[Any, ...] = (
     load_lean,
     start_step_2,
     is_inside,
@@ -8544,7 +8545,7 @@ def process_start(process: int) -> int:
 
 
 # Loaded only when a start can't go on in silence; they need no `re`, nor the rest of envlock.py.
-_TELLING_FUNCTIONS: tuple[Any, ...] = (
+TELLING_FUNCTIONS: tuple[Any, ...] = (
     continue_start,
     tell_verdict,
     print_error,
@@ -8564,14 +8565,19 @@ _TELLING_FUNCTIONS: tuple[Any, ...] = (
 )
 
 
+# ==================================================================================================
+# Guard: code
+# ==================================================================================================
+
+
 def _guard_code(site: str) -> dict[str, Any]:
     """This interpreter's code of the guard by path, made from the envlock.py that stands in the guard's folder."""
     base = guard_base(site)
     source = f"{os.path.dirname(base)}/envlock.py"
     with open(source, "rb") as file:
         whole = compile(file.read(), source, "exec", dont_inherit=True, optimize=2)
-    lean = [_bare_code(function.__code__) for function in _LEAN_FUNCTIONS]
-    telling = [_bare_code(function.__code__) for function in _TELLING_FUNCTIONS]
+    lean = [_bare_code(function.__code__) for function in LEAN_FUNCTIONS]
+    telling = [_bare_code(function.__code__) for function in TELLING_FUNCTIONS]
     first: Any = _bare_code(start_step_1.__code__)
     # Every name costs the start: letters are there already.
     kept = ("base", "codes", "message")

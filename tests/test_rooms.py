@@ -160,7 +160,10 @@ class RoomsTests(unittest.TestCase):
 
     def test_the_lean_functions_use_each_other_alone(self) -> None:
         """They run without the rest of envlock.py; the first two among the names of `site`, which has os and sys."""
-        functions = {function.__name__: function for function in envlock._LEAN_FUNCTIONS}
+        functions = {
+            function.__name__: function
+            for function in (*envlock.LEAN_FUNCTIONS, *envlock.TELLING_FUNCTIONS)
+        }
         self.assertIn("start_step_2", functions)
         functions["start_step_1"] = envlock.start_step_1
         for name, function in functions.items():
