@@ -9515,7 +9515,7 @@ _POLICY_OPTIONS = (
         configured=True,
     ),
 )
-GUARD_GROUP = (
+_LOG_GROUP = (
     "drift log",
     (
         Option(
@@ -9523,6 +9523,7 @@ GUARD_GROUP = (
             "append a line of JSON whenever a start finds another verdict than the one before",
             "FILE",
             _file,
+            configured=True,
         ),
     ),
 )
@@ -9534,20 +9535,24 @@ CODE_OPTION = Option(
 )
 EXIT_OPTIONS = (
     CODE_OPTION,
-    _switch("--embedded", "end programs that embed Python, too (by default they are only warned)"),
+    _switch(
+        "--embedded",
+        "end programs that embed Python, too (by default they are only warned)",
+        configured=False,
+    ),
 )
 WRITE_OPTIONS = (
     Option(("-o", "--output"), "the file to write", "FILE", _file),
     Option(("-d", "--delimiter"), "between columns (default: ,)", "CHAR", _delimiter),
 )
 GENERAL_GROUP = ("general options", _GENERAL_OPTIONS)
-COMPARISON_GROUPS = (
-    GENERAL_GROUP,
+_COMPARISON_GROUPS = (
     ("bound: what must be installed", _BOUND_OPTIONS),
     ("selection: which optional parts of the bound count", _SELECTION_OPTIONS),
     ("policy: which differences count", _POLICY_OPTIONS),
 )
-VALIDATE_GROUPS = (*COMPARISON_GROUPS, ("exit status", (CODE_OPTION,)))
+VALIDATE_GROUPS = (*_COMPARISON_GROUPS, ("exit status", (CODE_OPTION,)), GENERAL_GROUP)
+INSTALL_GROUPS = (*_COMPARISON_GROUPS, _LOG_GROUP, GENERAL_GROUP)
 
 DESCRIPTION = """\
 Keep a Python environment equal to its lock file.
@@ -9659,6 +9664,8 @@ OPTION_GUESSES = (
     ("--no-install-project", "--no-root --no-self"),
     ("--no-group NAME", "--without --exclude-group"),
     ("--no-group dev", "--no-dev"),
+    ("--only-group NAME", "--only"),
+    ("--only-group dev", "--only-dev"),
     ("--all-groups", "--all"),
     ("--superset", "--inexact --allow-extra --allow-unrequired"),
     ("--subset", "--allow-missing"),
@@ -9933,24 +9940,24 @@ def _check_needs(
 
 def format_help(commands: Sequence[Command], plain: Sequence[str], program: str, width: int) -> str:
     """The help of a command, or of the whole, in lines of at most `width` columns."""
-    command = next((each for each in commands if each.word in plain[:1]), None)
-    if command is None:
-        usage = f"usage: {program} [OPTION]... COMMAND [OPTION | WORD]..."
-        rows = [(each.word, each.summary) for each in commands]
-        sections = [("commands", rows), *_option_sections(commands[0].groups[:1])]
-        parts = [usage, DESCRIPTION, *(_format_rows(*section, width) for section in sections)]
-        return "\n\n".join([*parts, EPILOG.format(call=program)]) + "\n"
+    for command in commands:
+        if command.word in plain[:1]:
+            return _format_command_help(command, f"{program} {command.word}", width)
+    usage = f"usage: {program} [OPTION]... COMMAND [OPTION | WORD]..."
+    rows = [(command.word, command.summary) for command in commands]
+    sections = [("commands", rows), *_option_sections([GENERAL_GROUP])]
+    parts = [usage, DESCRIPTION, *(_format_rows(*section, width) for section in sections)]
+    return "\n\n".join([*parts, EPILOG.format(call=program)]) + "\n"
+
+
+def _format_command_help(command: Command, call: str, width: int) -> str:
     words = " | ".join(word.word for word in command.words)
-    usage = f"usage: {program} {command.word} [OPTION]... {words and f'[{words}]'}".rstrip()
+    usage = f"usage: {call} [OPTION]... {words and f'[{words}]'}".rstrip()
     summary = f"{command.summary[0].upper()}{command.summary[1:]}."
-    sections = [*_option_sections(command.groups), (command.words_title, _word_rows(command))]
+    *first, general = _option_sections(command.groups)
+    sections = [*first, (command.words_title, _word_rows(command)), general]
     parts = [_format_rows(*section, width) for section in sections if section[1]]
-    return (
-        "\n\n".join(
-            [usage, summary, *parts, command.epilog.format(call=f"{program} {command.word}")]
-        )
-        + "\n"
-    )
+    return "\n\n".join([usage, summary, *parts, command.epilog.format(call=call)]) + "\n"
 
 
 def _option_sections(
@@ -10150,22 +10157,24 @@ def _configured_value(option: Option, value: object, folder: str) -> Any:
 def _settings(arguments: Arguments) -> Arguments:
     """The arguments with what [tool.envlock] says besides, and with a bound."""
     values = dict(arguments.values)
-    source = ""
+    origin = "the lock of this project"
     if not arguments.flag("no-config"):
-        source, configured = read_configuration(
-            option for command in COMMANDS for option in command.options()
-        )
-        keys = {option.key for option in arguments.command.options()}
-        source = source if "bound" in configured else ""
-        values = {**{key: value for key, value in configured.items() if key in keys}, **values}
+        path, configured = read_configuration(_all_options())
+        for option in arguments.command.options():
+            if option.key in configured:
+                values.setdefault(option.key, configured[option.key])
+        if "bound" in configured:
+            origin = f"of [tool.envlock] in {path}"
     if "bound" not in arguments.values:
-        values.setdefault("bound", [])
-        if not values["bound"]:
-            values["bound"] = [find_default_bound()]
+        values["bound"] = values.get("bound") or [find_default_bound()]
         shown = ", ".join(map(shown_bound, values["bound"]))
-        of = f"of [tool.envlock] in {source}" if source else "the lock of this project"
-        _note(arguments, f"the bound is {shown} ({of}; --bound names another)")
+        _note(arguments, f"the bound is {shown} ({origin}; --bound names another)")
     return arguments._replace(values=values)
+
+
+def _all_options() -> Iterator[Option]:
+    for command in COMMANDS:
+        yield from command.options()
 
 
 def validate(
@@ -10220,11 +10229,12 @@ def _selection(arguments: Arguments) -> Selection:
 
 
 def _policy(arguments: Arguments) -> Policy:
-    names = [name.strip() for names in arguments.all("ignore") for name in names.split(",")]
+    ignored = ",".join(arguments.all("ignore")).split(",")
+    names = filter(None, map(str.strip, ignored))
     return Policy(
         subset=arguments.flag("subset"),
         superset=arguments.flag("superset"),
-        ignore=frozenset(canonicalize_name(name) for name in names if name),
+        ignore=frozenset(map(canonicalize_name, names)),
         integrity=arguments.flag("integrity"),
         ignore_files=frozenset(arguments.all("ignore-file")),
     )
@@ -10340,29 +10350,28 @@ def _note_comparison(arguments: Arguments, one: Report) -> None:
 
 def _shown_bounds(arguments: Arguments) -> Iterator[str]:
     """The bounds' names, with -v their hashes."""
+    for bound in arguments.all("bound"):
+        digest = ""
+        if arguments.flag("verbose") and not is_stream(bound):
+            digest = _digest_of(bound)
+        yield shown_bound(bound) + digest
+
+
+def _digest_of(path: str) -> str:
     from hashlib import sha256
 
-    for bound in arguments.all("bound"):
-        data = (
-            read_file(bound, SIZE_LIMIT)
-            if arguments.flag("verbose") and not is_stream(bound)
-            else None
-        )
-        yield shown_bound(bound) + ("" if data is None else f" (sha256 {sha256(data).hexdigest()})")
+    data = read_file(path, SIZE_LIMIT)
+    return "" if data is None else f" (sha256 {sha256(data).hexdigest()})"
 
 
 def _note_unpinned(arguments: Arguments, bound: Bound) -> None:
     """Say for how many packages the bound admits several versions."""
-    loose, names = (
-        unpinned_names(bound),
-        {requirement.name for requirement in bound.requirements} - {"python"},
-    )
+    loose = unpinned_names(bound)
     if loose:
-        _note(
-            arguments,
-            f"{len(loose)} of {count(len(names), 'requirement')} name no exact version: drift among the versions"
-            " that they admit can't be seen",
-        )
+        names = {requirement.name for requirement in bound.requirements} - {"python"}
+        required = count(len(names), "requirement")
+        unseen = "drift among the versions that they admit can't be seen"
+        _note(arguments, f"{len(loose)} of {required} name no exact version: {unseen}")
 
 
 def _install_command(arguments: Arguments) -> int:
@@ -10373,42 +10382,49 @@ def _install_command(arguments: Arguments) -> int:
     for interpreter, _ in interpreters:
         reason = "a guard needs {} or newer (validate can look at it)"
         _refuse_old(interpreter.version, reason, f"{interpreter.executable}: ")
-    log = arguments.values.get("log", "")
-    guard = GuardConfiguration.for_bounds(
-        bounds,
-        _selection(arguments),
-        _policy(arguments),
-        code=arguments.values.get("code", DEFAULT_CODE) if arguments.word == "exit" else 0,
-        embedded=arguments.flag("embedded"),
-        log=log and os.path.abspath(log),
-    )
-    if guard.code == 3:
-        _note(
-            arguments,
-            "--code 3: the reloaders of Django, Flask and bottle take it for 'start again'",
-        )
+    guard = _guard_configuration(arguments)
     demands = [guard.demand(interpreter) for interpreter, _ in interpreters]
     _install_guards(interpreters, guard)
     shown = ", ".join(map(shown_bound, bounds))
     for interpreter, _ in interpreters:
-        _note(
-            arguments,
-            f"{interpreter.executable}: every start is checked against {shown} ({guard.mode()})",
-        )
+        how = f"every start is checked against {shown} ({guard.mode()})"
+        _note(arguments, f"{interpreter.executable}: {how}")
     # Not before: an older guard that stood there would be found.
     reports: list[Report] = []
     for (interpreter, _), bound in zip(interpreters, demands):
-        reports.append(
-            (interpreter, bound, check(interpreter, bound, guard.policy, _reporter(arguments)))
-        )
+        findings = check(interpreter, bound, guard.policy, _reporter(arguments))
+        reports.append((interpreter, bound, findings))
+    _note_idle_ignores(arguments, reports)
     _print_tables(arguments, reports)
-    for interpreter, _, found in reports:
-        if found and guard.code:
-            folder = os.path.join(guard_site(interpreter), GUARD_FOLDER)
-            command = removal_command(folder, interpreter.executable)
-            _note(arguments, f"{interpreter.executable} will not start until this is repaired")
-            _note(arguments, f"to take the guard back: {command}")
+    for interpreter, _, findings in reports:
+        if findings and guard.code:
+            _note_ended(arguments, interpreter)
     return 0
+
+
+def _guard_configuration(arguments: Arguments) -> GuardConfiguration:
+    """What starts are to do."""
+    code = arguments.values.get("code", DEFAULT_CODE) if arguments.word == "exit" else 0
+    log = arguments.values.get("log", "")
+    if code == 3:
+        meaning = "the reloaders of Django, Flask and bottle take it for 'start again'"
+        _note(arguments, f"--code 3: {meaning}")
+    return GuardConfiguration.for_bounds(
+        arguments.all("bound"),
+        _selection(arguments),
+        _policy(arguments),
+        code=code,
+        embedded=arguments.flag("embedded"),
+        log=log and os.path.abspath(log),
+    )
+
+
+def _note_ended(arguments: Arguments, interpreter: Interpreter) -> None:
+    """Say that this environment starts no more, and how to take the guard back."""
+    folder = os.path.join(guard_site(interpreter), GUARD_FOLDER)
+    command = removal_command(folder, interpreter.executable)
+    _note(arguments, f"{interpreter.executable} will not start until this is repaired")
+    _note(arguments, f"to take the guard back: {command}")
 
 
 def _refuse_old(version: tuple[int, ...], reason: str, where: str = "") -> None:
@@ -10501,7 +10517,7 @@ COMMANDS = (
         "guard every start of an interpreter with a lock file",
         _install_command,
         INSTALL_EPILOG,
-        (*COMPARISON_GROUPS, GUARD_GROUP),
+        INSTALL_GROUPS,
         _MODES,
         "mode (default: warn)",
     ),

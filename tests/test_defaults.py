@@ -203,7 +203,8 @@ class ConfigurationTest(DefaultsCase):
             self.run_in(self.project, "-q", *self.words, "--ignore", "six"), (3, "", "")
         )
         self.write("project/other.txt", "six==1.15.0\n")
-        self.assertEqual(self.run_in(self.project, *self.words, "-b", "other.txt"), (3, "", ""))
+        words = ("-q", *self.words, "-b", "other.txt")
+        self.assertEqual(self.run_in(self.project, *words), (3, "", ""))
 
     def test_it_can_be_passed_over(self) -> None:
         self.configure('bound = "locks/all.txt"\nno-such = 1\n')
