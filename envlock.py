@@ -5959,17 +5959,12 @@ def packaged_entries(site: str) -> set[str]:
     lists = glob.glob(os.path.join(glob.escape(root), "conda-meta", "*.json"))
     if site.startswith(("/usr/lib/", "/usr/share/")):
         lists += glob.glob("/var/lib/dpkg/info/*.list")
-    names = "|".join(
-        re.escape(os.fsencode(name).decode("latin-1"))
-        for name in (site, site[len(root) + 1 :])
-        if name
-    )
-    pattern = rf'(?m)["/]?(?:{names})/([^/"\n]+)'.encode("latin-1")
-    return {
-        os.fsdecode(name)
-        for path in lists
-        for name in re.findall(pattern, read_file(path, METADATA_LIMIT) or b"")
-    }
+    folders = map(os.fsencode, filter(None, (site, site[len(root) + 1 :])))
+    pattern = rb'(?m)["/]?(?:%s)/([^/"\n]+)' % b"|".join(map(re.escape, folders))
+    found: set[str] = set()
+    for path in lists:
+        found.update(map(os.fsdecode, re.findall(pattern, read_file(path, METADATA_LIMIT) or b"")))
+    return found
 
 
 # ==================================================================================================
@@ -6524,11 +6519,10 @@ def _verify_files(
             recorded.hashes[path] = known[path]
     fresh = [path for path in recorded.claims if path not in recorded.hashes]
     # Neighbours on the disk at the same time, but in several batches: large files come together.
-    shares = [
-        fresh[start + at : start + 1024 : 16]
-        for start in range(0, len(fresh), 1024)
-        for at in range(16)
-    ]
+    shares: list[list[str]] = []
+    for start in range(0, len(fresh), 1024):
+        neighbours = fresh[start : start + 1024]
+        shares += [neighbours[first::16] for first in range(16)]
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
         try:
             _await([(pool.submit(examine, share), len(share)) for share in shares], tell)
@@ -6543,14 +6537,12 @@ def _await(batches: list[tuple[Future[None], int]], tell: Tell | None) -> None:
     from time import monotonic
 
     began, shown = monotonic(), False
+    total = sum(size for _, size in batches)
     try:
         for future, _ in batches:
             while wait((future,), 0.2).not_done:
                 if tell and monotonic() - began > 1:
-                    done, total = (
-                        sum(size for one, size in batches if one.done()),
-                        sum(size for _, size in batches),
-                    )
+                    done = sum(size for each, size in batches if each.done())
                     tell(f"{done} of {total} files compared", True)
                     shown = True
             future.result()
@@ -6683,6 +6675,7 @@ def _is_rewritten_script(path: str, claim: RecordEntry, interpreter: Interpreter
 def _unrecorded(interpreter: Interpreter, recorded: RecordIndex) -> list[tuple[str, str]]:
     """(path, remark) of start-up files and importable modules in site directories that no record lists."""
     found: list[tuple[str, str]] = []
+    library = os.path.realpath(interpreter.library or os.devnull)
     for site in dict.fromkeys(os.path.realpath(site) for site in interpreter.sites):
         entries = list_entries(site)
         loose = _loose_entries(site, entries, interpreter, recorded)
@@ -6699,21 +6692,17 @@ def _unrecorded(interpreter: Interpreter, recorded: RecordIndex) -> list[tuple[s
             or _is_foreign_module(site, entry, recorded)
         }
         packaged = packaged_entries(site) if suspects else set()
-        if (site in recorded.opaque and not packaged) or site == os.path.realpath(
-            interpreter.library or os.devnull
-        ):
-            suspects = {
-                entry
-                for entry in suspects
-                if entry.endswith((".pth", ".start")) or is_start_module(entry)
-            }
+        if site == library or (site in recorded.opaque and not packaged):
+            suspects = set(filter(_is_start_up_code, suspects))
         if made_by_virtualenv(interpreter):
             packaged.add("_virtualenv.py")
-        found += [
-            (f"{site}{os.sep}{entry}", remarks.get(entry, ""))
-            for entry in {*(suspects - packaged), *remarks}
-        ]
+        for entry in (suspects - packaged).union(remarks):
+            found.append((f"{site}{os.sep}{entry}", remarks.get(entry, "")))
     return found
+
+
+def _is_start_up_code(entry: str) -> bool:
+    return entry.endswith((".pth", ".start")) or is_start_module(entry)
 
 
 def _loose_entries(
@@ -6777,15 +6766,12 @@ def _silenced(
     owners, silenced = recorded.owners, {}
     for entry in entries:
         other = f"{entry[:-6]}.pth"
-        if (
-            entry.endswith(".start")
-            and entry[0] != "."
-            and other in entries
-            and os.path.isfile(f"{site}/{entry}")
-        ):
-            owner = owners.get(f"{site}{os.sep}{entry}")
-            if owner is None or owner != owners.get(f"{site}{os.sep}{other}"):
-                silenced[entry] = f"it silences {other}"
+        if not entry.endswith(".start") or entry[0] == "." or other not in entries:
+            continue
+        owner = owners.get(f"{site}{os.sep}{entry}")
+        is_own = owner is not None and owner == owners.get(f"{site}{os.sep}{other}")
+        if not is_own and os.path.isfile(f"{site}/{entry}"):
+            silenced[entry] = f"it silences {other}"
     return silenced
 
 
@@ -7106,8 +7092,8 @@ def _is_pin(requirement: BoundRequirement) -> bool:
     """
     if requirement.version is not None:
         return True
-    clauses = requirement.specifier or ()
-    return any(one.operator in ("==", "===") and one.version[-2:] != ".*" for one in clauses)
+    pins = (one.version for one in requirement.specifier or () if one.operator in ("==", "==="))
+    return not all(version.endswith(".*") for version in pins)
 
 
 def _hashes_meet(asked: frozenset[str], recorded: frozenset[str]) -> bool:
@@ -7163,8 +7149,9 @@ def _same_url(one: str, other: str) -> bool:
     if one == other:
         return True
     one, other = _comparable_url(one), _comparable_url(other)
-    files = one.startswith("file://") and other.startswith("file://")
-    return one == other or (files and is_same_file(one[7:-1], other[7:-1]))
+    if not one.startswith("file://") or not other.startswith("file://"):
+        return one == other
+    return one == other or is_same_file(one[7:-1], other[7:-1])
 
 
 def _comparable_url(url: str) -> str:
