@@ -141,6 +141,26 @@ class StartTest(GuardTestCase):
                 self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "ran\n", 0))
             self.assertEqual(support.run([guarded.python, "-c", ""]).returncode, CODE)
 
+    def test_an_environment_that_extends_the_guarded_one_is_judged(self) -> None:
+        """As `uv run --with` makes one: a line in pyvenv.cfg, and a start-up file that adds the other's packages."""
+        above = support.Environment(self.folder / "above")
+        overlay = f"import site; site.addsitedir({str(self.environment.site)!r})\n"
+        (above.site / "_overlay.pth").write_text(overlay)
+        settings = above.path / "pyvenv.cfg"
+        plain = settings.read_text()
+        self.install("exit")
+        for drifted in (False, True):
+            if drifted:
+                self.environment.add("ham", "2.0")
+            for extended in (None, above.path, self.environment.path):
+                line = f"extends-environment = {extended}\n" if extended else ""
+                settings.write_text(plain + line)
+                stops = drifted and extended == self.environment.path
+                done = support.run([above.python, "-c", "print('ran')"])
+                expected = ("", CODE) if stops else ("ran\n", 0)
+                self.assertEqual((done.stdout, done.returncode), expected, (extended, done.stderr))
+                self.assertEqual("ham-2.0" in done.stderr, stops)
+
     def test_modules_on_pythonpath_do_not_take_part(self) -> None:
         self.install("exit")
         self.environment.add("ham", "2.0")
