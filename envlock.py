@@ -7352,11 +7352,9 @@ def _sarif_result(finding: Finding, bounds: Sequence[str], seen: dict[str, int])
     }
     path, line = _place_of(finding, bounds)
     if path:
-        address = (
-            url_of_path(path)
-            if os.path.isabs(path)
-            else quote(path.encode("utf-8", "surrogateescape"))
-        )
+        address = quote(path.encode("utf-8", "surrogateescape"))
+        if os.path.isabs(path):
+            address = url_of_path(path)
         location = {"artifactLocation": {"uri": address}, "region": {"startLine": line}}
         result["locations"] = [{"physicalLocation": location}]
     return result
@@ -7474,21 +7472,12 @@ def repair_commands(
     removed, asked, renewed = _to_repair(report, installed)
     removed = removed if is_virtual(interpreter) else []
     words = _repair_words(report, paths, selection, policy.superset)
-    plain = all(
-        re.fullmatch(r"\S+( @ \S+)?", text) for text in asked
-    )  # Poetry's constraints aren't
+    # Poetry's constraints aren't words of pip.
+    plain = all(re.fullmatch(r"\S+( @ \S+)?", text) for text in asked)
     if not words or ("{names}" in words and not plain):
         return []
-    python = shell_word(interpreter.executable)
-    pip = _pip_command(python, installed.values())
-    values = {
-        "pip": pip,
-        "python": python,
-        "prefix": shell_word(interpreter.prefix),
-        "file": shell_word(paths[0]),
-    }
-    values["folder"] = shell_word(os.path.dirname(paths[0]))
-    values["files"] = " ".join(f"-r {shell_word(path)}" for path in paths)
+    pip = _pip_command(shell_word(interpreter.executable), installed.values())
+    values = {"pip": pip, **_repair_values(interpreter, paths)}
     steps = (
         ("{pip} uninstall -y {names}", removed),
         (words, asked),
@@ -7499,6 +7488,17 @@ def repair_commands(
         if names and (pip or "{pip}" not in step):
             commands.append(step.format(names=" ".join(map(shell_word, names)), **values))
     return list(filter(None, map(_for_windows, commands))) if os.name == "nt" else commands
+
+
+def _repair_values(interpreter: Interpreter, paths: Sequence[str]) -> dict[str, str]:
+    """What stands in braces in a repair."""
+    return {
+        "python": shell_word(interpreter.executable),
+        "prefix": shell_word(interpreter.prefix),
+        "file": shell_word(paths[0]),
+        "folder": shell_word(os.path.dirname(paths[0])),
+        "files": " ".join(f"-r {shell_word(path)}" for path in paths),
+    }
 
 
 def shell_word(word: str) -> str:
@@ -9907,12 +9907,9 @@ def _check_place(option: Option, command: Command, word: str, program: str) -> N
         )
     owners = [each.word for each in command.words if option in each.options]
     if owners and word not in owners:
-        example = (
-            f"{program} {command.word} {owners[0]} {option.names[0]} {option.metavar}".rstrip()
-        )
-        raise UsageError(
-            f"{option.names[-1]} goes with {owners[0]!r} alone (did you mean '{example}'?)"
-        )
+        spelling = f"{owners[0]} {option.names[0]} {option.metavar}".rstrip()
+        hint = f"(did you mean '{program} {command.word} {spelling}'?)"
+        raise UsageError(f"{option.names[-1]} goes with {owners[0]!r} alone {hint}")
 
 
 def _check_needs(
