@@ -3511,7 +3511,7 @@ def _version_of(package: ParsedTable) -> Version:
 
 
 _POETRY_CLAUSE = r"(\^|~=|~|===?|=|!=|<=|>=|<|>)?[ ]*v?([\w*][\w.*+!-]*)"
-_POETRY_PLATFORM = r"(!=|==?=?)?\s*(.+)"
+_POETRY_PLATFORM = r"(?s)(!=|==?=?)?\s*(.+)"
 
 
 class _AnyOf(SpecifierSet):
@@ -3542,6 +3542,7 @@ def parse_constraint(text: str, place: str) -> SpecifierSet:
 
 def _poetry_clauses(text: str) -> str:
     """`^1.2`, `~1.2`, `1.*` and `1.2`, between commas or blanks, as PEP 440 clauses."""
+    text = re.sub(" {2,}", " ", text)  # or the pattern's time grew with the square of their number
     rest = re.sub(_POETRY_CLAUSE, "", text).strip(" ,\t")
     if rest:
         raise InvalidSpecifier(f"expected a version constraint, found {excerpt(text)}")
@@ -3603,11 +3604,12 @@ def _admits_platform(constraint: str, platform: str) -> bool:
     """Whether Poetry's constraint (`linux || darwin`, `!=win32, !=cygwin`) admits a `sys_platform`."""
 
     def admits(clause: str) -> bool:
-        match = re.fullmatch(_POETRY_PLATFORM, clause)
+        match = re.fullmatch(_POETRY_PLATFORM, clause.strip())
         return match is None or match[2] == "*" or (match[2] == platform) != (match[1] == "!=")
 
-    alternatives = re.split(r"\s*\|\|?\s*", constraint.strip())
-    return any(all(map(admits, re.split(r"\s*,\s*", each))) for each in alternatives)
+    check_length(constraint)
+    alternatives = constraint.replace("||", "|").split("|")
+    return any(all(map(admits, each.split(","))) for each in alternatives)
 
 
 def _admits_python(table: ParsedTable, key: str, target: ReadContext) -> bool:

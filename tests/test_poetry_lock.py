@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
 import unittest
 
 import envlock
 from envlock import EnvlockError, ReadContext
-from tests.support import COMMIT, NO_TOML, Scratch, assert_linear, marker_variables, read_bound
+from tests.support import (
+    COMMIT,
+    NO_TOML,
+    Scratch,
+    assert_linear,
+    growth,
+    marker_variables,
+    read_bound,
+)
 
 POETRY_OLD = """\
     [[package]]
@@ -372,6 +381,26 @@ INVALID = [
 
 
 @unittest.skipIf(NO_TOML, NO_TOML)
+class LinearTime(unittest.TestCase):
+    PIECES = (">", " ", "^", "=", "1.", "1,", ">=1 ", "1||", "|", "!=", "linux ||")
+
+    def test_of_constraints_and_platforms(self) -> None:
+        def judge(text: str) -> None:
+            with contextlib.suppress(EnvlockError):
+                envlock.parse_constraint(text, "")
+            with contextlib.suppress(EnvlockError):
+                envlock._admits_platform(text, "linux")
+
+        for piece in self.PIECES:
+            for start, end in (("", ""), ("1", "x"), ("a", "\n!")):
+
+                def make(number: int, parts: tuple[str, str, str] = (start, piece, end)) -> str:
+                    return parts[0] + parts[1] * number + parts[2]
+
+                with self.subTest(piece=piece, start=start):
+                    self.assertLessEqual(growth(judge, make, 16_000 // len(piece)), 6)
+
+
 class MalformedLocks(Scratch):
     def test_an_error_names_file_line_and_place(self) -> None:
         self.assertErrors(INVALID)
