@@ -2917,7 +2917,7 @@ def _location_of(text: str, file: _RequirementsFile) -> str:
         return ""
     parse_requirement("name" + text[len(name) :])  # the extras
     path = _find_path(name, file)
-    if is_pathlike and os.path.isdir(path):
+    if is_pathlike and file.target.is_directory(path):
         _check_project(path, text, file)
         return url_of_path(path)
     before, mark, _ = text.partition("@")
@@ -3021,7 +3021,7 @@ def _editable_requirement(text: str, file: _RequirementsFile) -> BoundRequiremen
         return found._replace(text="-e " + found.text)
     location = without_extras(text)
     path = _find_path(location, file)
-    if os.path.isdir(path):
+    if file.target.is_directory(path):
         location = url_of_path(path)
     elif location[:5].lower() != "file:":
         location = re.sub(r"^(git|hg|svn|bzr):", r"\1+\g<0>", text)

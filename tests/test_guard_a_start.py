@@ -9,10 +9,15 @@ import sys
 import time
 import unittest
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from tests import support
 from tests.support import CODE, LEAKS, RENEW, YOUNG, GuardTestCase, stopped
+
+SUBINTERPRETERS = next(
+    (name for name in ("_interpreters", "_xxsubinterpreters") if find_spec(name)), ""
+)
 
 
 class StartTest(GuardTestCase):
@@ -195,6 +200,23 @@ class StartTest(GuardTestCase):
                 os.utime(self.bound)
             if not drifted:
                 self.environment.add("ham", "2.0")
+
+    @unittest.skipUnless(SUBINTERPRETERS, "has none that a program can make")
+    def test_subinterpreters_pass_without_a_word(self) -> None:
+        self.install("exit")
+        script = self.write(
+            "program.py",
+            f"import os, sys, {SUBINTERPRETERS} as interpreters\n"
+            "os.mkdir(sys.argv[1])  # the environment drifts\n"
+            "for number in range(3):\n"
+            "    one = interpreters.create()\n"
+            "    interpreters.run_string(one, 'import os; os.write(1, b\"ran \")')\n"
+            "    interpreters.destroy(one)\n"
+            "print('end')\n",
+        )
+        done = self.start(script, self.environment.site / "ham-2.0.dist-info")
+        self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "ran ran ran end\n", 0))
+        self.assertStopped(self.failure)
 
 
 class FailureTest(GuardTestCase):

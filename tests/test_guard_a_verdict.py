@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
+import time
 import unittest
 from pathlib import Path
 from typing import Any
 
-from tests.support import CODE, GuardTestCase, stopped
+import envlock
+from tests import support
+from tests.support import CODE, YOUNG, GuardTestCase, stopped
 
 
 class LogTest(GuardTestCase):
@@ -87,6 +93,87 @@ class MessageTest(GuardTestCase):
         done = self.started(["sh", "-c", command])
         said = f"envlock: {self.environment.python}: the guard is removed\n"
         self.assertEqual((done.stderr, done.stdout, done.returncode), (said, "", 0))
+        self.assertRuns()
+
+
+class StaleTest(GuardTestCase):
+    """A verdict is kept only for what was compared."""
+
+    def test_a_link_that_was_turned_meanwhile(self) -> None:
+        for name in ("blue", "green"):
+            self.write(f"{name}/r.txt", name)
+        link = self.folder / "current"
+        link.symlink_to("blue")
+        time.sleep(0.3)
+        path = str(link / "r.txt")
+        began = time.time_ns()
+        self.assertFalse(envlock.was_turned([path], began))
+        self.assertTrue(envlock.is_settled([(path, envlock.file_identity(path))], began))
+        time.sleep(0.05)  # the clock of file systems is coarse
+        (self.folder / "new").symlink_to("green")
+        (self.folder / "new").replace(link)
+        self.assertTrue(envlock.was_turned([path], began))
+        self.assertFalse(envlock.is_settled([(path, envlock.file_identity(path))], began))
+
+    def test_a_folder_that_was_put_in_the_place_of_another(self) -> None:
+        for name in ("blue", "green"):
+            self.write(f"{name}/deep/r.txt", name)
+        time.sleep(0.3)
+        path = str(self.folder / "blue" / "deep" / "r.txt")
+        began = time.time_ns()
+        self.assertFalse(envlock.was_turned([path], began))
+        time.sleep(0.05)  # the clock of file systems is coarse
+        (self.folder / "blue").rename(self.folder / "old")
+        (self.folder / "green").rename(self.folder / "blue")
+        self.assertTrue(envlock.was_turned([path], began))
+
+    def test_a_path_that_was_not_there(self) -> None:
+        library = self.folder / "library"
+        self.bound.write_text(f"-e {library}\nsix==1.0\n")
+        self.write("library/pyproject.toml", "[project]\nname = 'library'\n")
+        self.install("warn")
+        first = self.start().stderr
+        shutil.rmtree(library)
+        time.sleep(0.3)
+        self.assertNotEqual(self.start().stderr, first)
+        self.write("library/pyproject.toml", "[project]\nname = 'library'\n")
+        time.sleep(0.3)
+        self.assertEqual(self.start().stderr, first)
+
+    def test_records_are_read_by_the_rules_of_validation(self) -> None:
+        site = self.environment.site
+        self.install("exit")
+        time.sleep(YOUNG)
+        self.assertRuns()
+        (site / "Eve-1.0.DIST-INFO").mkdir()
+        self.assertStopped(self.message("Eve-1.0              Unrequired"))
+        (site / "Eve-1.0.DIST-INFO").rmdir()
+        self.assertRuns()
+        vague = site / "six-1x.dist-info"
+        (site / "six-1.0.dist-info").rename(vague)
+        (vague / "METADATA").write_text("Name: six\nVersion: 1.0\n")
+        time.sleep(YOUNG)
+        self.assertRuns()
+        (vague / "METADATA").write_text("Name: six\nVersion: 1.1\n")
+        self.assertStopped(self.message("six-1.1  six==1.0    Misdefined"))
+
+    @unittest.skipIf(os.name == "nt", "users are told apart by rights there")
+    def test_a_bound_that_another_user_cannot_read(self) -> None:
+        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        if (
+            shutil.which("setpriv") is None
+            or support.run([*nobody, sys.executable, "-c", ""]).returncode
+        ):
+            self.skipTest("needs root, and an interpreter that others may run")
+        for folder in (self.folder, self.environment.path.parent):
+            folder.chmod(0o755)
+        self.bound.chmod(0o600)
+        self.install("exit")
+        time.sleep(YOUNG)
+        self.assertRuns()
+        done = self.started([*nobody, self.environment.python, "-c", "print('ran')"])
+        said = stopped(self.unusable(f"{self.bound}: cannot be read (Permission denied)"))
+        self.assertEqual((done.stderr, done.stdout, done.returncode), (said, "", CODE))
         self.assertRuns()
 
 

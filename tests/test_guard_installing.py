@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 import unittest
 from typing import Callable
 
@@ -267,6 +268,52 @@ class InstallTest(GuardTestCase):
         self.assertEqual(
             support.run([odd.python, "-c", "print('ran')"], env={"LC_ALL": "C"}).returncode, CODE
         )
+
+
+class ForeignFolderTest(GuardTestCase):
+    """What stands at `_envlock` and isn't envlock's own is not touched."""
+
+    def assertUntouched(self, problem: str) -> None:
+        before = tree(self.folder), tree(self.environment.path)
+        for words in (("site-install", "--bound", self.bound, "exit"), ("site-uninstall",)):
+            done = support.envlock("-e", self.environment.python, *words)
+            folder = self.environment.site / "_envlock"
+            said = f"{folder}: not as envlock made it: {problem}; nothing was changed"
+            self.assertRefused(done, said)
+        self.assertEqual((tree(self.folder), tree(self.environment.path)), before)
+
+    def test_a_link_to_a_folder(self) -> None:
+        self.write("mine/envlock.py", "1")
+        (self.environment.site / "_envlock").symlink_to(self.folder / "mine")
+        self.assertUntouched("it is a link")
+
+    def test_a_file(self) -> None:
+        (self.environment.site / "_envlock").write_text("mine")
+        self.assertUntouched("it is no folder")
+
+    def test_a_folder_of_somebody_else(self) -> None:
+        (self.environment.site / "_envlock").mkdir()
+        (self.environment.site / "_envlock" / "mine.py").write_text("")
+        self.assertUntouched("it holds 'mine.py'")
+
+    def test_what_a_killed_install_left_goes(self) -> None:
+        stray = self.environment.site / "0-envlock.pth.0123abcd.tmp"
+        for words in (("site-install", "--bound", self.bound), ("site-uninstall",)):
+            stray.write_text("")
+            support.envlock("-q", "-e", self.environment.python, *words)
+            self.assertFalse(stray.exists())
+
+    @unittest.skipIf(os.name == "nt", "has no umask")
+    def test_nobody_else_may_write_it_whatever_the_umask(self) -> None:
+        words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound, "exit"]
+        support.envlock(*words, preexec_fn=lambda: os.umask(0))
+        self.bound.write_text("six==1.0\n\n")
+        time.sleep(0.3)  # else the verdict isn't kept
+        self.assertRuns(preexec_fn=lambda: os.umask(0o077))
+        folder = self.environment.site / "_envlock"
+        self.assertEqual(oct(folder.stat().st_mode & 0o777), "0o755")
+        for path in (self.environment.site / "0-envlock.pth", *folder.iterdir()):
+            self.assertEqual(oct(path.stat().st_mode & 0o777), "0o644", path)
 
 
 if __name__ == "__main__":

@@ -161,5 +161,55 @@ class RepairTest(unittest.TestCase):
             )
 
 
+class WorkerTest(unittest.TestCase):
+    """Children of multiprocessing and its like, matched whole."""
+
+    def is_worker(self, *words: str) -> bool:
+        return envlock.is_worker(envlock.python_command(["python", *words]))
+
+    def test_those_of_packages_like_multiprocessing(self) -> None:
+        loky = "joblib.externals.loky.backend"
+        for code in (
+            "from multiprocess.spawn import spawn_main; spawn_main(tracker_fd=5, pipe_handle=7)",
+            "from billiard.semaphore_tracker import main;main(4)",
+            "from billiard.forkserver import main; main(5, 6, ['__main__'], **{'sys_path': ['']})",
+            f"from {loky}.resource_tracker import main; main(4, False)",
+            "import sys; from multiprocessing.forkserver import main; main(sys_argv=sys.argv[1:])",
+        ):
+            self.assertTrue(self.is_worker("-c", code), code)
+        words = ["-m", f"{loky}.popen_loky_posix", "--process-name", "Loky-1", "--pipe", "9"]
+        self.assertTrue(self.is_worker(*words))
+
+    def test_code_that_does_more_is_none(self) -> None:
+        start = "from multiprocessing.spawn import spawn_main; "
+        for code in (
+            f"{start}import app",
+            f"{start}print(1)",
+            f"{start}spawn_main(exec('1'))",
+            f"{start}(lambda: 1)()",
+            f"{start}spawn_main(",
+            "from multiprocessing.pool import main; main()",
+            "import multiprocessing.spawn",
+        ):
+            self.assertFalse(self.is_worker("-c", code), code)
+        self.assertFalse(self.is_worker("-m", "joblib.externals.loky.backend.popen_loky_posix"))
+        self.assertFalse(self.is_worker("-m", "app", "--process-name", "Loky-1", "--pipe", "9"))
+
+
+class PdmTest(unittest.TestCase):
+    def passes(self, parent: str, isolated: bool = False) -> bool:
+        command = envlock.python_command(["python", "-c", "pass"])
+        return envlock.is_repair(command, parent.split(), isolated)
+
+    def test_its_own_commands_repair(self) -> None:
+        for parent in ("pdm sync", "python /h/bin/pdm -v install", "pdm -c pdm.toml lock", "pdm"):
+            self.assertTrue(self.passes(parent), parent)
+        self.assertTrue(self.passes("pdm run start", isolated=True))
+
+    def test_a_shortcut_runs_the_code_of_the_user(self) -> None:
+        for parent in ("pdm start", "pdm -v start sync", "python -m pdm start", "pdm -c x start"):
+            self.assertFalse(self.passes(parent), parent)
+
+
 if __name__ == "__main__":
     unittest.main()
