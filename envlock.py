@@ -186,10 +186,14 @@ if not TYPE_CHECKING:
         __slots__ = ()
         _fields = ()
         _field_defaults: Mapping[str, Any] = {}
+        _defaults = ()
 
         def __new__(cls, *values, **named):
-            if named or len(values) != len(cls._fields):
+            missing = len(cls._fields) - len(values)
+            if named or not 0 <= missing <= len(cls._defaults):
                 values = cls._complete(values, named)
+            elif missing:
+                values += cls._defaults[-missing:]
             return tuple.__new__(cls, values)
 
         @classmethod
@@ -229,6 +233,7 @@ if not TYPE_CHECKING:
             fields = tuple(body["__annotations__"])
             defaults = {field: body[field] for field in fields if field in body}
             body.update(__slots__=(), _fields=fields, _field_defaults=defaults)
+            body["_defaults"] = tuple(defaults.values())
             for index, field in enumerate(fields):
                 body[field] = _tuplegetter(index, None)
             return type(name, (_Record,), body)
@@ -5569,9 +5574,11 @@ def _distributions(site: str, entries: list[str], linked: set[str]) -> Iterator[
 
 
 def _distribution(site: str, record: str, linked: set[str]) -> Distribution:
-    entry = os.path.basename(record)
-    stem = entry.rpartition(".")[0]
+    entry = record[len(site) + 1 :] or os.path.basename(record)
     name, version = parse_record_name(entry)
+    if name and not linked:  # nearly always
+        return Distribution(canonicalize_name(name), version, f"{name}-{version}", site, record, "")
+    stem = entry.rpartition(".")[0]
     if not name:
         name, version = _recorded_name_and_version(record)
     if not name and stem.count("-") == 1:
@@ -7032,9 +7039,8 @@ def _record_findings(
     if not requirements:
         detail = "not in the bound"
         return [] if is_permitted else [_finding(Verdict.UNREQUIRED, first, None, detail)]
-    tells_source = any(each.reference for each in requirements)
     for each in requirements:
-        reason, detail = _mismatch(first, each, tells_source)
+        reason, detail = _mismatch(first, each, requirements)
         if reason:
             return [_finding(Verdict.MISDEFINED, first, each, detail, reason)]
     return []
@@ -7048,11 +7054,11 @@ def _same_version(one: str, other: str) -> bool:
 
 
 def _mismatch(
-    distribution: Distribution, requirement: BoundRequirement, tells_source: bool
+    distribution: Distribution, requirement: BoundRequirement, requirements: list[BoundRequirement]
 ) -> tuple[str, str]:
     """What about a distribution isn't as the requirement says: a reason, and one sentence.
 
-    Both are empty if it satisfies it. `tells_source`: some requirement tells where it comes from.
+    Both are empty if it satisfies it. One of all `requirements` may tell where it comes from.
     """
     version, specifier = distribution.version, requirement.specifier
     exact = requirement.version is None or _same_version(version, requirement.version)
@@ -7066,6 +7072,7 @@ def _mismatch(
     if requirement.version is None and is_from_conda(distribution):
         return _NO_MISMATCH  # pip leaves it, as what it records is where it was built
     if recorded.kind != "archive":
+        tells_source = any(each.reference for each in requirements)
         if tells_source or not _is_pin(requirement):
             return _NO_MISMATCH
         reason = Reason.EDITABLE if recorded.editable else Reason.SOURCE
