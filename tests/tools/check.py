@@ -159,6 +159,8 @@ def conformance(tally: Tally) -> None:
             passed, failed = (int(number) for number in said[-1]) if said else (0, 0)
             bad = max(failed, int(status != 0 or not passed))
             tally.add(f"conformance/{script.name} ({seconds:.0f} s)", passed - failed, bad, output)
+            for part in re.findall(r"^  (.*: skipped: .*)$", "" if bad else output, re.MULTILINE):
+                print(f"{'skipped':8}conformance/{script.stem}: {part}", flush=True)
 
 
 def traced_interpreter(tracer: str, steps: Path) -> str:
