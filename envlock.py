@@ -5302,22 +5302,20 @@ def find_on_path(name: str) -> str | None:
 def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list[Interpreter]:
     """Ask interpreters, all at once; without any, the one that runs envlock. Raises InterpreterError.
 
-    The protocol: each runs the source of `describe_interpreter` and `default_environment`, isolated and without `site`
-    (none of its start-up files run), and answers with one line of JSON.
+    Each runs the source of `describe_interpreter` and `default_environment`, isolated and without `site`, so that none
+    of its start-up files run.
     """
     if not exes:
         return [this_interpreter(user_site)]
     sources = map(_source_of, (describe_interpreter, default_environment))
     wanted = "True" if user_site else 'not os.environ.get("PYTHONNOUSERSITE")'
-    answer = (
-        f"json.dumps([describe_interpreter({wanted}, {bool(user_site)}), default_environment()])"
-    )
-    code = "\n".join((*sources, "import json, os", f"print('\\n' {ANSWER!r} + {answer})"))
+    answer = f"[describe_interpreter({wanted}, {bool(user_site)}), default_environment()]"
+    code = "\n".join((*sources, "import os", answer_code(answer)))
     children: list[subprocess.Popen[bytes]] = []
     try:
         for exe in exes:
             children.append(_spawn(exe, [find_executable(exe), "-I", "-S", "-B", "-c", code]))
-        return [_read_answer(exe, child) for exe, child in zip(exes, children)]
+        return [_answered(exe, child) for exe, child in zip(exes, children)]
     finally:
         for child in children:
             _reap(child)
@@ -5354,8 +5352,20 @@ def _spawn(exe: str, command: list[str]) -> subprocess.Popen[bytes]:
         raise InterpreterError(f"{exe}: cannot be run: {error.strerror}") from None
 
 
-def _read_answer(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
+def answer_code(expression: str) -> str:
+    """A statement by which a child Python answers: a value as JSON, on a line of its own."""
+    return f"import json; print('\\n' {ANSWER!r} + json.dumps({expression}))"
+
+
+def read_answer(output: str) -> Any:
+    """The value that a child Python has answered by `answer_code`. Raises ValueError."""
     import json
+
+    lines = [line for line in output.splitlines() if line.startswith(ANSWER)]
+    return json.loads("".join(lines[-1:])[len(ANSWER) :])
+
+
+def _answered(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
     import subprocess
 
     try:
@@ -5364,17 +5374,15 @@ def _read_answer(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
         raise InterpreterError(
             f"{exe}: no answer from this interpreter in {ASK_SECONDS} seconds"
         ) from None
-    lines = output.decode(errors="replace").splitlines()
-    line = next((line for line in reversed(lines) if line.startswith(ANSWER)), ANSWER)
     try:
-        return _interpreter(*json.loads(line[len(ANSWER) :]))
+        return _interpreter(*read_answer(output.decode(errors="replace")))
     except (ValueError, TypeError, LookupError):
         told = errors.decode(errors="replace").strip()
         last = told.rpartition("\n")[2]
         # What isn't Python may quote the source that it was to run.
         if describe_interpreter.__name__ in told:
             last = ""
-        status = f"exit status {child.returncode}{last and ', ' + describe_value(last)}"
+        status = f"exit status {child.returncode}{last and ', ' + repr(last[:80])}"
         raise InterpreterError(f"{exe}: not a Python 3.6 or newer ({status})") from None
 
 
@@ -6226,8 +6234,8 @@ class GuardError(EnvlockError):
 
 def foreign_code(executable: str, site: str) -> list[str]:
     """What an interpreter finds by `damaged_code`."""
-    words = run_source(executable, ["-I", "-S"], "print(*m.damaged_code(sys.argv[1]))", site)
-    return [f"{GUARD_FOLDER}/{name}" for name in words.split()]
+    names = run_source(executable, ["-I", "-S"], "m.damaged_code(sys.argv[1])", site)
+    return [f"{GUARD_FOLDER}/{name}" for name in names]
 
 
 def guard_site(interpreter: Interpreter) -> str:
@@ -6337,10 +6345,15 @@ def start_once(command: str, configuration: GuardConfiguration) -> None:
         _run_target(command, ["-c", "pass"], disable="")
 
 
-def run_source(executable: str, options: list[str], statement: str, site: str) -> str:
-    """What an interpreter prints that runs a statement with the guard's own copy of envlock.py as `m`."""
+def run_source(executable: str, options: list[str], expression: str, site: str) -> Any:
+    """What an interpreter answers about a guard, whose own copy of envlock.py it has as `m`."""
+    code = _LOAD_SOURCE + answer_code(expression)
     # -B: asking writes nothing.
-    return _run_target(executable, [*options, "-B", "-c", _LOAD_SOURCE + statement, site])
+    output = _run_target(executable, [*options, "-B", "-c", code, site])
+    try:
+        return read_answer(output)
+    except ValueError:
+        raise GuardError(f"{executable}: the guard cannot be tried: no answer") from None
 
 
 def _run_target(executable: str, arguments: list[str], disable: str = "1") -> str:
@@ -9247,15 +9260,14 @@ def _prove_guard(
 
     Returns the version of its envlock.py, the verdict that starts like this one keep, and when it was found (or "").
     """
-    statement = f"print('', {ANSWER!r}, *m.describe_guard(sys.argv[1]), sep='\\n')"
-    answer = run_source(command, [], statement, site).rpartition(f"\n{ANSWER}\n")[2]
-    ran, no_site, *told = [*answer.splitlines(), *[""] * 5][:5]
-    if ran == "True":
+    told: list[str]
+    ran, no_site, *told = run_source(command, [], "m.describe_guard(sys.argv[1])", site)
+    if ran:
         return told
     stem = os.path.join(site, START_STEM)
     texts = _texts(configuration, interpreter)
     reason = "its start-up file does not run, or fails"
-    if no_site == "1":
+    if no_site:
         reason = "it is started with -S, so that no start-up file runs"
     elif any(read_file(os.path.join(site, name), 1 << 16) != text for name, text in texts.items()):
         reason = f"{' or '.join(texts)} in {site} is gone or changed"
