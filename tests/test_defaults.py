@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from tests.support import ENVLOCK, NO_TOML, Environment, TestCase, run
+from tests.support import COMMAND, NO_TOML, Environment, TestCase, run
 
 TOOL_LOCKS = (
     "uv.lock, poetry.lock, pdm.lock, Pipfile.lock, pylock.toml, requirements.lock, requirements.txt"
@@ -36,7 +36,7 @@ class DefaultsCase(TestCase):
     def run_in(
         self, folder: Path, *words: object, python: object = sys.executable, **env: str
     ) -> tuple[int, str, str]:
-        done = run([python, ENVLOCK, *words], cwd=folder, env=env)
+        done = run([python, "-c", COMMAND, *words], cwd=folder, env=env)
         return done.returncode, done.stdout, done.stderr
 
     def refused_in(self, folder: Path, message: str, *words: object, **options: Any) -> None:

@@ -26,6 +26,7 @@ import envlock
 from envlock import Bound, EnvlockError, ReadContext
 from tests.support import (
     CLEAN,
+    COMMAND,
     ENVLOCK,
     LINUX,
     Environment,
@@ -309,7 +310,8 @@ class StreamsTest(TestCase):
         self.lock = self.write("requirements.lock", "")
         self.command = [
             sys.executable,
-            str(ENVLOCK),
+            "-c",
+            COMMAND,
             "-e",
             str(self.environment.python),
             "validate",
@@ -382,7 +384,7 @@ class StreamsTest(TestCase):
 
     def test_help_ends_quietly_with_a_closed_pipe_and_says_a_full_disk(self) -> None:
         for words in ("--help", "--version", "validate --help"):
-            command = [sys.executable, ENVLOCK, *words.split()]
+            command = [sys.executable, "-c", COMMAND, *words.split()]
             for env in ({}, {"PYTHONUNBUFFERED": "1"}):
                 reading, writing = os.pipe()
                 os.close(reading)
