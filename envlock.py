@@ -10268,7 +10268,7 @@ def _note_idle_ignores(arguments: Arguments, reports: Iterable[Report]) -> None:
         return
     for interpreter, bound, _ in reports:
         idle -= {distribution.name for distribution in scan(interpreter)}
-        idle -= {requirement.name for requirement in bound.requirements}
+        idle -= {each.name or each.text for each in bound.requirements}
     for name in sorted(idle):
         _note(arguments, f"--ignore {name}: no such package is installed or in the bound")
 
@@ -10373,7 +10373,7 @@ def _note_unpinned(arguments: Arguments, bound: Bound) -> None:
     """Say for how many packages the bound admits several versions."""
     loose = unpinned_names(bound)
     if loose:
-        names = {requirement.name for requirement in bound.requirements} - {"python"}
+        names = {each.name or each.text for each in bound.requirements} - {"python"}
         required = count(len(names), "requirement")
         unseen = "drift among the versions that they admit can't be seen"
         _note(arguments, f"{len(loose)} of {required} name no exact version: {unseen}")
