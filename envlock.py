@@ -99,15 +99,12 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Path = str | os.PathLike[str]
     NamedRecord = TypeVar("NamedRecord", "BoundRequirement", "Distribution")
-    Tell = Callable[
-        [str, bool], object
-    ]  # takes a note, and whether it is only progress, which the next overwrites
+    Tell = Callable[[str, bool], object]  # (text, is_progress); progress is overwritten
     Names = frozenset[str]  # of extras or groups
     Identity = tuple[int, ...]  # what changes whenever a file does: see `file_identity`
     Files = dict[str, "Identity | None"]  # by path; None for one that isn't there
-    Known = dict[
-        str, tuple[str, Identity]
-    ]  # by path: a file's digest as its record tells it, its identity
+    # By path: a file's digest as its record tells it, and its identity.
+    Known = dict[str, tuple[str, Identity]]
     Invocation = tuple[str, str, list[str]]  # what a Python runs: see `python_command`
     Report = tuple["Interpreter", "Bound", list["Finding"]]  # what was found for one interpreter
     # Compares in a marker: the variable's name, the left side, the operator, the right side.
@@ -117,12 +114,10 @@ if TYPE_CHECKING:
     class StartVerdict(TypedDict):
         """A verdict that starts go by, as a guard keeps it for those to come."""
 
-        key: tuple[
-            str, str, str
-        ]  # the guard's files, the Python's version, the environment's folder
-        whose: (
-            tuple[Any, ...] | None
-        )  # the start that it was found by, if it may not hold for others
+        # The guard's files, the Python's version, the environment's folder.
+        key: tuple[str, str, str]
+        # The start that it was found by, if it may not hold for others.
+        whose: tuple[Any, ...] | None
         home: str | None  # the user site, if it counts
         user: int | None  # whose rights it depends on, if it does
         kernel: tuple[str | None, ...] | None  # release, version and machine, as far as they count
