@@ -2922,7 +2922,7 @@ def _location_of(text: str, file: _RequirementsFile) -> str:
         return url_of_path(path)
     before, mark, _ = text.partition("@")
     has_name = mark and "/" not in before and not before.startswith(".")
-    means_path = file.target.is_file(path) or not has_name
+    means_path = _has_archive(path, file.target) or not has_name
     return url_of_path(path) if is_archive and means_path else ""
 
 
@@ -2953,8 +2953,15 @@ def _find_path(path: str, file: _RequirementsFile) -> str:
 
 def _is_source(path: str, target: ReadContext) -> bool:
     """Whether an archive or a project's directory is there."""
+    if path.lower().endswith(ARCHIVE_SUFFIXES) and _has_archive(path, target):
+        return True
     files = [os.path.join(path, name) for name in _PROJECT_FILES]
-    return any(map(target.is_file, (path, *files)))
+    return any(map(target.is_file, files))
+
+
+def _has_archive(path: str, target: ReadContext) -> bool:
+    """Whether an archive is there. Only one that isn't is watched: no start should read it."""
+    return os.path.isfile(path) or target.is_file(path)
 
 
 def _location_requirement(

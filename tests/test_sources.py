@@ -174,6 +174,14 @@ class TestLocations(InFolder):
             self.assertEqual("one", found.name)
             self.assertEqual(DirectReference("archive", self.url(wheel)), found.reference)
 
+    def test_an_archive_is_watched_only_while_it_is_missing(self) -> None:
+        self.write("one-1.0-py3-none-any.whl", "")
+        self.write("r.txt", "one-1.0-py3-none-any.whl\ntwo-1.0-py3-none-any.whl\n")
+        envlock.read_bounds(["r.txt"], self.target)
+        watched = [os.path.relpath(path, self.folder) for path in self.target.files]
+        self.assertIn("two-1.0-py3-none-any.whl", watched)
+        self.assertNotIn("one-1.0-py3-none-any.whl", watched)
+
     def test_a_targets_directory_stands_for_the_working_directory(self) -> None:
         self.write("requirements.txt", "./proj\n")
         os.chdir("/")
