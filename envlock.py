@@ -8219,17 +8219,22 @@ def library_path(path: list[str]) -> list[str]:
     return [entry for entry in path if entry == library or entry not in foreign]
 
 
-def run_telling(base: str, prefix: str, verdict: StartVerdict | None) -> None:
-    """Load the functions that tell which starts pass, and let them go on with this one."""
+def load_telling(base: str) -> dict[str, Any]:
+    """Load the functions that few starts need, beside those that are there; returns all by name."""
     from marshal import loads
 
     names = globals()
-    function: Any = type(run_telling)
+    function: Any = type(load_telling)
     with open(base + ".tell", "rb") as file:
         codes = loads(file.read())
     for code in codes:
         names[code.co_name] = function(code, names)
-    names["continue_start"](base, prefix, verdict)
+    return names
+
+
+def run_telling(base: str, prefix: str, verdict: StartVerdict | None) -> None:
+    """Let the functions that tell which starts pass go on with this one."""
+    load_telling(base)["continue_start"](base, prefix, verdict)
 
 
 def run_whole(base: str, prefix: str, verdict: StartVerdict | None) -> None:
@@ -8271,10 +8276,18 @@ def reuse_verdict(base: str, prefix: str) -> StartVerdict | None:
     # site-status starts it so, and may change nothing.
     passing = environ.get("ENVLOCK_DISABLE") == "1"
     old = all(is_old(identity, began - 2_000_000_000) for _, identity in entries)
-    if old and not passing and is_settled(entries, began):
+    if old and not passing:
+        load_telling(base)["refresh_verdict"](base, verdict, entries, began)
+    return verdict
+
+
+def refresh_verdict(
+    base: str, verdict: StartVerdict, entries: list[tuple[str, Identity | None]], began: int
+) -> None:
+    """Keep a verdict with new identities, which were taken before the content was compared."""
+    if is_settled(entries, began):
         verdict["entries"] = entries
         write_state(base, verdict)
-    return verdict
 
 
 def read_state(base: str) -> StartVerdict:
@@ -8441,18 +8454,14 @@ LEAN_FUNCTIONS: tuple[Any, ...] = (
     guarded_prefix,
     without_trace,
     library_path,
+    load_telling,
     run_telling,
     run_whole,
     reuse_verdict,
     read_state,
-    write_state,
-    sweep,
     is_for_start,
     file_identity,
     is_old,
-    changed_at,
-    is_settled,
-    was_turned,
     content_digest,
 )
 
@@ -8557,6 +8566,12 @@ def process_start(process: int) -> int:
 
 # Loaded only when a start can't go on in silence; they need no `re`, nor the rest of envlock.py.
 TELLING_FUNCTIONS: tuple[Any, ...] = (
+    refresh_verdict,
+    is_settled,
+    changed_at,
+    was_turned,
+    write_state,
+    sweep,
     continue_start,
     tell_verdict,
     print_error,
