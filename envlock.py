@@ -2121,9 +2121,10 @@ class ReadContext:
         return self._are_files[path]
 
     def is_directory(self, path: str) -> bool:
-        """Whether a directory is there."""
+        """Whether a directory is there. A file in its place isn't watched: a start would read it."""
         path = self.absolute(path)
-        self.files.setdefault(path, file_identity(path))
+        if not os.path.isfile(path):
+            self.files.setdefault(path, file_identity(path))
         return os.path.isdir(path)
 
     def read_text(self, path: str, allow_pipe: bool = False) -> str:

@@ -176,7 +176,8 @@ class TestLocations(InFolder):
 
     def test_an_archive_is_watched_only_while_it_is_missing(self) -> None:
         self.write("one-1.0-py3-none-any.whl", "")
-        self.write("r.txt", "one-1.0-py3-none-any.whl\ntwo-1.0-py3-none-any.whl\n")
+        lines = "./one-1.0-py3-none-any.whl\ntwo-1.0-py3-none-any.whl\n"
+        self.write("r.txt", f"{lines}one-1.0-py3-none-any.whl\n")
         envlock.read_bounds(["r.txt"], self.target)
         watched = [os.path.relpath(path, self.folder) for path in self.target.files]
         self.assertIn("two-1.0-py3-none-any.whl", watched)
