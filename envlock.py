@@ -9474,7 +9474,8 @@ _GENERAL_OPTIONS = (
     Option(("-v", "--verbose"), "say what was compared; show each finding's detail"),
     Option(
         ("--color",),
-        "colour the table: auto, always or never (default: auto, on a terminal; NO_COLOR and FORCE_COLOR are honoured)",
+        "colour the table: auto, always or never (default: auto, on a terminal; "
+        "NO_COLOR and FORCE_COLOR are honoured)",
         "WHEN",
         _color,
     ),
@@ -9618,10 +9619,12 @@ verdicts:
   Duplicate   two records of one project in one site directory
   Unreadable  a record whose name or version can't be told
   Modified, Deleted, Unrecorded
-              with --integrity: a file isn't as recorded, is gone, or can be imported and no record lists it
+              with --integrity: a file isn't as recorded, is gone, or can be imported and no record
+              lists it
 
 exit status:
-  0  aligned    3  not aligned (or --code N)    2  wrong usage or unusable input    130  interrupted"""
+  0  aligned    3  not aligned (or --code N)
+  2  wrong usage or unusable input    130  interrupted"""
 
 INSTALL_EPILOG = """\
 examples:
@@ -9629,11 +9632,13 @@ examples:
   {call} --bound requirements.lock exit    a start that differs ends with status 78
   {call} -e .venv --bound uv.lock --integrity exit
 
-pip, uv, poetry, pdm, pipenv and pip-tools may start whatever differs, to repair it; ENVLOCK_DISABLE=1 lets any one
-command pass. Starts that have the user site count it, those that have not (-s, -I) don't.
+pip, uv, poetry, pdm, pipenv and pip-tools may start whatever differs, to repair it;
+ENVLOCK_DISABLE=1 lets any one command pass. Starts that have the user site count it, those that
+have not (-s, -I) don't.
 
 exit status:
-  0  installed, whatever was found    2  wrong usage or unusable input; nothing changed    130  interrupted"""
+  0  installed, whatever was found
+  2  wrong usage or unusable input; nothing changed    130  interrupted"""
 
 UNINSTALL_EPILOG = """\
 examples:
@@ -9641,7 +9646,8 @@ examples:
   {call} -e .venv
 
 exit status:
-  0  there is no guard any more, or there was none    2  wrong usage or unusable input    130  interrupted"""
+  0  there is no guard any more, or there was none
+  2  wrong usage or unusable input    130  interrupted"""
 
 STATUS_EPILOG = """\
 examples:
@@ -9649,11 +9655,12 @@ examples:
   {call} -e .venv -e python3.12    several
   {call} -e .venv json             for a program
 
-The interpreter is started once, unjudged, to see whether its guard runs; nothing is changed. A guard that can't run is
-not armed. Any start of the guarded interpreter says what differs.
+The interpreter is started once, unjudged, to see whether its guard runs; nothing is changed. A
+guard that can't run is not armed. Any start of the guarded interpreter says what differs.
 
 exit status, the worst of several:
-  0  armed and aligned    3  armed, but not aligned, or the bound can't be used    4  not armed, or no guard
+  0  armed and aligned    3  armed, but not aligned, or the bound can't be used
+  4  not armed, or no guard
   2  wrong usage or unusable input    130  interrupted"""
 
 
@@ -9942,7 +9949,8 @@ def _check_place(option: Option, command: Command, word: str, program: str) -> N
     """An option of another command, or of another output word, is an error."""
     if option not in command.options():
         raise UsageError(
-            f"{option.names[-1]} is no option of {command.word} (see: {program} {command.word} --help)"
+            f"{option.names[-1]} is no option of {command.word}"
+            f" (see: {program} {command.word} --help)"
         )
     owners = [each.word for each in command.words if option in each.options]
     if owners and word not in owners:
