@@ -238,12 +238,13 @@ if not TYPE_CHECKING:
 
 
 # Where a user, a password or a token may stand: before the host of a URL, or of a path that was made
-# of one; there, too, if the password has a slash, so that what looks like a port is none; in git's
-# own HOST:PATH; in the query. Each pattern takes time that grows with the length alone.
+# of one; there, too, if the password has a slash or a blank, so that what looks like a port is none;
+# in git's own HOST:PATH; in the query. Each pattern takes time that grows with the length alone.
 _AUTHORITY = r"""(?xi)
     ( :// | (?<![a-z])(?:https?|s?ftp|ssh|git|svn|hg|bzr)(?: : | %(?:25)*3A )/* )
     ( (?: (?!://)[^\s/?\#'"] )* )"""
-_BROKEN_AUTHORITY = r"""(://)[^\s/?#'"@:\[]*:([^\s/?#'"@]*)(?=[/?#])([^\s'"]*)"""
+_BROKEN_AUTHORITY = r"""(?x)
+    (://) [^\s/?\#'"@:\[]* :(?!//) ([^\s/?\#'"@]*) (?=[\s/?\#'"]|\Z) ((?:[ \t]{1,9}[^\s'"@/]*@)?[^\s'"]*)"""
 _REMOTE_PATH = r"""(?x)
     (?<! [^\s'"(=+,/] ) [^\s'"(=+,/@:]{1,99} : [^\s'"/@]{0,200} @ (?= [\w.-]{1,99} : [^\s\d] )
   | (?<! [^\s'"(=+,] ) [^\s'"(=+,/@:]{1,99} @ (?= [\w.-]{1,99} : [^\s\d] )
@@ -254,8 +255,9 @@ _QUERY = r"""(://[^\s?'"]*)(?:\?[^\s#'"]*)?"""
 
 def without_secrets(text: str) -> str:
     """A text for people, without the user, password, token and query of any URL in it."""
-    if "@" in text or "40" in text:
+    if "://" in text:
         text = re.sub(_BROKEN_AUTHORITY, _without_password, text)
+    if "@" in text or "40" in text:
         text = re.sub(
             _AUTHORITY, lambda match: match[1] + re.split("@|%(?:25)*40", match[2])[-1], text
         )
@@ -267,7 +269,9 @@ def _without_password(match: re.Match[str]) -> str:
     """A URL without what stands before its first `@`, if that has no port but a password."""
     start, port, rest = match.groups()
     is_port = not port or port.isdigit()
-    return match[0] if is_port or "@" not in rest else start + rest.partition("@")[2]
+    if is_port or (rest and "@" not in rest):
+        return match[0]
+    return start + rest.partition("@")[2]
 
 
 _ERROR_LENGTH = 4000  # an error names files, and the names that a file has
@@ -2346,12 +2350,13 @@ def reference_from_path(
 
 
 def reference_text(reference: DirectReference) -> str:
-    """A reference as a requirements file has it."""
-    revision = reference.commit or reference.revision
-    text = f"{reference.vcs}+{reference.url}" if reference.vcs else reference.url
+    """A reference as a requirements file has it, without secrets."""
+    revision = without_secrets(reference.commit or reference.revision)
+    url = without_secrets(reference.url.replace(" ", "%20"))  # a blank would end the URL
+    text = f"{reference.vcs}+{url}" if reference.vcs else url
     text += f"@{revision}" if revision else ""
-    text += f"#subdirectory={reference.subdirectory}" if reference.subdirectory else ""
-    return text.replace(" ", "%20")  # a blank would end the URL
+    folder = without_secrets(reference.subdirectory)
+    return text + (f"#subdirectory={folder}" if folder else "")
 
 
 def split_fragment(url: str) -> tuple[str, dict[str, str]]:

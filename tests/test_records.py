@@ -41,6 +41,8 @@ class SecretsTest(unittest.TestCase):
             ("https://user:sec@ret@h.example/x", "https://h.example/x"),
             ("https://user:sec/ret@h.example/x", "https://h.example/x"),
             ("https:user:secret@h.example/x", "https:h.example/x"),
+            ("https://user:sec ret@h.example/x", "https://h.example/x"),
+            ("-e git+https://user:sec", "-e git+https://"),
             ("git+ssh://git@h.example:22/x.git@v1", "git+ssh://h.example:22/x.git@v1"),
             ("a @ git+user:secret@h.example:team/x.git@v1", "a @ git+h.example:team/x.git@v1"),
             (
