@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Mapping, NamedTuple, Sequence, Tuple
 
 Run = Tuple[str, str]  # envlock's options, and the tool's own for the same selection
@@ -76,6 +78,7 @@ class Project(NamedTuple):
     runs: Sequence[Run] = PLAIN
     lock: str = ""  # further options of the locking command
     each: bool = False  # locked anew for each interpreter
+    refused: Sequence[Run] = ()  # selections that the tool refuses for some interpreters
 
 
 def uv(
@@ -116,7 +119,15 @@ two = ["extras[one]", "toolz"]
 nested = ["extras[two]", "six"]
 empty = []
 """,
-        runs=same("", "--extra one", "--extra nested", "--extra empty", "--all-extras"),
+        runs=same(
+            "",
+            "--extra one",
+            "--extra nested",
+            "--extra empty",
+            "--all-extras",
+            "--all-extras --no-extra nested",
+            "--extra two --no-extra one",
+        ),
     ),
     uv(
         "self-cycle",
@@ -144,7 +155,33 @@ empty = []
             "--no-default-groups",
             "--all-groups",
             "--group empty",
+            "--only-group lint",
+            "--only-group docs --only-group dev",
+            "--only-group dev --no-group lint",
+            "--only-group empty",
+            "--only-group lint --no-default-groups",
         ),
+    ),
+    uv(
+        "group-python",
+        """dependencies = ["idna"]
+[dependency-groups]
+dev = ["pluggy"]
+lint = ["iniconfig", {include-group = "docs"}]
+docs = ["toolz"]
+[tool.uv.dependency-groups]
+dev = {requires-python = ">=3.9"}
+lint = {requires-python = ">=3.11"}
+docs = {requires-python = ">=3.10,<3.13"}
+""",
+    )._replace(
+        refused=same(
+            "--group lint",
+            "--group docs",
+            "--only-group lint",
+            "--only-group docs",
+            "--no-default-groups --group docs",
+        )
     ),
     uv(
         "default-groups",
@@ -302,6 +339,43 @@ member-a = {workspace = true}
             "--all-packages --extra e --group own",
             "--all-packages --no-default-groups",
             "--group rootgroup",
+            "--no-editable",
+            "--no-install-project",
+            "--no-install-workspace",
+            "--all-packages --no-editable",
+            "--all-packages --no-install-project",
+            "--all-packages --no-install-workspace",
+            "--package member-a --no-install-project",
+            "--package member-a --package member-b --no-install-project",
+            "--package member-a --no-editable --group own",
+            "--only-group rootgroup",
+            "--only-group rootgroup --no-install-project",
+            "--package member-a --only-group own",
+            "--all-packages --only-group own",
+        ),
+    ),
+    uv(
+        "own-extra-group",
+        """dependencies = ["idna"]
+[project.optional-dependencies]
+yaml = ["toolz"]
+[dependency-groups]
+own = ["own-extra-group[yaml]", "ed.lib"]
+[tool.uv.sources]
+ed-lib = {path = "ed_lib", editable = true}
+own-extra-group = {workspace = true}
+[tool.uv.workspace]
+members = []
+"""
+        + BUILD,
+        {"PKG-INFO.in": "own-extra-group 0.1", "backend.py": BACKEND, **LIB},
+        runs=same(
+            "",
+            "--only-group own",
+            "--only-group own --no-editable",
+            "--only-group own --no-install-project",
+            "--group own --no-editable",
+            "--no-install-project",
         ),
     ),
     Project(
@@ -403,6 +477,10 @@ iniconfig = {version = "*", platform = "win32"}
             ("--group docs", "--with docs"),
             ("--no-group dev", "--without dev"),
             ("--no-default-groups", "--only main"),
+            ("--only-group main", "--only main"),
+            ("--only-group docs", "--only docs"),
+            ("--only-group dev --only-group docs", "--only dev,docs"),
+            ("--no-install-project", "--no-root"),
         ],
     ),
     *poetry(
@@ -527,10 +605,60 @@ PDM_RUNS = [
     ("--extra one", "-G one"),
     ("--extra two --group test", "-G two -G test"),
     ("--no-default-groups", "--prod"),
+    ("--all-groups", "--dev"),
+    ("--all-groups --all-extras", "-G:all"),
+    ("--only-group default", "--prod"),
+    ("--only-group lint", "--no-default -G lint"),
+    ("--only-group one", "--no-default -G one"),
+    ("--no-install-project", "--no-self"),
+    ("--no-editable", "--no-editable"),
+    ("--only-group old --no-install-project", "--no-default -G old --no-self"),
+]
+PDM_OWN = """dependencies = ["idna"]
+[project.optional-dependencies]
+yaml = ["toolz"]
+both = ["NAME[yaml]", "attrs"]
+[dependency-groups]
+test = ["pluggy"]
+own = ["NAME[both]"]
+"""
+PDM_OWN_RUNS = [
+    ("", ""),
+    ("--extra both", "-G both"),
+    ("--group own", "-G own"),
+    ("--only-group own", "--no-default -G own"),
+    ("--only-group both", "--no-default -G both"),
 ]
 PDM = [
     pdm("pdm-groups", PDM_GROUPS, runs=PDM_RUNS, lock="-G:all"),
     pdm("pdm-static", PDM_GROUPS, runs=PDM_RUNS, lock="-G:all -S no_inherit_metadata"),
+    pdm("pdm-own", PDM_OWN.replace("NAME", "pdm-own"), runs=PDM_OWN_RUNS, lock="-G:all"),
+    pdm(
+        "pdm-own-static",
+        PDM_OWN.replace("NAME", "pdm-own-static"),
+        runs=PDM_OWN_RUNS,
+        lock="-G:all -S no_inherit_metadata",
+    ),
+    pdm(
+        "pdm-old",
+        """dependencies = ["idna", "lib-b @ file:///${PROJECT_ROOT}/lib_b", "markdown-it-py[linkify]<4"]
+[project.optional-dependencies]
+one = ["attrs"]
+two = ["toolz", "pdm-old[one]"]
+[tool.pdm.dev-dependencies]
+dev = ["pluggy", "-e file:///${PROJECT_ROOT}/ed_lib#egg=ed.lib"]
+lint = ["iniconfig"]
+""",
+        LIB,
+        [
+            ("", ""),
+            ("--group dev", "-G dev"),
+            ("--extra two", "-G two"),
+            ("--no-default-groups", "--prod"),
+            ("--only-group lint", "--no-default -G lint"),
+        ],
+        "-G:all",
+    )._replace(tool="pdm212"),
     pdm(
         "pdm-sources",
         f"""dependencies = ["gitpkg @ git+{GIT}@v1", "lib-b @ file:///${{PROJECT_ROOT}}/lib_b", "six @ SIX_URL",
@@ -564,7 +692,13 @@ pluggy = "*"
 toolz = "*"
 """
         },
-        [("", ""), ("--group develop", "--dev"), ("--group docs", "--categories 'packages docs'")],
+        [
+            ("", ""),
+            ("--group develop", "--dev"),
+            ("--group docs", "--categories 'packages docs'"),
+            ("--only-group docs", "--categories docs"),
+            ("--only-group docs --only-group develop", "--categories 'docs dev-packages'"),
+        ],
     ),
     Project(
         "pipenv",
@@ -576,13 +710,101 @@ gitpkg = {{git = "{GIT}", ref = "v1"}}
 lib-b = {{path = "./lib_b"}}
 ed-two = {{path = "./ed_two", editable = true}}
 whl-lib = {{file = "./dist/whl_lib-1.0-py3-none-any.whl"}}
+9a8b7c6 = {{path = "./dist/odd_lib-1.0-py3-none-any.whl"}}
 ''',
             **SOURCE_FILES,
+            "dist/odd": "odd-lib 1.0",
             "ed_two/": "ed-two 1.0",
         },
         [("", "")],
     ),
 ]
+
+# Each marker decides over a package of its own; those that a tool refuses stand in its pattern.
+MARKERS = """platform_release >= '5.10'
+platform_release != '6'
+platform_release > '6.2'
+platform_release < '9.0'
+platform_release <= '20.0'
+platform_release == '6.*'
+platform_release != '6.*'
+platform_release >= '6.1.0-13-amd64'
+platform_release < '6.1.0-13-amd64'
+platform_release > 'a'
+platform_release >= '10'
+'5.10' <= platform_release
+'a' in platform_release
+'amd' not in platform_release
+platform_version >= '#'
+platform_version < '9'
+platform_version != '9'
+'SMP' in platform_version
+platform_version >= '10.0.19045'
+sys_platform > 'a'
+sys_platform >= 'linux'
+sys_platform < 'win32'
+sys_platform != 'win32'
+sys_platform in 'linux darwin'
+sys_platform in 'linux2'
+'nux' in sys_platform
+implementation_version >= '3.9'
+implementation_version < '4'
+implementation_version == '3.11.*'
+implementation_version != '3.11.*'
+implementation_version in '3.12.1 3.11.7'
+implementation_name >= 'cpython'
+implementation_name in 'cpython pypy'
+os_name <= 'posix'
+os_name > 'nt'
+platform_machine >= 'x86_64'
+platform_machine not in 'arm64 aarch64'
+platform_python_implementation < 'PyPy'
+platform_system > 'Darwin'
+platform_system != 'Windows'
+python_version in '3.11 3.12'
+python_version ~= '3.10'
+python_version > '3.9'
+python_version >= '3.11.1'
+python_version != '3.11.7'
+python_full_version > '3.11'
+python_full_version != '3.11.*'
+'3.11' == python_version
+os_name == 'nt' or platform_release >= '5.10'
+os_name == 'posix' and platform_release >= '5.10' and platform_release < '5.20'
+platform_release >= '5.10' or platform_release < '5.9'""".splitlines()
+REFUSED = {
+    "poetry2": r"^'.*' [=<>!]|> 'a'$|^'amd' not in",
+    "poetry18": r"platform_(release|version)|^'.*' [=<>!]",
+    "pdm": r"^$",
+    "pipenv": r"^$",
+    "uv": r"^$",
+}
+
+
+def marked(tool: str) -> Project:
+    """A project with a wheel for each marker that the tool takes."""
+    texts = [text for text in MARKERS if not re.search(REFUSED[tool], text)]
+    name, numbers = f"{tool}-marked", range(len(texts))
+    wheels = {f"wheels/m{n}": f"m{n} 1.0" for n in numbers}
+    paths = [f"wheels/m{n}-1.0-py3-none-any.whl" for n in numbers]
+    if tool == "uv":
+        sources = "".join(f'm{n} = {{path = "{paths[n]}"}}\n' for n in numbers)
+        listed = json.dumps([f"m{n} ; {texts[n]}" for n in numbers])
+        return uv(name, f"dependencies = {listed}\n[tool.uv.sources]\n{sources}", wheels)
+    if tool == "pdm":
+        root = "file:///${PROJECT_ROOT}/"
+        listed = json.dumps([f"m{n} @ {root}{paths[n]} ; {texts[n]}" for n in numbers])
+        return pdm(name, f"dependencies = {listed}\n", wheels)
+    key = "file" if tool == "pipenv" else "path"
+    lines = [f'm{n} = {{{key} = "./{paths[n]}", markers = "{texts[n]}"}}\n' for n in numbers]
+    if tool == "pipenv":
+        head = PIPENV_HEAD + "[packages]\nidna = '*'\n"
+        return Project("pipenv", name, {"Pipfile": head + "".join(lines), **wheels})
+    projects = poetry(name, "".join(lines), files=wheels)
+    return next(project for project in projects if project.tool == tool)
+
+
+MARKED = [marked(tool) for tool in REFUSED]
 
 PYLOCK_PROJECT = """dependencies = ["idna", "click", "lib-b", "ed.lib", "gitpkg", "six"]
 [project.optional-dependencies]
@@ -627,6 +849,54 @@ PYLOCK = [
     pdm(
         "pl-pdm", 'dependencies = ["idna", "click<8.2", "colorama; sys_platform == \'win32\'"]\n'
     )._replace(tool="pdm-export"),
+    uv(
+        "pl-nab",
+        """dependencies = ["idna", "click<8.2", "colorama; sys_platform == 'win32'"]
+[project.optional-dependencies]
+one = ["attrs"]
+[dependency-groups]
+dev = ["iniconfig"]
+""",
+    )._replace(tool="nab"),
+    uv(
+        "pl-nab-all",
+        'dependencies = ["idna"]\n[project.optional-dependencies]\none = ["attrs"]\n'
+        '[dependency-groups]\ndev = ["iniconfig"]\n',
+    )._replace(tool="nab", lock="--all-extras --all-groups"),
+    Project(
+        "hatch",
+        "pl-hatch",
+        {
+            "pyproject.toml": """[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[project]
+name = "pl-hatch"
+version = "0.1"
+requires-python = ">=3.9"
+dependencies = ["idna", "click<8.2"]
+[tool.hatch.build.targets.wheel]
+bypass-selection = true
+[tool.hatch.envs.default]
+dependencies = ["iniconfig"]
+installer = "uv"
+locker = "uv"
+"""
+        },
+    ),
+    uv(
+        "pip-groups",
+        """dependencies = ["attrs"]
+[dependency-groups]
+lint = ["idna==3.10", {include-group = "docs"}]
+docs = ["six==1.17.0", "toolz==1.0.0; python_version < '3'"]
+""",
+        runs=[
+            ("--only-group lint", "--group lint"),
+            ("--only-group docs", "--group docs"),
+            ("--only-group lint --only-group docs", "--group lint --group docs"),
+        ],
+    )._replace(tool="pip-group"),
     Project(
         "pip-tools", "pt-basic", {"requirements.in": "idna\nclick\nmarkdown-it-py[linkify]<4\n"}
     ),
@@ -637,4 +907,4 @@ PYLOCK = [
     ),
 ]
 
-PROJECTS = [*UV, *POETRY, *PDM, *PIPENV, *PYLOCK]
+PROJECTS = [*UV, *POETRY, *PDM, *PIPENV, *PYLOCK, *MARKED]

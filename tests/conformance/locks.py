@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+import zipfile
 from pathlib import Path
 from typing import Iterable, NamedTuple
 
@@ -38,9 +39,12 @@ PACKAGES = {
     ),  # has each target run its packaging: 26.4 can't in Python 3.9
     "poetry2": ("poetry>=2.1",),
     "pdm": ("pdm[locked]",),
+    "pdm212": ("pdm==2.12.*", "packaging<26.4"),
     "pipenv": ("pipenv",),
     "pip": ("pip>=26",),
     "piptools": ("pip-tools",),
+    "hatch": ("hatch",),
+    "nab": ("nab",),
 }
 POETRY_CHANGE = (
     r"^\s*[-•] (?:Installing|Updating|Removing|Downgrading) (?!the current project)(?!.*Skipped)"
@@ -92,6 +96,15 @@ TOOLS = {
         "{pdm}/pdm sync --only-keep --dry-run {options}",
         r"^\s+- \S+ ",
     ),
+    # Its lock, made one of lock_version 4.0: without groups and strategy.
+    "pdm212": Tool(
+        "pdm.lock",
+        "{pdm212}/pdm lock -S no_inherit_metadata {options} && sed -i -e '/^groups = /d' -e '/^strategy = /d'"
+        " -e 's/^lock_version = .*/lock_version = \"4.0\"/' pdm.lock",
+        "{pdm212}/pdm sync --only-keep {options}",
+        "{pdm212}/pdm sync --only-keep --dry-run {options}",
+        r"^\s+- \S+ ",
+    ),
     "pipenv": Tool(
         "Pipfile.lock",
         "{pipenv}/pipenv lock",
@@ -116,6 +129,18 @@ TOOLS = {
     ),
     "pdm-export": Tool(
         "pylock.toml", "{pdm}/pdm lock && {pdm}/pdm export -f pylock -o pylock.toml", *PIP_SYNC
+    ),
+    "nab": Tool(
+        "pylock.toml", "{nab}/nab -q lock --python {version} {options}", *PIP_SYNC, each=True
+    ),
+    "hatch": Tool(
+        "pylock.toml",
+        "HATCH_DATA_DIR=$PWD/.hatch HATCH_PYTHON={py} {hatch}/hatch -q env lock",
+        *PIP_SYNC,
+        each=True,
+    ),
+    "pip-group": Tool(
+        "pyproject.toml", "", "{pip}/pip --python .venv install -q {options}", each=True
     ),
     "pip-tools": Tool(
         "requirements.txt",
@@ -280,13 +305,29 @@ def build(folder: Path, what: str, into: Path) -> Path:
     )
 
 
+def write_wheel(folder: Path, name: str, version: str) -> None:
+    """A wheel that holds nothing but its metadata; quicker than a build."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"{name}-{version}"
+    files = {
+        "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        "WHEEL": "Wheel-Version: 1.0\nGenerator: a\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files["RECORD"] = "".join(f"{stem}.dist-info/{file},,\n" for file in [*files, "RECORD"])
+    with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as archive:
+        for file, text in files.items():
+            archive.writestr(zipfile.ZipInfo(f"{stem}.dist-info/{file}"), text)
+
+
 def write_project(project: Project, folder: Path, facts: dict[str, str]) -> None:
     """A project's files, with what is known only here put in."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for path, text in project.files.items():
         target = folder / path
-        if path.startswith(("dist/", "links/")):
+        if path.startswith("wheels/"):
+            write_wheel(target.parent, *text.split())
+        elif path.startswith(("dist/", "links/")):
             write_local(folder / "src" / path, text)
             build(folder / "src" / path, "sdist" if path == "dist/tgz" else "wheel", target.parent)
         elif path.endswith("/"):
@@ -332,9 +373,10 @@ class Scratch(NamedTuple):
     commands: dict[str, str]
     tally: Tally
     python: str = ""
+    version: str = ""
 
     def command(self, text: str, options: str = "") -> str:
-        return text.format(py=self.python, options=options, **self.commands)
+        return text.format(py=self.python, version=self.version, options=options, **self.commands)
 
     def environment(self) -> None:
         """A new environment, for tools that don't make it themselves."""
@@ -404,14 +446,16 @@ def check_project(
     if project.tool == "pip-tools":
         pythons = {"own": f"{commands['tools']}/python"}
     for number, (version, python) in enumerate(pythons.items()):
-        scratch = scratch._replace(python=python)
+        scratch = scratch._replace(python=python, version=version)
         scratch.environment()
         if number == 0 or scratch.tool.each or project.each:
             scratch.tool_run(scratch.tool.lock, project.lock)
         title = f"{project.tool} {project.name} on {version}"
         for run_options in project.runs:
             check_run(scratch, version, title, run_options)
-        if len(project.runs) > 1:
+        for ours, theirs in project.refused:
+            check_refusal(scratch, title, ours, theirs)
+        if len(project.runs) > 1 or project.refused:
             scratch.environment()
             scratch.tool_run(scratch.tool.sync, project.runs[0][1])
         check_changes(scratch, title)
@@ -432,6 +476,14 @@ def check_run(scratch: Scratch, version: str, title: str, options: tuple[str, st
         scratch.tally.note(f"{title} {theirs}: the tool itself isn't content after its sync")
     if SAVE and not rows and scratch.tool.bound in DATA:
         save(scratch, version, ours)
+
+
+def check_refusal(scratch: Scratch, title: str, ours: str, theirs: str) -> None:
+    """A sync that the tool refuses for some Pythons: envlock has a row for Python there, and no other."""
+    done = scratch.tool_run(scratch.tool.sync, theirs, check=False)
+    rows = scratch.rows(ours)
+    found = ("Misdefined", "python") in rows if done.returncode else not rows
+    scratch.tally.judge(found, f"{title} {ours}: status {done.returncode}, {rows}")
 
 
 def save(scratch: Scratch, version: str, options: str) -> None:
@@ -479,7 +531,7 @@ def check_changes(scratch: Scratch, title: str) -> None:
     shutil.copytree(site, kept, symlinks=True)
     for number, (change, expected) in enumerate(changes(scratch)):
         run(change, scratch.folder)
-        rows = scratch.rows()
+        rows = scratch.rows(scratch.project.runs[0][0])
         scratch.tally.judge(rows == [expected], f"{title} {expected}: {rows}")
         if (scratch.project.tool == "uv" or number < 3) and scratch.fine() is True:
             scratch.tally.note(f"{title}: the tool is content with {expected}")
