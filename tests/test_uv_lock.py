@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 
 import envlock
-from tests.support import COMMIT, NO_TOML, Scratch, read_bound
+from tests.support import COMMIT, NO_TOML, Scratch, assert_linear, read_bound
 
 UV = 'version = 1\nrequires-python = ">=3.9"\n'
 
@@ -136,6 +136,21 @@ class UvLocks(Scratch):
                 found = self.texts("uv.lock", text, options)
                 self.assertEqual([each for each in found if each.startswith("python")], expected)
 
+    def test_a_chain_of_extras_takes_linear_time(self) -> None:
+        def read(conflicts: str, number: int) -> None:
+            text = UV + conflicts + '[[package]]\nname = "p"\nversion = "1"\n'
+            text += 'source = { editable = "." }\n[package.optional-dependencies]\n'
+            marker = ", marker = \"extra == 'extra-1-p-e{0}'\"" if conflicts else ""
+            for index in range(number):
+                edge = f'name = "p", extra = ["e{index + 1}"]' + marker.format(index)
+                text += f"e{index} = [{{ {edge} }}]\n"
+            path = self.write("uv.lock", text + f"e{number} = []\n")
+            self.assertEqual(len(read_bound(path, "--extra e0").requirements), 2)
+
+        assert_linear(lambda number: read("", number), 500, 4000)
+        conflicts = 'conflicts = [[{ package = "p", extra = "e0" }]]\n'
+        assert_linear(lambda number: read(conflicts, number), 500, 4000)
+
     def test_an_unknown_name_is_told_with_those_that_there_are(self) -> None:
         for options, message in (
             ("--package nope", "workspace member 'nope' (it has demo-app, member-a, member-b)"),
@@ -234,7 +249,7 @@ class UvLocks(Scratch):
             [text.replace(parent, "file:///parent") for text in self.texts("uv.lock", text)],
             [
                 "python>=3.9",
-                f"git @ git+https://git.example/r@{COMMIT}#subdirectory=sub dir",
+                f"git @ git+https://git.example/r@{COMMIT}#subdirectory=sub%20dir",
                 "url @ https://files.example/url-1.whl",
                 "path @ file:///parent/path-1.whl",
                 "directory @ file:///here/lib",
