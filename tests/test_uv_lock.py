@@ -249,7 +249,7 @@ class UvLocks(Scratch):
             [text.replace(parent, "file:///parent") for text in self.texts("uv.lock", text)],
             [
                 "python>=3.9",
-                f"git @ git+https://git.example/r@{COMMIT}#subdirectory=sub%20dir",
+                f"git @ git+https://git.example/r@{COMMIT}#subdirectory=sub dir",
                 "url @ https://files.example/url-1.whl",
                 "path @ file:///parent/path-1.whl",
                 "directory @ file:///here/lib",
