@@ -199,6 +199,36 @@ class RepairTest(TestCase):
                 "PDM_PYTHON={}/bin/python pdm sync -Gtest",
             ),
             (
+                "uv/uv-groups",
+                "--only-group docs --only-group lint",
+                "UV_PROJECT_ENVIRONMENT={} uv sync --only-group=docs --only-group=lint",
+            ),
+            (
+                "uv/uv-extras",
+                "--all-extras --no-extra two --no-editable",
+                "UV_PROJECT_ENVIRONMENT={} uv sync --all-extras --no-extra=two --no-editable",
+            ),
+            (
+                "uv/uv-groups",
+                "--no-install-project --no-install-workspace",
+                "UV_PROJECT_ENVIRONMENT={} uv sync --no-install-project --no-install-workspace",
+            ),
+            (
+                "poetry/poetry2-po-standard",
+                "--only-group docs --no-install-project",
+                "VIRTUAL_ENV={} poetry sync --no-root --only=docs",
+            ),
+            (
+                "pdm/pdm-pdm-groups",
+                "--only-group test --no-editable",
+                "PDM_PYTHON={}/bin/python pdm sync --clean-unselected --no-default -Gtest --no-editable",
+            ),
+            (
+                "pdm/pdm-pdm-groups",
+                "--no-default-groups --no-install-project",
+                "PDM_PYTHON={}/bin/python pdm sync --clean-unselected --prod --no-self",
+            ),
+            (
                 "pdm/pdm-pdm-groups",
                 "--all-groups",
                 "PDM_PYTHON={}/bin/python pdm sync --clean-unselected --dev",
