@@ -17,6 +17,7 @@ from typing import NamedTuple, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.conformance.guarded import CODE
 from tests.support import CLEAN, ENVLOCK
 from tests.tools.check import CACHE
 
@@ -33,6 +34,9 @@ name = "index"
 url = "INDEX"
 [tool.pdm]
 distribution = false
+[tool.pdm.scripts]
+start = "python app.py"
+go = {call = "app:main"}
 """
 PIPFILE = """\
 [[source]]
@@ -42,6 +46,7 @@ verify_ssl = true
 [packages]
 six = "==1.16.0"
 """
+APP = "def main():\n    print('ran')\n\nif __name__ == '__main__':\n    main()\n"
 SETUP = "from setuptools import setup\nsetup(name='made', version='1', py_modules=[])\n"
 
 
@@ -98,6 +103,7 @@ class Project:
             ("Pipfile", PIPFILE.replace("INDEX", index())),
         ):
             (folder / name).write_text(text, encoding="utf-8")
+        (folder / "app.py").write_text(APP, encoding="utf-8")
         (folder / "made").mkdir()
         (folder / "made" / "setup.py").write_text(SETUP, encoding="utf-8")
 
@@ -134,7 +140,7 @@ class Project:
         for step in (make, *commands, [*guard, "--ignore", IGNORED, "exit"]):
             done = self.run(*step)
             assert done.returncode == 0, (step, done.stdout[-1000:], done.stderr[-1000:])
-        assert self.start().returncode == 78
+        assert self.start().returncode == CODE
 
     def site(self) -> Path:
         return next((self.folder / ".venv").glob("lib/python3*/site-packages"))
@@ -159,7 +165,7 @@ class Case(NamedTuple):
     title: str
     prepare: Sequence[list[str]]  # before the guard
     repairs: Sequence[list[str]]
-    user: Sequence[str] = ()  # what runs user code by the tool
+    users: Sequence[list[str]] = ()  # what runs user code by the tool
     with_pip: bool = False
     installs: bool = True  # what is missing
 
@@ -167,6 +173,7 @@ class Case(NamedTuple):
 def cases() -> list[Case]:
     inside, path, code = ".venv/bin/", tools(), ["python", "-c", "print('ran')"]
     uv, poetry, pdm, pipenv = path["uv"], path["poetry"], path["pdm"], path["pipenv"]
+    pdm_words = [["run", *code], ["run", "start"], ["start"], ["run", "go"], ["go"]]
     python, pip = [inside + "python"], [inside + "pip"]
     install = ["install", "-q", "-r", "requirements.txt"]
     into = ["--python-executable", *python, "-q", "requirements.txt"]
@@ -190,11 +197,19 @@ def cases() -> list[Case]:
             with_pip=True,
             installs=False,
         ),
-        Case("pipenv", [[pipenv, "lock"]], [[pipenv, "sync"]], [pipenv, "run", *code]),
+        Case("pipenv", [[pipenv, "lock"]], [[pipenv, "sync"]], [[pipenv, "run", *code]]),
         Case(
-            "poetry", [[poetry, "lock", "-q"]], [[poetry, "install", "-q"]], [poetry, "run", *code]
+            "poetry",
+            [[poetry, "lock", "-q"]],
+            [[poetry, "install", "-q"]],
+            [[poetry, "run", *code]],
         ),
-        Case("pdm", [[pdm, "lock", "-q"]], [[pdm, "sync", "-q"]], [pdm, "run", *code]),
+        Case(
+            "pdm",
+            [[pdm, "lock", "-q"]],
+            [[pdm, "sync", "-q"]],
+            [[pdm, *words] for words in pdm_words],
+        ),
         Case(
             "no packages",
             [],
@@ -212,12 +227,14 @@ def cases() -> list[Case]:
                 [uv, "pip", "install", "-q", "-p", ".venv", "-r", "requirements.txt"],
                 [uv, "sync", "-q", "--cache-dir", "cold"],
             ],
-            [uv, "run", "--no-sync", *code],
+            # The second in an environment of its own that extends the guarded one.
+            [[uv, "run", "--no-sync", *more, *code] for more in ([], ["--with", "toml==0.10.2"])],
         ),
     ]
 
 
-def check_user_code(project: Project, command: Sequence[str]) -> None:
+def check_stopped(project: Project, case: Case, command: list[str]) -> None:
+    """User code in a drifted environment."""
     stopped = project.run(*command)
     assert "ran" not in stopped.stdout.splitlines(), f"user code ran: {stopped.stderr}"
     assert "differs from its lock" in stopped.stderr, (
@@ -226,10 +243,17 @@ def check_user_code(project: Project, command: Sequence[str]) -> None:
     assert stopped.returncode, "no exit status"
 
 
+def check_passing(project: Project, case: Case, command: list[str]) -> None:
+    """User code in an environment that is aligned again."""
+    passing = project.run(*command)
+    assert "ran" in passing.stdout.splitlines(), f"user code did not run: {passing.stderr}"
+    assert "envlock" not in passing.stderr, f"not silent: {passing.stderr}"
+
+
 def check_repair(project: Project, case: Case, command: list[str]) -> None:
     for path in project.site().glob("six*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    assert project.start().returncode == 78, "no drift"
+    assert project.start().returncode == CODE, "no drift"
     done = project.run(*command)
     assert done.returncode == 0, (
         f"exit status {done.returncode}: {done.stdout[-600:]} {done.stderr[-600:]}"
@@ -250,23 +274,19 @@ def attempt(case: Case) -> list[str]:
     try:
         project.prepare(case.with_pip, case.prepare)
         made = os.stat(folder / ".venv").st_ino
-        for number, command in enumerate([list(case.user), *case.repairs]):
+        steps = [(check_stopped, command) for command in case.users]
+        steps += [(check_repair, command) for command in case.repairs]
+        for check, command in steps + [(check_passing, command) for command in case.users]:
             began, error = time.monotonic(), ""
             try:
-                if number:
-                    check_repair(project, case, command)
-                elif command:
-                    check_user_code(project, command)
+                check(project, case, command)
                 assert os.stat(folder / ".venv").st_ino == made, "the environment was made anew"
             except (AssertionError, subprocess.SubprocessError) as caught:
                 error = str(caught)
-            if command:
-                wrong.append(error)
-                words = [
-                    os.path.basename(word) if word.startswith("/") else word for word in command
-                ]
-                title = f"{case.title}: {' '.join(words)}: {error or 'as it should'}"
-                print(f"  {title} ({time.monotonic() - began:.0f} s)", flush=True)
+            wrong.append(error)
+            words = [os.path.basename(word) if word.startswith("/") else word for word in command]
+            title = f"{case.title}: {' '.join(words)}: {error or 'as it should'}"
+            print(f"  {title} ({time.monotonic() - began:.0f} s)", flush=True)
     except (AssertionError, subprocess.SubprocessError) as error:
         print(f"  {case.title}: {error}", flush=True)
         wrong.append(str(error))
