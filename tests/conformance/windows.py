@@ -61,7 +61,8 @@ int wmain(int count, wchar_t **words) {
   line = wcsstr(GetCommandLineW(), L" -- ");
   if (!line) { puts("python -m pip install"); return 0; }
   STARTUPINFOW how; PROCESS_INFORMATION child; DWORD code = 101; GetStartupInfoW(&how);
-  if (!CreateProcessW(NULL, line + 4, NULL, NULL, TRUE, 0, NULL, NULL, &how, &child)) return 102;
+  for (int tries = 0; !CreateProcessW(NULL, line + 4, NULL, NULL, TRUE, 0, NULL, NULL, &how, &child); Sleep(300))
+    if (++tries == 3) return 102;
   WaitForSingleObject(child.hProcess, INFINITE); GetExitCodeProcess(child.hProcess, &code); return (int)code;
 }
 """
