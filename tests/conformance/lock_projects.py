@@ -881,6 +881,7 @@ bypass-selection = true
 dependencies = ["iniconfig"]
 installer = "uv"
 locker = "uv"
+locked = true
 """
         },
     ),

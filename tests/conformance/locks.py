@@ -135,7 +135,7 @@ TOOLS = {
     ),
     "hatch": Tool(
         "pylock.toml",
-        "HATCH_DATA_DIR=$PWD/.hatch HATCH_PYTHON={py} {hatch}/hatch -q env lock",
+        "HATCH_DATA_DIR=$PWD/.hatch/{version} HATCH_PYTHON={py} {hatch}/hatch -q env lock default",
         *PIP_SYNC,
         each=True,
     ),
