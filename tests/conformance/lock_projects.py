@@ -781,26 +781,34 @@ REFUSED = {
 }
 
 
+# What hangs on the Python that the tool itself runs in, or on its release: envlock holds nothing against either answer.
+OPEN = r"implementation_version|python_version .= '3\.11\."
+
+
 def marked(tool: str) -> Project:
     """A project with a wheel for each marker that the tool takes."""
     texts = [text for text in MARKERS if not re.search(REFUSED[tool], text)]
-    name, numbers = f"{tool}-marked", range(len(texts))
-    wheels = {f"wheels/m{n}": f"m{n} 1.0" for n in numbers}
-    paths = [f"wheels/m{n}-1.0-py3-none-any.whl" for n in numbers]
+    title, is_open = f"{tool}-marked", tool in ("pdm", "pipenv")
+    names = [
+        f"open{n}" if is_open and re.search(OPEN, text) else f"m{n}" for n, text in enumerate(texts)
+    ]
+    wheels = {f"wheels/{name}": f"{name} 1.0" for name in names}
+    paths = [f"wheels/{name}-1.0-py3-none-any.whl" for name in names]
+    pairs = list(zip(names, paths, texts))
     if tool == "uv":
-        sources = "".join(f'm{n} = {{path = "{paths[n]}"}}\n' for n in numbers)
-        listed = json.dumps([f"m{n} ; {texts[n]}" for n in numbers])
-        return uv(name, f"dependencies = {listed}\n[tool.uv.sources]\n{sources}", wheels)
+        sources = "".join(f'{name} = {{path = "{path}"}}\n' for name, path, _ in pairs)
+        listed = json.dumps([f"{name} ; {text}" for name, _, text in pairs])
+        return uv(title, f"dependencies = {listed}\n[tool.uv.sources]\n{sources}", wheels)
     if tool == "pdm":
         root = "file:///${PROJECT_ROOT}/"
-        listed = json.dumps([f"m{n} @ {root}{paths[n]} ; {texts[n]}" for n in numbers])
-        return pdm(name, f"dependencies = {listed}\n", wheels)
+        listed = json.dumps([f"{name} @ {root}{path} ; {text}" for name, path, text in pairs])
+        return pdm(title, f"dependencies = {listed}\n", wheels)
     key = "file" if tool == "pipenv" else "path"
-    lines = [f'm{n} = {{{key} = "./{paths[n]}", markers = "{texts[n]}"}}\n' for n in numbers]
+    lines = [f'{name} = {{{key} = "./{path}", markers = "{text}"}}\n' for name, path, text in pairs]
     if tool == "pipenv":
         head = PIPENV_HEAD + "[packages]\nidna = '*'\n"
-        return Project("pipenv", name, {"Pipfile": head + "".join(lines), **wheels})
-    projects = poetry(name, "".join(lines), files=wheels)
+        return Project("pipenv", title, {"Pipfile": head + "".join(lines), **wheels})
+    projects = poetry(title, "".join(lines), files=wheels)
     return next(project for project in projects if project.tool == tool)
 
 

@@ -547,7 +547,11 @@ def changes(scratch: Scratch) -> list[tuple[str, tuple[str, str]]]:
     left_out = {own, "pip", "setuptools", "wheel"} - (
         {own} if scratch.project.tool == "uv" else set()
     )
-    names = [(each["name"], each["version"]) for each in listed if each["name"] not in left_out]
+    names = [
+        (each["name"], each["version"])
+        for each in listed
+        if each["name"] not in left_out and not each["name"].startswith("open")
+    ]
     write_local(made / "extra", "zz-extra 1.0")
     install = f"{uv} pip install -q --no-deps --no-index -p .venv"
     found = [(f"{install} {made / 'extra'}", ("Unrequired", "zz-extra"))]
