@@ -315,12 +315,12 @@ class BoundError(EnvlockError):
     A reader may leave the file and the line empty: its caller adds them by `at`.
     """
 
-    def __init__(self, message: str, line: int = 0, file: str = "", place: str = "") -> None:
+    def __init__(self, message: str, line: int = 0, file: str = "", key_path: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.line = line
         self.file = file
-        self.place = place  # `packages[12].version`: of a file whose parser tells no lines
+        self.key_path = key_path  # `packages[12].version`: of a file whose parser tells no lines
 
     def at(self, file: str, line: int = 0) -> BoundError:
         """The same error with its file and line. An error of a nested file keeps its own."""
@@ -329,8 +329,8 @@ class BoundError(EnvlockError):
         return self
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        self.args = (f"{place}: {self.message}" if place else self.message,)
+        key_path = f"{self.file}:{self.line}" if self.line else self.file
+        self.args = (f"{key_path}: {self.message}" if key_path else self.message,)
         return super().__str__()
 
 
@@ -1352,8 +1352,8 @@ def load_toml(text: str) -> dict[str, Any]:
 
 def _invalid_toml(message: str, text: str) -> BoundError:
     """The parser's error. Its message ends with the line, or with "at end of document"."""
-    place = r"(.*) \(at (?:line (\d+), column \d+|end of document)\)"
-    match = re.match(place, message, re.DOTALL)
+    key_path = r"(.*) \(at (?:line (\d+), column \d+|end of document)\)"
+    match = re.match(key_path, message, re.DOTALL)
     message, line = match.groups() if match else (message, None)
     return BoundError(f"invalid TOML: {message}", int(line or text.count("\n") + 1))
 
@@ -1543,21 +1543,21 @@ def describe_value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else excerpt(value)
 
 
-def expect_type(value: object, kind: type[T], place: str) -> T:
+def expect_type(value: object, kind: type[T], key_path: str) -> T:
     """The value, if it has exactly that type: true is no integer here. Else raises BoundError."""
     if type(value) is not kind:
         what, found = _TYPE_NAMES[kind], describe_value(value)
-        raise BoundError(f"{place}: expected {what}, found {found}", place=place)
+        raise BoundError(f"{key_path}: expected {what}, found {found}", key_path=key_path)
     return value
 
 
-def key_path_of(place: str, key: str | int) -> str:
-    """The path of a member of what stands at `place`: `packages[12].version`."""
+def key_path_of(key_path: str, key: str | int) -> str:
+    """The path of a member of what stands at `key_path`: `packages[12].version`."""
     if isinstance(key, int):
-        return f"{place}[{key}]"
+        return f"{key_path}[{key}]"
     key = f'"{key}"' if "." in key else key
-    needs_dot = place and place[-1] != " "
-    return f"{place}.{key}" if needs_dot else place + key
+    needs_dot = key_path and key_path[-1] != " "
+    return f"{key_path}.{key}" if needs_dot else key_path + key
 
 
 class ParsedTable:
@@ -1566,27 +1566,29 @@ class ParsedTable:
     Its members are told with their types; what has another type is a BoundError with its key path.
     """
 
-    __slots__ = ("data", "place")
+    __slots__ = ("data", "key_path")
 
-    def __init__(self, data: dict[str, Any], place: str = "") -> None:
+    def __init__(self, data: dict[str, Any], key_path: str = "") -> None:
         self.data = data
-        self.place = place
+        self.key_path = key_path
 
     def get(self, key: str, kind: type[T]) -> T | None:
         """A member; None where it is absent."""
         value = self.data.get(key)
         if value is None or type(value) is kind:  # the member's path costs more than the answer
             return value
-        return expect_type(value, kind, key_path_of(self.place, key))
+        return expect_type(value, kind, key_path_of(self.key_path, key))
 
     def require(self, key: str, kind: type[T]) -> T:
         """A member that must be there."""
         if key not in self.data:
-            at, what = key_path_of(self.place, key), _TYPE_NAMES[kind]
-            raise BoundError(f"{at}: missing, expected {what}", place=self.place)
+            at, what = key_path_of(self.key_path, key), _TYPE_NAMES[kind]
+            raise BoundError(f"{at}: missing, expected {what}", key_path=self.key_path)
         value = self.data[key]
         return (
-            value if type(value) is kind else expect_type(value, kind, key_path_of(self.place, key))
+            value
+            if type(value) is kind
+            else expect_type(value, kind, key_path_of(self.key_path, key))
         )
 
     def members(self, key: str, kind: type[T]) -> list[T]:
@@ -1596,7 +1598,7 @@ class ParsedTable:
         values: list[T] = self.require(key, list)
         for index, value in enumerate(values):
             if type(value) is not kind:
-                expect_type(value, kind, key_path_of(key_path_of(self.place, key), index))
+                expect_type(value, kind, key_path_of(key_path_of(self.key_path, key), index))
         return values
 
     def text(self, key: str) -> str:
@@ -1616,14 +1618,14 @@ class ParsedTable:
         found = self
         for key in keys:
             data = found.require(key, dict) if key in found.data else {}
-            found = ParsedTable(data, key_path_of(found.place, key))
+            found = ParsedTable(data, key_path_of(found.key_path, key))
         return found
 
     def tables(self, key: str) -> list[ParsedTable]:
         """An array of tables; empty where it is absent."""
-        place = key_path_of(self.place, key)
+        key_path = key_path_of(self.key_path, key)
         members = self.members(key, dict)
-        return [ParsedTable(data, f"{place}[{n}]") for n, data in enumerate(members)]
+        return [ParsedTable(data, f"{key_path}[{n}]") for n, data in enumerate(members)]
 
 
 _URL_SCHEMES = (
@@ -1672,7 +1674,7 @@ def lines_of(text: str) -> dict[str, int]:
     arrays: dict[str, str] = {}
     numbers: dict[str, Iterator[int]] = defaultdict(count)
     outer: list[tuple[str, int]] = []  # what is around an open bracket: its path and index
-    place = at = ""
+    key_path = at = ""
     index = -1  # of the next value in an array; -1 in a table
     position, line = 0, 1
     for match in re.finditer(_TOKENS, text):
@@ -1682,17 +1684,17 @@ def lines_of(text: str) -> dict[str, int]:
         if word[0] == "#":
             continue
         if match["header"] and not outer:
-            at = place = _header_place(match, arrays, numbers)
+            at = key_path = _header_place(match, arrays, numbers)
         elif match["key"]:
-            at = ".".join(filter(None, (place, _path_of(match["key"]))))
+            at = ".".join(filter(None, (key_path, _path_of(match["key"]))))
         elif index >= 0:
-            at = f"{place}[{index}]"
+            at = f"{key_path}[{index}]"
         lines.setdefault(at, line)
         if word in "[{":
-            outer.append((place, index))
-            place, index = at, -1 if word == "{" else 0
+            outer.append((key_path, index))
+            key_path, index = at, -1 if word == "{" else 0
         elif word in "]}" and outer:
-            place, index = outer.pop()
+            key_path, index = outer.pop()
         elif word == "," and index >= 0:
             index += 1
     return lines
@@ -1711,15 +1713,15 @@ def _header_place(
 
     `arrays` keeps the path of the last table of each array of tables.
     """
-    path = place = _path_of(match["header"])
+    path = key_path = _path_of(match["header"])
     end = path.rfind(".")
     while end > 0 and path[:end] not in arrays:
         end = path.rfind(".", 0, end)
     if end > 0:
-        place = arrays[path[:end]] + path[end:]
+        key_path = arrays[path[:end]] + path[end:]
     if match["repeated"]:
-        arrays[path] = place = f"{place}[{next(numbers[place])}]"
-    return place
+        arrays[path] = key_path = f"{key_path}[{next(numbers[key_path])}]"
+    return key_path
 
 
 # ==================================================================================================
@@ -2029,13 +2031,13 @@ class BoundFile(str):
     text = ""
     _lines: dict[str, int] | None = None
 
-    def line_of(self, place: str) -> int:
+    def line_of(self, key_path: str) -> int:
         """The line of a value, or of what would hold it."""
         if self._lines is None:  # made on demand: most runs have nothing to show
             self._lines = lines_of(self.text)
-        while place and place not in self._lines:
-            place = place[: max(place.rfind("."), place.rfind("["), 0)]
-        return self._lines.get(place, 1)
+        while key_path and key_path not in self._lines:
+            key_path = key_path[: max(key_path.rfind("."), key_path.rfind("["), 0)]
+        return self._lines.get(key_path, 1)
 
 
 class BoundRequirement(NamedTuple):
@@ -2051,9 +2053,9 @@ class BoundRequirement(NamedTuple):
     )
     constraint: bool = False  # narrows a requirement that is there, requires nothing by itself
     file: BoundFile = BoundFile()
-    line: int = 0  # of a requirements file; in other formats `place` tells it
+    line: int = 0  # of a requirements file; in other formats `key_path` tells it
     archives: str = ""  # of a lock: the text that holds further hashes, read on demand
-    place: str = ""  # `packages[12]`
+    key_path: str = ""  # `packages[12]`
 
 
 class Bound(NamedTuple):
@@ -2174,38 +2176,38 @@ class ReadContext:
 LENGTH_LIMIT = 1 << 16  # characters of one requirement, constraint or marker, in every format
 
 
-def parse_requirement(text: str, place: str = "") -> Requirement:
-    """A requirement that stands at `place` in a bound (PEP 508). Raises BoundError."""
-    return parse_value(Requirement, text, place)
+def parse_requirement(text: str, key_path: str = "") -> Requirement:
+    """A requirement that stands at `key_path` in a bound (PEP 508). Raises BoundError."""
+    return parse_value(Requirement, text, key_path)
 
 
-def parse_specifier(text: str, place: str = "") -> SpecifierSet:
-    """Version specifiers that stand at `place` in a bound (PEP 440). Raises BoundError."""
-    return parse_value(SpecifierSet, text, place)
+def parse_specifier(text: str, key_path: str = "") -> SpecifierSet:
+    """Version specifiers that stand at `key_path` in a bound (PEP 440). Raises BoundError."""
+    return parse_value(SpecifierSet, text, key_path)
 
 
-def parse_marker(text: str, place: str = "") -> Marker:
-    """A marker that stands at `place` in a bound (PEP 508). Raises BoundError."""
-    return parse_value(Marker, text, place)
+def parse_marker(text: str, key_path: str = "") -> Marker:
+    """A marker that stands at `key_path` in a bound (PEP 508). Raises BoundError."""
+    return parse_value(Marker, text, key_path)
 
 
-def parse_value(kind: Callable[[str], T], text: str, place: str) -> T:
-    """What `kind` makes of a text that stands at `place` in a bound. Raises BoundError."""
-    check_length(text, place)
+def parse_value(kind: Callable[[str], T], text: str, key_path: str) -> T:
+    """What `kind` makes of a text that stands at `key_path` in a bound. Raises BoundError."""
+    check_length(text, key_path)
     try:
         return kind(text)
     except ValueError as error:
-        raise _invalid_value(str(error), place) from None
+        raise _invalid_value(str(error), key_path) from None
 
 
-def check_length(text: str, place: str = "") -> None:
+def check_length(text: str, key_path: str = "") -> None:
     """Refuse a requirement, constraint or marker that nobody writes, whatever its format."""
     if len(text) > LENGTH_LIMIT:
-        raise _invalid_value(f"longer than {LENGTH_LIMIT} characters: no requirement", place)
+        raise _invalid_value(f"longer than {LENGTH_LIMIT} characters: no requirement", key_path)
 
 
-def _invalid_value(message: str, place: str) -> BoundError:
-    return BoundError(f"{place}: {message}" if place else message, place=place)
+def _invalid_value(message: str, key_path: str) -> BoundError:
+    return BoundError(f"{key_path}: {message}" if key_path else message, key_path=key_path)
 
 
 def selected_extras(selection: Selection, known: Names) -> Names:
@@ -2226,8 +2228,8 @@ def selected_groups(selection: Selection, known: Names, default: Names = NO_NAME
 
 def entries_of(table: ParsedTable, key: str) -> list[Entry]:
     """The texts of an array of requirements, with their places."""
-    place = key_path_of(table.place, key)
-    return [(f"{place}[{n}]", text) for n, text in enumerate(table.texts(key))]
+    key_path = key_path_of(table.key_path, key)
+    return [(f"{key_path}[{n}]", text) for n, text in enumerate(table.texts(key))]
 
 
 def by_normal_name(table: ParsedTable) -> dict[str, str]:
@@ -2236,8 +2238,10 @@ def by_normal_name(table: ParsedTable) -> dict[str, str]:
     for name in table.data:
         other = found.setdefault(canonicalize_name(name), name)
         if other != name:
-            message = f"{table.place}: {quote_name(name)} and {quote_name(other)} are the same name"
-            raise BoundError(message, place=key_path_of(table.place, name))
+            message = (
+                f"{table.key_path}: {quote_name(name)} and {quote_name(other)} are the same name"
+            )
+            raise BoundError(message, key_path=key_path_of(table.key_path, name))
     return found
 
 
@@ -2247,12 +2251,12 @@ def extra_entries(project: ParsedTable) -> dict[str, list[Entry]]:
     return {name: entries_of(table, key) for name, key in by_normal_name(table).items()}
 
 
-def included_group(member: object, place: str) -> str:
+def included_group(member: object, key_path: str) -> str:
     """`{include-group = "NAME"}`"""
     if not isinstance(member, dict) or list(member) != ["include-group"]:
         expected, found = "a string or {include-group = …}", describe_value(member)
-        raise BoundError(f"{place}: expected {expected}, found {found}", place=place)
-    return canonicalize_name(ParsedTable(member, place).require("include-group", str))
+        raise BoundError(f"{key_path}: expected {expected}, found {found}", key_path=key_path)
+    return canonicalize_name(ParsedTable(member, key_path).require("include-group", str))
 
 
 def python_requirement(table: ParsedTable) -> list[BoundRequirement]:
@@ -2260,17 +2264,17 @@ def python_requirement(table: ParsedTable) -> list[BoundRequirement]:
     text = table.get("requires-python", str)
     if text is None:
         return []
-    place = key_path_of(table.place, "requires-python")
-    specifier = parse_specifier(text, place)
-    return [python_demand(f"python{specifier}", specifier, place)]
+    key_path = key_path_of(table.key_path, "requires-python")
+    specifier = parse_specifier(text, key_path)
+    return [python_demand(f"python{specifier}", specifier, key_path)]
 
 
 def python_demand(
-    text: str, specifier: SpecifierSet | None = None, place: str = ""
+    text: str, specifier: SpecifierSet | None = None, key_path: str = ""
 ) -> BoundRequirement:
     """A demand on the interpreter's version. Without a specifier no interpreter meets it."""
     specifier = SpecifierSet("<0") if specifier is None else specifier
-    return BoundRequirement("python", text, specifier, place=place)
+    return BoundRequirement("python", text, specifier, key_path=key_path)
 
 
 class Format(NamedTuple):
@@ -2582,14 +2586,16 @@ def parse_egg(text: str) -> str:
 
 
 def bound_requirement(
-    requirement: Requirement, target: ReadContext, editable: bool = False, place: str = ""
+    requirement: Requirement, target: ReadContext, editable: bool = False, key_path: str = ""
 ) -> BoundRequirement:
     """What a requirement whose marker holds demands. Raises BoundError."""
     name = requirement.name
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     if requirement.url is None:
         text = f"{name}{extras}{requirement.specifier}"
-        return BoundRequirement(canonicalize_name(name), text, requirement.specifier, place=place)
+        return BoundRequirement(
+            canonicalize_name(name), text, requirement.specifier, key_path=key_path
+        )
     url = requirement.url
     if not re.match(r"[a-z][a-z0-9+.-]+:", url, re.IGNORECASE):
         url = url_of_path(target.absolute(url))
@@ -2597,7 +2603,7 @@ def bound_requirement(
         raise BoundError(f"expected a URL that pip knows after '@', found {excerpt(url)}")
     text = f"{name}{extras} @ {without_credentials(url)}"
     reference = reference_from_url(url, target, editable)
-    return BoundRequirement(canonicalize_name(name), text, reference=reference, place=place)
+    return BoundRequirement(canonicalize_name(name), text, reference=reference, key_path=key_path)
 
 
 # ==================================================================================================
@@ -3140,10 +3146,10 @@ def pinned_requirement(
     """What a locked package demands: its version from an index, or its source."""
     name, version = name_of(package), package.text("version")
     if reference:
-        return source_requirement(name, reference, package.place, version, archives)
+        return source_requirement(name, reference, package.key_path, version, archives)
     if not is_version(package.require("version", str)):
-        at, found = key_path_of(package.place, "version"), describe_value(version)
-        raise BoundError(f"{at}: expected a version, found {found}", place=at)
+        at, found = key_path_of(package.key_path, "version"), describe_value(version)
+        raise BoundError(f"{at}: expected a version, found {found}", key_path=at)
     return BoundRequirement(  # all by place, since it is quicker
         name,
         f"{name}=={version}",
@@ -3155,19 +3161,21 @@ def pinned_requirement(
         BoundFile(),
         0,
         archives,
-        package.place,
+        package.key_path,
     )
 
 
 def source_requirement(
-    name: str, reference: DirectReference, place: str, version: str = "", archives: str = ""
+    name: str, reference: DirectReference, key_path: str, version: str = "", archives: str = ""
 ) -> BoundRequirement:
     """A package from elsewhere: its source identifies it, and an archive's hash its content."""
     text = f"{'-e ' * reference.editable}{name} @ {reference_text(reference)}"
     if reference.kind != "archive":
-        return BoundRequirement(name, text, reference=reference, place=place)
+        return BoundRequirement(name, text, reference=reference, key_path=key_path)
     reference = reference._replace(hashes=reference.hashes | _archive_hashes(archives))
-    return BoundRequirement(name, text, version=version or None, reference=reference, place=place)
+    return BoundRequirement(
+        name, text, version=version or None, reference=reference, key_path=key_path
+    )
 
 
 def _archive_hashes(text: str) -> Names:
@@ -3186,12 +3194,12 @@ def project_names(pyproject: ParsedTable) -> Names:
     return normalised(filter(None, [declared_name(pyproject)]))
 
 
-def check_version(found: str, known: str, place: str) -> None:
+def check_version(found: str, known: str, key_path: str) -> None:
     """Of a lock's own format: a newer revision of a known version is read."""
     if not re.fullmatch(known, found):
         version = describe_value(found)
         raise BoundError(
-            f"{place}: envlock doesn't know version {version} of this format", place=place
+            f"{key_path}: envlock doesn't know version {version} of this format", key_path=key_path
         )
 
 
@@ -3271,22 +3279,22 @@ class LockReader:
     ) -> bool:
         """Whether a table's marker holds while these extras and groups are selected."""
         text = table.text(key)
-        return not text or self.judge(text, key_path_of(table.place, key), extras, groups)
+        return not text or self.judge(text, key_path_of(table.key_path, key), extras, groups)
 
     def any_holds(self, table: ParsedTable, key: str, extras: Iterable[str] = ()) -> bool:
         """Whether one of a table's markers holds, if it has any."""
-        texts, place = table.texts(key), key_path_of(table.place, key)
-        return not texts or any(self.judge(text, place, extras) for text in texts)
+        texts, key_path = table.texts(key), key_path_of(table.key_path, key)
+        return not texts or any(self.judge(text, key_path, extras) for text in texts)
 
     def judge(
-        self, text: str, place: str, extras: Iterable[str] = (), groups: Names = NO_NAMES
+        self, text: str, key_path: str, extras: Iterable[str] = (), groups: Names = NO_NAMES
     ) -> bool:
         """Whether a marker holds; the same text is judged once for the same answer to what it asks."""
         quoted = self.asked_names(text)
         asked_extras, asked_groups = quoted.intersection(extras), quoted & groups
         key = (text, asked_extras, asked_groups)
         if key not in self.answers:
-            marker = parse_marker(re.sub(_EXTRA_COMPARISON, _extra_membership, text), place)
+            marker = parse_marker(re.sub(_EXTRA_COMPARISON, _extra_membership, text), key_path)
             self.answers[key] = self.target.holds(
                 marker, compare=self.compare, extras=asked_extras, dependency_groups=asked_groups
             )
@@ -3317,7 +3325,7 @@ class LockReader:
         if self.any_holds(self.data, key):
             return []
         text = "python; " + " or ".join(self.data.texts(key))
-        return [python_demand(text, place=key)]
+        return [python_demand(text, key_path=key)]
 
     def archives(self, table: ParsedTable, *keys: str) -> str:
         """A package's tables of archives as text."""
@@ -3552,7 +3560,7 @@ class LockGraph(LockReader):
 
 
 def _version_of(package: ParsedTable) -> Version:
-    return parse_value(Version, package.text("version") or "0", package.place)
+    return parse_value(Version, package.text("version") or "0", package.key_path)
 
 
 # ==================================================================================================
@@ -3583,11 +3591,11 @@ class _AnyOf(SpecifierSet):
         return " || ".join(map(str, self.alternatives))
 
 
-def parse_constraint(text: str, place: str) -> SpecifierSet:
-    """CONSTRAINT ('||' CONSTRAINT)*, as Poetry and pdm write it. `place` is for the BoundError of an invalid one."""
+def parse_constraint(text: str, key_path: str) -> SpecifierSet:
+    """CONSTRAINT ('||' CONSTRAINT)*, as Poetry and pdm write it. `key_path` is for the BoundError of an invalid one."""
     if "|" in text:
-        return parse_value(_AnyOf, text, place)
-    return parse_value(SpecifierSet, parse_value(_poetry_clauses, text, place), place)
+        return parse_value(_AnyOf, text, key_path)
+    return parse_value(SpecifierSet, parse_value(_poetry_clauses, text, key_path), key_path)
 
 
 def _poetry_clauses(text: str) -> str:
@@ -3647,7 +3655,7 @@ class _PoetryDependency(NamedTuple):
 
     def specifier(self) -> SpecifierSet:
         """The versions that will do."""
-        return parse_constraint(self.table.text("version") or "*", self.table.place)
+        return parse_constraint(self.table.text("version") or "*", self.table.key_path)
 
 
 def _admits_platform(constraint: str, platform: str) -> bool:
@@ -3668,7 +3676,7 @@ def _admits_python(table: ParsedTable, key: str, target: ReadContext) -> bool:
     if not constraint:
         return True
     release = re.match(r"\d+(\.\d+)*", target.environment()["python_full_version"])
-    return parse_constraint(constraint, table.place).contains(release[0] if release else "0")
+    return parse_constraint(constraint, table.key_path).contains(release[0] if release else "0")
 
 
 def _poetry_dependencies(
@@ -3676,7 +3684,7 @@ def _poetry_dependencies(
 ) -> Iterator[_PoetryDependency]:
     """`NAME = "CONSTRAINT"`, `NAME = { … }` or an array of these."""
     for key, value in table.data.items():
-        name, at = canonicalize_name(key), key_path_of(table.place, key)
+        name, at = canonicalize_name(key), key_path_of(table.key_path, key)
         listed = frozenset(listing.get(name, ()))
         for entry in value if isinstance(value, list) else [value]:
             data = {"version": entry} if isinstance(entry, str) else expect_type(entry, dict, at)
@@ -3757,7 +3765,9 @@ def _standard_dependencies(groups: ParsedTable) -> dict[str, list[_PoetryDepende
     for group in groups.data:
         name = canonicalize_name(group)
         entries = [
-            (place, text) for place, text in _members_of(groups, group) if isinstance(text, str)
+            (key_path, text)
+            for key_path, text in _members_of(groups, group)
+            if isinstance(text, str)
         ]
         found.setdefault(name, []).extend(_standard_dependency(entry, name) for entry in entries)
     return found
@@ -3794,13 +3804,15 @@ def _both_places(
     markers = filter(None, (each.table.text("markers") for each in (standard, own)))
     conditions["markers"] = " and ".join([f"({marker})" for marker in markers])
     for each in (standard, own):
-        yield each._replace(table=ParsedTable({**each.table.data, **conditions}, each.table.place))
+        yield each._replace(
+            table=ParsedTable({**each.table.data, **conditions}, each.table.key_path)
+        )
 
 
 def _members_of(groups: ParsedTable, group: str) -> list[tuple[str, object]]:
     """What stands in one of the standard groups, with the places."""
-    place, members = key_path_of(groups.place, group), groups.require(group, list)
-    return [(key_path_of(place, n), member) for n, member in enumerate(members)]
+    key_path, members = key_path_of(groups.key_path, group), groups.require(group, list)
+    return [(key_path_of(key_path, n), member) for n, member in enumerate(members)]
 
 
 def _poetry_includes(groups: ParsedTable, standard: ParsedTable) -> dict[str, Names]:
@@ -3808,20 +3820,26 @@ def _poetry_includes(groups: ParsedTable, standard: ParsedTable) -> dict[str, Na
     told = []
     for group in groups.data:
         told.append(
-            (group, key_path_of(groups.place, group), groups.table(group).texts("include-groups"))
+            (
+                group,
+                key_path_of(groups.key_path, group),
+                groups.table(group).texts("include-groups"),
+            )
         )
     for group in standard.data:
         others = [
-            (place, member)
-            for place, member in _members_of(standard, group)
+            (key_path, member)
+            for key_path, member in _members_of(standard, group)
             if not isinstance(member, str)
         ]
-        told += [(group, place, [included_group(member, place)]) for place, member in others]
+        told += [
+            (group, key_path, [included_group(member, key_path)]) for key_path, member in others
+        ]
     known = normalised([*groups.data, *standard.data])
     found: dict[str, Names] = {}
-    for group, place, names in told:
+    for group, key_path, names in told:
         for name in sorted(normalised(names) - known):
-            raise BoundError(f"{place}: there is no group {quote_name(name)}", place=place)
+            raise BoundError(f"{key_path}: there is no group {quote_name(name)}", key_path=key_path)
         key = canonicalize_name(group)
         found[key] = found.get(key, NO_NAMES) | normalised(names)
     return found
@@ -3838,8 +3856,8 @@ def _project_dependencies(project: ParsedTable) -> Iterator[_PoetryDependency]:
 
 def _standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> _PoetryDependency:
     """A PEP 508 requirement as Poetry would write it; where it says from where, as it stands."""
-    place, text = entry
-    requirement = parse_requirement(text, place)
+    key_path, text = entry
+    requirement = parse_requirement(text, key_path)
     table = {
         "version": str(requirement.specifier),
         "extras": sorted(requirement.extras),
@@ -3848,7 +3866,7 @@ def _standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> 
         "requirement": text if requirement.url else "",
     }
     name = canonicalize_name(requirement.name)
-    return _PoetryDependency(name, ParsedTable(table, place), group, frozenset({extra}))
+    return _PoetryDependency(name, ParsedTable(table, key_path), group, frozenset({extra}))
 
 
 _POETRY_RELEASE = r"(\d+(?:\.\d+)*)(?:[+-]?([0-9a-zA-Z+-]+(?:\.[0-9a-zA-Z+-]+)*))?"
@@ -4003,10 +4021,10 @@ def read_poetry(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
 
 def _poetry_python(table: ParsedTable, key: str) -> list[BoundRequirement]:
     """What a constraint demands of the interpreter; nothing where it is absent."""
-    text, place = table.text(key), key_path_of(table.place, key)
+    text, key_path = table.text(key), key_path_of(table.key_path, key)
     if not text:
         return []
-    return [python_demand(f"python {text}", parse_constraint(text, place), place)]
+    return [python_demand(f"python {text}", parse_constraint(text, key_path), key_path)]
 
 
 def _poetry_groups(package: ParsedTable) -> Names:
@@ -4028,7 +4046,7 @@ def _poetry_requirement(poetry: _PoetryLock, package: ParsedTable) -> BoundRequi
         return pinned_requirement(package, None, archives)
     if kind not in _POETRY_SOURCES:
         expected = f"expected legacy, directory, git, file or url, found {describe_value(kind)}"
-        raise BoundError(f"{source.place}.type: {expected}", place=source.place)
+        raise BoundError(f"{source.key_path}.type: {expected}", key_path=source.key_path)
     commit = ""
     if kind == "git":
         commit = source.text("resolved_reference") or source.require("reference", str)
@@ -4058,14 +4076,14 @@ def _poetry_demand(reader: LockReader, dependency: _PoetryDependency) -> BoundRe
     """What a dependency of a project demands: a version, or where it comes from."""
     name, table, _, _ = dependency
     if table.text("requirement"):
-        requirement = parse_requirement(table.text("requirement"), table.place)
+        requirement = parse_requirement(table.text("requirement"), table.key_path)
         if requirement.url and ":" not in requirement.url:  # what is relative begins at the project
             requirement.url = url_of_path(reader.path(requirement.url))
-        return bound_requirement(requirement, reader.target, place=table.place)
+        return bound_requirement(requirement, reader.target, key_path=table.key_path)
     kind = source_key(table, "git", "file", "path", "url")
     if not kind:
         text = f"{name} {table.text('version') or '*'}"
-        return BoundRequirement(name, text, dependency.specifier(), place=table.place)
+        return BoundRequirement(name, text, dependency.specifier(), key_path=table.key_path)
     where, subdirectory, editable = (
         table.text(kind),
         table.text("subdirectory"),
@@ -4077,7 +4095,7 @@ def _poetry_demand(reader: LockReader, dependency: _PoetryDependency) -> BoundRe
         revision = table.text(source_key(table, "rev", "tag", "branch"))
         commit = revision if re.fullmatch(COMMIT, revision) else ""
         reference = reference._replace(revision=revision, commit=commit)
-    return source_requirement(name, reference, table.place)
+    return source_requirement(name, reference, table.key_path)
 
 
 def poetry_sync(selection: Selection, superset: bool) -> list[str] | None:
@@ -4117,7 +4135,7 @@ def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Boun
         raise BoundError(f"expected {expected}, found none of them", 1)
     if "dependencies" in dynamic:
         message = "project.dynamic: the build alone tells the dependencies (give a lock)"
-        raise BoundError(message, place="project.dynamic")
+        raise BoundError(message, key_path="project.dynamic")
     extras, groups = extra_entries(project), frozenset(by_normal_name(table))
     whole, entries = not target.selection.only_groups, []
     if whole:
@@ -4149,17 +4167,17 @@ def _group_entries(
     """The requirements of a group that isn't done, and of those that it includes."""
     if name in done:
         return
-    place = key_path_of(table.place, keys[name])
+    key_path = key_path_of(table.key_path, keys[name])
     for number, member in enumerate(table.require(keys[name], list)):
-        at = key_path_of(place, number)
+        at = key_path_of(key_path, number)
         if isinstance(member, str):
             yield at, member
             continue
         included = included_group(member, at)
         if included not in keys:
-            raise BoundError(f"{at}: there is no group {quote_name(included)}", place=at)
+            raise BoundError(f"{at}: there is no group {quote_name(included)}", key_path=at)
         if included in (*including, name):
-            raise BoundError(f"{at}: the groups include each other in a circle", place=at)
+            raise BoundError(f"{at}: the groups include each other in a circle", key_path=at)
         yield from _group_entries(table, included, keys, done, (*including, name))
     done.add(name)
 
@@ -4169,12 +4187,12 @@ def _entry_requirements(
 ) -> Iterator[BoundRequirement]:
     """The requirements whose markers hold; one on the project itself stands for those of its extras."""
     expanded: set[str] = set()
-    for place, text in entries:
-        requirement = parse_requirement(text, place)
+    for key_path, text in entries:
+        requirement = parse_requirement(text, key_path)
         if not target.holds(requirement.marker):
             continue
         if not project or canonicalize_name(requirement.name) != project:
-            yield bound_requirement(requirement, target, place=place)
+            yield bound_requirement(requirement, target, key_path=key_path)
             continue
         for extra in sorted(set(map(canonicalize_name, requirement.extras)) - expanded):
             expanded.add(extra)
@@ -4337,10 +4355,10 @@ class _UvLock(LockGraph):
         for root in self.roots:
             table = root.table("group-requires-python")
             for group in sorted(self.choice.groups.intersection(table.data)):
-                text, place = table.require(group, str), key_path_of(table.place, group)
-                specifier = parse_specifier(text, place)
+                text, key_path = table.require(group, str), key_path_of(table.key_path, group)
+                specifier = parse_specifier(text, key_path)
                 found.append(
-                    BoundRequirement("python", f"python{specifier}", specifier, place=place)
+                    BoundRequirement("python", f"python{specifier}", specifier, key_path=key_path)
                 )
         return found
 
@@ -4422,8 +4440,8 @@ class _UvLock(LockGraph):
             if key in table.data:
                 found = [package for package in found if package.data.get(key) == table.data[key]]
         if not found:
-            at, name = table.place, table.data["name"]
-            raise BoundError(f"{at}: there is no such package {quote_name(name)}", place=at)
+            at, name = table.key_path, table.data["name"]
+            raise BoundError(f"{at}: there is no such package {quote_name(name)}", key_path=at)
         if len(found) > 1:
             found = [
                 each for each in found if self.any_holds(each, "resolution-markers", walk.active)
@@ -4444,7 +4462,8 @@ def _uv_source(package: ParsedTable) -> tuple[str, str]:
     if len(kinds) != 1:
         expected, found = ", ".join(_UV_SOURCES), describe_value(source.data)
         raise BoundError(
-            f"{source.place}: expected one of {expected}, found {found}", place=source.place
+            f"{source.key_path}: expected one of {expected}, found {found}",
+            key_path=source.key_path,
         )
     return kinds[0], source.require(kinds[0], str)
 
@@ -4535,9 +4554,10 @@ def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     for name, packages in grouped(reader.data.tables("packages"), name_of).items():
         counting = [each for each in packages if reader.holds(each, "marker", asked, chosen)]
         if len(counting) > 1:
-            place = counting[1].place
+            key_path = counting[1].key_path
             raise BoundError(
-                f"{place}: {quote_name(name)} counts twice for this interpreter", place=place
+                f"{key_path}: {quote_name(name)} counts twice for this interpreter",
+                key_path=key_path,
             )
         for package in counting:
             found += python_requirement(package)
@@ -4559,8 +4579,8 @@ def _pylock_requirement(reader: LockReader, package: ParsedTable) -> BoundRequir
     indexed = "sdist" in package.data or "wheels" in package.data
     if len(kinds) + indexed != 1:
         expected = "expected one of vcs, directory, archive, or sdist and wheels"
-        message = f"{package.place}: {expected}, found {', '.join(kinds) or 'none'}"
-        raise BoundError(message, place=package.place)
+        message = f"{package.key_path}: {expected}, found {', '.join(kinds) or 'none'}"
+        raise BoundError(message, key_path=package.key_path)
     if kinds:
         reference = _pylock_reference(reader, kinds[0], package.table(kinds[0]))
         archives = reader.archives(package, "archive") if kinds[0] == "archive" else ""
@@ -4569,7 +4589,9 @@ def _pylock_requirement(reader: LockReader, package: ParsedTable) -> BoundRequir
     if "version" in package.data:
         return pinned_requirement(package, None, archives)
     name = name_of(package)
-    return BoundRequirement(name, name, SpecifierSet(), archives=archives, place=package.place)
+    return BoundRequirement(
+        name, name, SpecifierSet(), archives=archives, key_path=package.key_path
+    )
 
 
 def _pylock_reference(reader: LockReader, kind: str, source: ParsedTable) -> DirectReference:
@@ -4584,9 +4606,9 @@ def _pylock_reference(reader: LockReader, kind: str, source: ParsedTable) -> Dir
         return reader.reference("url", url, subdirectory)
     vcs = source.text("type") or "git"
     if vcs not in VCS_KINDS:
-        at, expected = key_path_of(source.place, "type"), ", ".join(VCS_KINDS)
+        at, expected = key_path_of(source.key_path, "type"), ", ".join(VCS_KINDS)
         message = f"{at}: expected one of {expected}, found {describe_value(vcs)}"
-        raise BoundError(message, place=at)
+        raise BoundError(message, key_path=at)
     return reader.reference(vcs, url, subdirectory, source.require("commit-id", str))
 
 
@@ -4670,8 +4692,8 @@ class _PdmLock(LockGraph):
 
     def dependencies_in(self, entries: Iterable[Entry]) -> Iterator[Dependency]:
         """Requirements as dependencies."""
-        for place, text in entries:
-            requirement, holds = self.requirement(place, text)
+        for key_path, text in entries:
+            requirement, holds = self.requirement(key_path, text)
             extras = normalised(requirement.extras)
             yield Dependency(
                 self.by_key.get(_pdm_key(requirement.name, extras), []),
@@ -4680,13 +4702,13 @@ class _PdmLock(LockGraph):
                 holds=holds,
             )
 
-    def requirement(self, place: str, text: str) -> tuple[Requirement, bool]:
+    def requirement(self, key_path: str, text: str) -> tuple[Requirement, bool]:
         """A requirement, and whether its marker holds."""
         editable = re.match(r"-e\s.*#egg=([\w.-]+(?:\[[\w.,-]*\])?)", text)
         text = editable[1] if editable else text.replace("${PROJECT_ROOT}", self.folder)
-        requirement = parse_requirement(text, place)
+        requirement = parse_requirement(text, key_path)
         marker = requirement.marker
-        return requirement, marker is None or self.judge(str(marker), place)
+        return requirement, marker is None or self.judge(str(marker), key_path)
 
     def project_entries(self) -> list[Entry]:
         """The requirements of the chosen groups; one on the project itself stands for its extras.
@@ -4695,8 +4717,8 @@ class _PdmLock(LockGraph):
         """
         extras = extra_entries(self.pyproject.table("project"))
         entries, expanded = list(_pdm_entries(self.pyproject, self.groups)), set(self.groups)
-        for place, text in list(entries):
-            requirement, holds = self.requirement(place, text)
+        for key_path, text in list(entries):
+            requirement, holds = self.requirement(key_path, text)
             if self.name and canonicalize_name(requirement.name) == self.name and holds:
                 for extra in sorted(normalised(requirement.extras) - expanded):
                     expanded.add(extra)
@@ -4773,17 +4795,17 @@ _PDM_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "i386": "x86", "i686": "
 
 def _pdm_python(metadata: ParsedTable, target: ReadContext) -> list[BoundRequirement]:
     """`metadata.targets`: one of them must admit the interpreter."""
-    tables, place = metadata.tables("targets"), "metadata.targets[0]"
+    tables, key_path = metadata.tables("targets"), "metadata.targets[0]"
     texts = [table.text("requires_python") or "*" for table in tables if _pdm_admits(table, target)]
     if "*" in texts or not tables:
         return []
     if texts:
         text = " || ".join(dict.fromkeys(texts))
-        specifier = parse_constraint(text, place)
-        return [python_demand(f"python{text}", specifier, place)]
+        specifier = parse_constraint(text, key_path)
+        return [python_demand(f"python{text}", specifier, key_path)]
     platforms = [table.text("platform") or table.text("implementation") for table in tables]
     text = "python for " + " or ".join(platforms)
-    return [python_demand(text, place=place)]
+    return [python_demand(text, key_path=key_path)]
 
 
 def _pdm_admits(table: ParsedTable, target: ReadContext) -> bool:
@@ -4898,7 +4920,7 @@ def _pipfile_requirement(reader: LockReader, key: str, entry: ParsedTable) -> Bo
         kind = "url" if is_url(where) else "path"
     subdirectory, ref = entry.text("subdirectory"), entry.text("ref")
     reference = reader.reference(kind, where, subdirectory, ref, editable)
-    requirement = source_requirement(name, reference, entry.place)
+    requirement = source_requirement(name, reference, entry.key_path)
     if kind in VCS_KINDS:
         return requirement
     # the key may be a short hash, or what the Pipfile's author liked
@@ -4908,10 +4930,12 @@ def _pipfile_requirement(reader: LockReader, key: str, entry: ParsedTable) -> Bo
 def _pipfile_pin(key: str, entry: ParsedTable) -> BoundRequirement:
     """A version from an index."""
     name, version = canonicalize_name(key), entry.text("version")
-    place = key_path_of(entry.place, "version")
-    specifier = parse_specifier("" if version == "*" else version, place)
+    key_path = key_path_of(entry.key_path, "version")
+    specifier = parse_specifier("" if version == "*" else version, key_path)
     hashes = frozenset(text.lower() for text in entry.texts("hashes"))
-    return BoundRequirement(name, f"{name}{specifier}", specifier, hashes=hashes, place=entry.place)
+    return BoundRequirement(
+        name, f"{name}{specifier}", specifier, hashes=hashes, key_path=entry.key_path
+    )
 
 
 def _source_name(reference: DirectReference, reader: LockReader) -> str:
@@ -5104,7 +5128,7 @@ def _read_bound(path: str, target: ReadContext) -> Bound:
         form = _format_of(file, file.text)
         bound = form.read(form.load(file.text), file, target)
     except BoundError as error:
-        raise error.at(file, file.line_of(error.place) if error.place else 0) from None
+        raise error.at(file, file.line_of(error.key_path) if error.key_path else 0) from None
     except RecursionError:
         raise too_deep(file.text).at(file) from None
     named = tuple(_with_file(requirement, file) for requirement in bound.requirements)
@@ -5141,7 +5165,7 @@ def _with_file(requirement: BoundRequirement, file: BoundFile) -> BoundRequireme
         file,
         requirement.line,
         requirement.archives,
-        requirement.place,
+        requirement.key_path,
     )
 
 
@@ -6100,14 +6124,14 @@ class Finding(NamedTuple):
     executable: str = ""
     detail: str = ""  # one sentence that says what differs; the path of a file that does
     file: BoundFile = BoundFile()  # where the bound's requirement stands; empty if there is none
-    place: str | int = 0  # the line there, or what tells it
+    key_path: str | int = 0  # the line there, or what tells it
     name: str = ""  # normalised; empty if it is about no package, or the record doesn't tell it
     reason: str = ""  # a word of `Reason`; empty if the verdict says all
 
     @property
     def line(self) -> int:
         """The line in the bound file; 0 if there is none."""
-        return self.place if isinstance(self.place, int) else self.file.line_of(self.place)
+        return self.key_path if isinstance(self.key_path, int) else self.file.line_of(self.key_path)
 
 
 # ==================================================================================================
@@ -7077,7 +7101,7 @@ def _finding(
             name=requirement.name,
             dependency=requirement.text,
             file=requirement.file,
-            place=requirement.line or requirement.place or 0,
+            key_path=requirement.line or requirement.key_path or 0,
         )
     if distribution:
         finding = finding._replace(
@@ -7392,9 +7416,9 @@ def format_github(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
     lines = []
     for finding in findings:
         path, line = _place_of(finding, bounds)
-        place = f"file={_escaped(path, ':,')},line={line}," if path else ""
+        key_path = f"file={_escaped(path, ':,')},line={line}," if path else ""
         title = f"title=envlock%3A {finding.explain}"
-        lines.append(f"::error {place}{title}::{_escaped(_sentence(finding))}\n")
+        lines.append(f"::error {key_path}{title}::{_escaped(_sentence(finding))}\n")
     return "".join(lines)
 
 
@@ -7461,9 +7485,9 @@ def format_junit(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
         words = [finding.explain, finding.package or finding.dependency]
         words += [finding.detail] if finding.explain in Verdict.OF_FILES else []
         about = " ".join(filter(None, words))
-        place = f" file={_quoted(path)} line={_quoted(str(line))}" if path else ""
+        key_path = f" file={_quoted(path)} line={_quoted(str(line))}" if path else ""
         lines.append(
-            f"    <testcase classname={_quoted(finding.executable)} name={_quoted(about)}{place}>"
+            f"    <testcase classname={_quoted(finding.executable)} name={_quoted(about)}{key_path}>"
         )
         text = _sentence(finding)
         failure = f"<failure type={_quoted(finding.explain)} message={_quoted(text)}>"
@@ -10203,7 +10227,9 @@ def read_configuration(options: Iterable[Option]) -> tuple[str, dict[str, Any]]:
                     file, {option.key: option for option in options if option.configured}
                 )
             except BoundError as error:
-                raise error.at(file, file.line_of(error.place) if error.place else 0) from None
+                raise error.at(
+                    file, file.line_of(error.key_path) if error.key_path else 0
+                ) from None
     return "", {}
 
 
@@ -10214,15 +10240,17 @@ def _read_table(file: BoundFile, options: Mapping[str, Option]) -> dict[str, Any
     table = ParsedTable(load_toml(file.text)).table("tool", "envlock")
     values = {}
     for key, value in table.data.items():
-        place = f"tool.envlock.{key}"
+        key_path = f"tool.envlock.{key}"
         if key not in options:
             hint = nearest_word(key, list(options)) or f"(it has {', '.join(options)})"
-            raise BoundError(f"tool.envlock: there is no key {quote_name(key)} {hint}", place=place)
+            raise BoundError(
+                f"tool.envlock: there is no key {quote_name(key)} {hint}", key_path=key_path
+            )
         try:
             values[key] = _configured_value(options[key], value, os.path.dirname(file))
         except ValueError as error:
             raise BoundError(
-                f"{place}: expected {error}, found {describe_value(value)}", place=place
+                f"{key_path}: expected {error}, found {describe_value(value)}", key_path=key_path
             ) from None
     return values
 

@@ -184,7 +184,7 @@ class TestLines(InFolder):
             ("requirements.txt", "# x\nsix\n-e ./proj\n", {"six": 2, "proj": 3}),
         ):
             found = self.read(text, name).requirements
-            lines = {each.name: each.line or each.file.line_of(each.place) for each in found}
+            lines = {each.name: each.line or each.file.line_of(each.key_path) for each in found}
             self.assertEqual(expected, lines, name)
 
 
@@ -459,7 +459,7 @@ class LinesOfLocks(Scratch):
             lines = path.read_text(encoding="utf-8").split("\n")
             with self.subTest(lock=folder.name):
                 for each in read_bound(path).requirements:
-                    line = each.file.line_of(each.place)
+                    line = each.file.line_of(each.key_path)
                     if path.name == "Pipfile.lock":
                         self.assertIn(each.name, envlock.canonicalize_name(lines[line - 1]))
                     elif each.name == "python":

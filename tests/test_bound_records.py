@@ -101,12 +101,12 @@ class TestValues(InFolder):
             envlock.ParsedTable({"requires-python": ">=3.9"}, "project")
         )
         self.assertEqual(
-            (found.name, found.text, found.place),
+            (found.name, found.text, found.key_path),
             ("python", "python>=3.9", "project.requires-python"),
         )
         with self.assertRaises(BoundError) as caught:
             envlock.python_requirement(envlock.ParsedTable({"requires-python": "3"}, "project"))
-        self.assertEqual(caught.exception.place, "project.requires-python")
+        self.assertEqual(caught.exception.key_path, "project.requires-python")
 
     def test_two_spellings_of_one_extra_are_an_error(self) -> None:
         text = "[project]\n[project.optional-dependencies]\na_b = []\nA-B = []\n"

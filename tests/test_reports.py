@@ -195,7 +195,7 @@ class DocumentsTest(unittest.TestCase):
             prints.append(result["partialFingerprints"]["primaryLocationLineHash"])
         self.assertEqual(len(set(prints)), 3)
         self.assertEqual(prints[2], prints[0][:-1] + "2")
-        moved = FINDINGS[1]._replace(place=9)  # the same finding at another line
+        moved = FINDINGS[1]._replace(key_path=9)  # the same finding at another line
         one, two = (
             json.loads(envlock.format_sarif([finding], self.bounds))["runs"][0]["results"][0][
                 "partialFingerprints"
