@@ -39,7 +39,8 @@ files, streams or the environment, or start processes. The others compute.
     Sources *                    direct references (PEP 610): URLs, paths, archives, source trees
     Requirements files *         pip's format
     Lock graph                   what the locks of tools have in common
-    poetry.lock                  with Poetry's own tables in pyproject.toml
+    Poetry projects              Poetry's constraints, and its own tables in pyproject.toml
+    poetry.lock
     pyproject.toml and scripts   PEP 621, PEP 735, PEP 723
     uv.lock
     pylock.toml                  PEP 751
@@ -3564,7 +3565,7 @@ def _version_of(package: ParsedTable) -> Version:
 
 
 # ==================================================================================================
-# poetry.lock
+# Poetry projects
 # ==================================================================================================
 
 
@@ -3633,7 +3634,7 @@ def _upper_bound(operator: str, version: Version) -> str:
     return epoch + ".".join(map(str, (*release[:held], release[held] + 1)))
 
 
-class _PoetryDependency(NamedTuple):
+class PoetryDependency(NamedTuple):
     """A dependency as Poetry writes it, in a pyproject.toml or in a lock."""
 
     name: str
@@ -3650,7 +3651,7 @@ class _PoetryDependency(NamedTuple):
         platform = reader.target.environment()["sys_platform"]
         if not _admits_platform(self.table.text("platform"), platform):
             return False
-        admitted = _admits_python(self.table, "python", reader.target)
+        admitted = admits_python(self.table, "python", reader.target)
         return admitted and reader.holds(self.table, "markers", extras)
 
     def specifier(self) -> SpecifierSet:
@@ -3670,7 +3671,7 @@ def _admits_platform(constraint: str, platform: str) -> bool:
     return any(all(map(admits, each.split(","))) for each in alternatives)
 
 
-def _admits_python(table: ParsedTable, key: str, target: ReadContext) -> bool:
+def admits_python(table: ParsedTable, key: str, target: ReadContext) -> bool:
     """Whether the target's Python satisfies a constraint."""
     constraint = table.text(key)
     if not constraint:
@@ -3679,19 +3680,19 @@ def _admits_python(table: ParsedTable, key: str, target: ReadContext) -> bool:
     return parse_constraint(constraint, table.key_path).contains(release[0] if release else "0")
 
 
-def _poetry_dependencies(
+def poetry_dependencies(
     table: ParsedTable, listing: Mapping[str, set[str]], group: str = "main"
-) -> Iterator[_PoetryDependency]:
+) -> Iterator[PoetryDependency]:
     """`NAME = "CONSTRAINT"`, `NAME = { … }` or an array of these."""
     for key, value in table.data.items():
         name, at = canonicalize_name(key), key_path_of(table.key_path, key)
         listed = frozenset(listing.get(name, ()))
         for entry in value if isinstance(value, list) else [value]:
             data = {"version": entry} if isinstance(entry, str) else expect_type(entry, dict, at)
-            yield _PoetryDependency(name, ParsedTable(data, at), group, listed)
+            yield PoetryDependency(name, ParsedTable(data, at), group, listed)
 
 
-def _poetry_listing(extras: ParsedTable) -> dict[str, set[str]]:
+def poetry_listing(extras: ParsedTable) -> dict[str, set[str]]:
     """By the names of dependencies the extras that list them: `socks = ["PySocks (>=1.5)"]`"""
     found: dict[str, set[str]] = {}
     for extra in extras.data:
@@ -3704,7 +3705,7 @@ def _poetry_listing(extras: ParsedTable) -> dict[str, set[str]]:
 class _PoetryProject(NamedTuple):
     """What a pyproject.toml tells of Poetry's project."""
 
-    dependencies: list[_PoetryDependency]
+    dependencies: list[PoetryDependency]
     extras: Names
     groups: Names
     optional_groups: Names
@@ -3718,7 +3719,7 @@ class _PoetryProject(NamedTuple):
         return frozenset(found)
 
 
-def _poetry_project(pyproject: ParsedTable, standard_groups: bool = True) -> _PoetryProject:
+def poetry_project(pyproject: ParsedTable, standard_groups: bool = True) -> _PoetryProject:
     """Poetry's own tables and the standard ones."""
     groups, standard = pyproject.table("tool", "poetry", "group"), ParsedTable({})
     if standard_groups:
@@ -3728,10 +3729,10 @@ def _poetry_project(pyproject: ParsedTable, standard_groups: bool = True) -> _Po
     extras = ParsedTable({})
     if not optional.data and not project.data.get("dependencies"):
         extras = pyproject.table("tool", "poetry", "extras")
-    own = _own_dependencies(pyproject.table("tool", "poetry"), _poetry_listing(extras))
+    own = _own_dependencies(pyproject.table("tool", "poetry"), poetry_listing(extras))
     told = {"main": list(_project_dependencies(project)), **_standard_dependencies(standard)}
     dynamic = not {"dependencies", "optional-dependencies"}.isdisjoint(project.texts("dynamic"))
-    found: list[_PoetryDependency] = []
+    found: list[PoetryDependency] = []
     for name in {**own, **told}:
         found += _merge_dependencies(told.get(name, []), own.get(name, []), dynamic)
     return _PoetryProject(
@@ -3745,23 +3746,23 @@ def _poetry_project(pyproject: ParsedTable, standard_groups: bool = True) -> _Po
 
 def _own_dependencies(
     poetry: ParsedTable, listing: Mapping[str, set[str]]
-) -> dict[str, list[_PoetryDependency]]:
+) -> dict[str, list[PoetryDependency]]:
     """By group the dependencies in Poetry's own tables."""
     groups = poetry.table("group")
     tables = [("main", poetry.table("dependencies"))]
     if "dev-dependencies" in poetry.data:
         tables.append(("dev", poetry.table("dev-dependencies")))
     tables += [(group, groups.table(group, "dependencies")) for group in groups.data]
-    found: dict[str, list[_PoetryDependency]] = {}
+    found: dict[str, list[PoetryDependency]] = {}
     for group, table in tables:
         name = canonicalize_name(group)
-        found.setdefault(name, []).extend(_poetry_dependencies(table, listing, name))
+        found.setdefault(name, []).extend(poetry_dependencies(table, listing, name))
     return found
 
 
-def _standard_dependencies(groups: ParsedTable) -> dict[str, list[_PoetryDependency]]:
+def _standard_dependencies(groups: ParsedTable) -> dict[str, list[PoetryDependency]]:
     """By group the dependencies in `[dependency-groups]`, without what groups include."""
-    found: dict[str, list[_PoetryDependency]] = {}
+    found: dict[str, list[PoetryDependency]] = {}
     for group in groups.data:
         name = canonicalize_name(group)
         entries = [
@@ -3774,13 +3775,13 @@ def _standard_dependencies(groups: ParsedTable) -> dict[str, list[_PoetryDepende
 
 
 def _merge_dependencies(
-    standard: list[_PoetryDependency], own: list[_PoetryDependency], dynamic: bool
-) -> Iterator[_PoetryDependency]:
+    standard: list[PoetryDependency], own: list[PoetryDependency], dynamic: bool
+) -> Iterator[PoetryDependency]:
     """The dependencies of a group that stands in both places: Poetry's table only tells more of those listed there.
 
     But where the extras alone are standard, and `project.dynamic` says so, the rest of "main" is Poetry's.
     """
-    by_name: dict[str, list[_PoetryDependency]] = {}
+    by_name: dict[str, list[PoetryDependency]] = {}
     for one in own:
         by_name.setdefault(one.name, []).append(one)
     for dependency in standard:
@@ -3794,9 +3795,7 @@ def _merge_dependencies(
             yield dependency
 
 
-def _both_places(
-    standard: _PoetryDependency, own: _PoetryDependency
-) -> Iterator[_PoetryDependency]:
+def _both_places(standard: PoetryDependency, own: PoetryDependency) -> Iterator[PoetryDependency]:
     """A dependency that stands in both places, as each tells it: one counts if both do."""
     conditions: dict[str, Any] = {
         key: own.table.data[key] for key in ("python", "platform") if key in own.table.data
@@ -3845,7 +3844,7 @@ def _poetry_includes(groups: ParsedTable, standard: ParsedTable) -> dict[str, Na
     return found
 
 
-def _project_dependencies(project: ParsedTable) -> Iterator[_PoetryDependency]:
+def _project_dependencies(project: ParsedTable) -> Iterator[PoetryDependency]:
     """PEP 621's dependencies, as Poetry writes them."""
     for entry in entries_of(project, "dependencies"):
         yield _standard_dependency(entry)
@@ -3854,7 +3853,7 @@ def _project_dependencies(project: ParsedTable) -> Iterator[_PoetryDependency]:
             yield _standard_dependency(entry, extra=extra)
 
 
-def _standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> _PoetryDependency:
+def _standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> PoetryDependency:
     """A PEP 508 requirement as Poetry would write it; where it says from where, as it stands."""
     key_path, text = entry
     requirement = parse_requirement(text, key_path)
@@ -3866,7 +3865,12 @@ def _standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> 
         "requirement": text if requirement.url else "",
     }
     name = canonicalize_name(requirement.name)
-    return _PoetryDependency(name, ParsedTable(table, key_path), group, frozenset({extra}))
+    return PoetryDependency(name, ParsedTable(table, key_path), group, frozenset({extra}))
+
+
+# ==================================================================================================
+# poetry.lock
+# ==================================================================================================
 
 
 _POETRY_RELEASE = r"(\d+(?:\.\d+)*)(?:[+-]?([0-9a-zA-Z+-]+(?:\.[0-9a-zA-Z+-]+)*))?"
@@ -3905,8 +3909,8 @@ class _PoetryLock(LockGraph):
         # since 2.1 Poetry writes down what its solver found out; before, the graph must be walked
         self.solved = version[:1] == "2" and version != "2.0"
         # who wrote older locks knew no standard groups
-        self.project = _poetry_project(self.pyproject, self.solved)
-        self.by_extra: dict[ParsedTable, dict[str, list[_PoetryDependency]]] = {}
+        self.project = poetry_project(self.pyproject, self.solved)
+        self.by_extra: dict[ParsedTable, dict[str, list[PoetryDependency]]] = {}
         selection, project = target.selection, self.project
         self.known_extras = project.extras | normalised(self.data.table("extras").data)
         self.known_groups = project.groups.union(*map(_poetry_groups, self.packages))
@@ -3933,7 +3937,7 @@ class _PoetryLock(LockGraph):
 
     def fits(self, package: ParsedTable) -> bool:
         """Whether a package's `python-versions` admit the target."""
-        return _admits_python(package, "python-versions", self.target)
+        return admits_python(package, "python-versions", self.target)
 
     def starts(self) -> Iterator[Dependency]:
         """The project tells what a lock's packages are there for."""
@@ -3954,21 +3958,21 @@ class _PoetryLock(LockGraph):
         for dependency in self.by_extra[package].get(extra, []):
             yield self.dependency(dependency, frozenset({extra}))
 
-    def group_by_extra(self, package: ParsedTable) -> dict[str, list[_PoetryDependency]]:
+    def group_by_extra(self, package: ParsedTable) -> dict[str, list[PoetryDependency]]:
         """A package's dependencies by the extras that may add them."""
-        found: dict[str, list[_PoetryDependency]] = {}
+        found: dict[str, list[PoetryDependency]] = {}
         for dependency in self.told_dependencies(package):
             asked = self.asked_names(dependency.table.text("markers"))
             for extra in dependency.listed | asked:
                 found.setdefault(extra, []).append(dependency)
         return found
 
-    def told_dependencies(self, package: ParsedTable) -> Iterator[_PoetryDependency]:
+    def told_dependencies(self, package: ParsedTable) -> Iterator[PoetryDependency]:
         """All dependencies of a package."""
-        listing = _poetry_listing(package.table("extras"))
-        return _poetry_dependencies(package.table("dependencies"), listing)
+        listing = poetry_listing(package.table("extras"))
+        return poetry_dependencies(package.table("dependencies"), listing)
 
-    def dependency(self, told: _PoetryDependency, extras: Names) -> Dependency:
+    def dependency(self, told: PoetryDependency, extras: Names) -> Dependency:
         """A dependency, while these extras of what depends on it are asked for."""
         return Dependency(
             self.by_key.get(told.name, []),
@@ -3979,7 +3983,7 @@ class _PoetryLock(LockGraph):
 
     def doubtful(self) -> set[ParsedTable]:
         """Without the project: the packages that don't count as far as they themselves tell."""
-        listing = _poetry_listing(self.data.table("extras"))
+        listing = poetry_listing(self.data.table("extras"))
         found = set()
         for package in self.packages:
             category = canonicalize_name(package.text("category") or "main")
@@ -4059,7 +4063,7 @@ def _poetry_requirement(poetry: _PoetryLock, package: ParsedTable) -> BoundRequi
 def read_poetry_project(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
     """A pyproject.toml whose dependencies stand in `[tool.poetry]`."""
     reader, selection = LockReader(ParsedLock(data), path, target), target.selection
-    project = _poetry_project(reader.data)
+    project = poetry_project(reader.data)
     extras = selected_extras(selection, project.extras)
     default = project.groups - project.optional_groups
     groups = chosen_groups_with_main(selection, project.groups, default, "main")
@@ -4072,7 +4076,7 @@ def read_poetry_project(data: dict[str, Any], path: str, target: ReadContext) ->
     return Bound(tuple(found), project_names(reader.data), project.extras, project.groups)
 
 
-def _poetry_demand(reader: LockReader, dependency: _PoetryDependency) -> BoundRequirement:
+def _poetry_demand(reader: LockReader, dependency: PoetryDependency) -> BoundRequirement:
     """What a dependency of a project demands: a version, or where it comes from."""
     name, table, _, _ = dependency
     if table.text("requirement"):
