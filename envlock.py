@@ -4652,7 +4652,10 @@ class _PdmLock(LockGraph):
         self.extras = self.known - {"default"}
         if self.pyproject.data:
             self.extras = self.known & optional
-        self.groups = _pdm_chosen(target.selection, self.known, self.extras, self.known & dev)
+        listed = self.known if "groups" in self.metadata.data else dev
+        self.groups = _pdm_chosen(
+            target.selection, self.known, self.extras, self.known & dev, listed
+        )
 
     def compare(self, name: str, left: str, operator: str, right: str) -> bool:
         """As pdm compares: any two versions as versions, all else by the order of text.
@@ -4766,11 +4769,13 @@ def _pdm_entries(pyproject: ParsedTable, chosen: Names) -> Iterator[Entry]:
         yield from entries_of(older, group) if canonicalize_name(group) in chosen else ()
 
 
-def _pdm_chosen(selection: Selection, known: Names, extras: Names, dev: Names) -> Names:
+def _pdm_chosen(
+    selection: Selection, known: Names, extras: Names, dev: Names, all_groups: Names
+) -> Names:
     """All groups; once one is named, only the development groups besides, unless it is one of them."""
     groups = selected_groups(selection._replace(all_groups=False), known)
     groups |= selected_extras(selection, extras) | (dev if selection.all_groups else NO_NAMES)
-    default = (dev if groups else known) | {"default"}
+    default = (dev if groups else all_groups) | {"default"}
     if groups & dev or selection.no_default_groups:
         default = frozenset({"default"})
     if selection.only_groups:

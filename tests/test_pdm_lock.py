@@ -115,7 +115,8 @@ class PdmLocks(Scratch):
             """,
         )
         for options, expected in (
-            ("", "a b c d"),
+            ("", "a b c"),
+            ("--extra all", "a b c d"),
             ("--group dev", "a b c"),
             ("--extra one", "a b c"),
             ("--no-default-groups", "a"),
