@@ -5851,19 +5851,12 @@ class RecordEntry(NamedTuple):
 class RecordIndex(NamedTuple):
     """What the records of an environment say of files. Paths are absolute, their folders resolved."""
 
-    watched: list[
-        str
-    ]  # what findings rest on besides: records, folders that hold no module, folders behind links
+    # Further inputs that the guard must watch: records, folders that hold no module, folders behind links.
+    watched: list[str]
     claims: dict[str, list[RecordEntry]]  # what can be compared; several records may list one file
-    hashes: dict[
-        str, str
-    ]  # of the files among these that are right: the digest of the claim that they meet
-    owners: dict[
-        str, str
-    ]  # the entries of site directories that records list, and a name of a package that does
-    unlisted: dict[
-        str, set[str]
-    ]  # by site directory: names of packages that don't list their files
+    hashes: dict[str, str]  # of the right files among these: the digest of the claim that they meet
+    owners: dict[str, str]  # entries of site directories that records list: the name of a package
+    unlisted: dict[str, set[str]]  # by site directory: packages that don't list their files
     modules: set[str]  # the modules of those, as paths without a suffix
     opaque: set[str]  # the site directories where one of those doesn't tell its modules either
     unhashed: list[str]  # labels
@@ -5879,28 +5872,37 @@ def read_records(interpreter: Interpreter) -> RecordIndex:
             rows = _record_rows(distribution)
             if rows is None:
                 _add_unlisted(recorded, distribution)
+                rows = []
             uncertain = _distributor_changed(distribution)
-            _add_rows(recorded, distribution, rows or [], roots, uncertain)
-            hashes = uncertain != "" and any(digest for _, digest, _ in rows or [])
-            if not hashes and distribution.name not in seen and site != interpreter.library:
+            _add_rows(recorded, distribution, rows, roots, uncertain)
+            hashed = uncertain != "" and _tells_hashes(rows)
+            if not hashed and distribution.name not in seen and site != interpreter.library:
                 recorded.unhashed.append(distribution.label)
             seen.add(distribution.name)
     _drop_rows_without_a_hash(recorded.claims)
     return recorded
 
 
+def _tells_hashes(rows: list[tuple[str, str, str]]) -> bool:
+    """Whether a record tells the hash of any file."""
+    return any(digest for _, digest, _ in rows)
+
+
 def _drop_rows_without_a_hash(claims: dict[str, list[RecordEntry]]) -> None:
     """Where some record tells a file's hash, only those that do have a say: or any package could vouch for any file."""
     for path, entries in claims.items():
         if len(entries) > 1:
-            claims[path] = [entry for entry in entries if hash_algorithm(entry.digest)] or entries
+            hashed = [entry for entry in entries if hash_algorithm(entry.digest)]
+            claims[path] = hashed or entries
 
 
 def _roots(interpreter: Interpreter) -> tuple[str, ...]:
     """The folders that packages are installed below: scripts and data go to the one that site-packages is part of."""
     sites = [os.path.realpath(site) for site in interpreter.sites]
-    folders = [os.path.realpath(interpreter.prefix), *map(_installation, sites), *sites]
-    return tuple(dict.fromkeys(folder.rstrip(os.sep) + os.sep for folder in folders))
+    prefix = os.path.realpath(interpreter.prefix)
+    folders = [prefix, *map(_installation, sites), *sites]
+    roots = [folder.rstrip(os.sep) + os.sep for folder in folders]
+    return tuple(dict.fromkeys(roots))
 
 
 def _installation(site: str) -> str:
@@ -5912,25 +5914,9 @@ def _installation(site: str) -> str:
 
 def _record_rows(distribution: Distribution) -> list[tuple[str, str, str]] | None:
     """The rows of RECORD (path, hash, size), or the paths of a legacy installed-files.txt; None if there is neither."""
-    import csv
-    from io import StringIO
-    from itertools import islice
-
     data = read_file(os.path.join(distribution.record, "RECORD"), METADATA_LIMIT)
     if data is not None:
-        text = data.replace(b"\0", b"").decode("utf-8-sig", "surrogateescape")
-        # A third of the lines may be of bytecode without a hash, which says nothing.
-        told = (
-            line
-            for line in StringIO(text, newline="")
-            if ".pyc,," not in line or "__pycache__/" not in line
-        )
-        rows = (_record_row(row) for row in csv.reader(told) if row and row[0])
-        try:
-            listed = list(islice(rows, _MOST_ROWS + 1))
-        except csv.Error:
-            return None
-        return listed if len(listed) <= _MOST_ROWS else None
+        return _parse_record(data)
     data = read_file(os.path.join(distribution.record, "installed-files.txt"), SMALL_LIMIT)
     if data is None:
         return None
@@ -5939,12 +5925,31 @@ def _record_rows(distribution: Distribution) -> list[tuple[str, str, str]] | Non
     return [(f"{inside}/{line}", "", "") for line in lines if line]
 
 
+def _parse_record(data: bytes) -> list[tuple[str, str, str]] | None:
+    """The rows of a RECORD; None if it is no CSV file, or has too many."""
+    import csv
+    from io import StringIO
+    from itertools import islice
+
+    text = data.replace(b"\0", b"").decode("utf-8-sig", "surrogateescape")
+    stream = StringIO(text, newline="")
+    # A third of the lines may be of bytecode without a hash, which says nothing.
+    lines = (line for line in stream if ".pyc,," not in line or "__pycache__/" not in line)
+    rows = (_record_row(fields) for fields in csv.reader(lines) if fields and fields[0])
+    try:
+        listed = list(islice(rows, _MOST_ROWS + 1))
+    except csv.Error:
+        return None
+    return listed if len(listed) <= _MOST_ROWS else None
+
+
 def _record_row(fields: list[str]) -> tuple[str, str, str]:
     """Path, hash and size; an unquoted comma belongs to the path, as for pip, which installs such a wheel."""
     if len(fields) == 3:
         return fields[0], fields[1], fields[2]
     if len(fields) > 3 and not re.fullmatch(r"\w+=[\w+/=-]+", fields[1]):
-        return ",".join(fields[:-2]), fields[-2], fields[-1]
+        *parts, digest, size = fields
+        return ",".join(parts), digest, size
     path, digest, size = (*fields, "", "")[:3]
     return path, digest, size
 
@@ -5963,15 +5968,13 @@ def _add_unlisted(recorded: RecordIndex, distribution: Distribution) -> None:
     """A distribution that doesn't list its files may tell the modules it has."""
     site = os.path.realpath(os.path.dirname(distribution.record))
     recorded.unlisted.setdefault(site, set()).add(distribution.name)
-    recorded.watched.extend(
-        f"{distribution.record}/{name}" for name in ("installed-files.txt", "top_level.txt")
-    )
-    modules = read_file(os.path.join(distribution.record, "top_level.txt"), SMALL_LIMIT)
-    if modules is None:
+    top_level = f"{distribution.record}/top_level.txt"
+    recorded.watched.extend([f"{distribution.record}/installed-files.txt", top_level])
+    data = read_file(top_level, SMALL_LIMIT)
+    if data is None:
         recorded.opaque.add(site)
-    recorded.modules.update(
-        os.path.join(site, module) for module in os.fsdecode(modules or b"").split()
-    )
+    modules = os.fsdecode(data or b"").split()
+    recorded.modules.update(os.path.join(site, module) for module in modules)
 
 
 def _add_rows(
@@ -5981,18 +5984,20 @@ def _add_rows(
     roots: tuple[str, ...],
     uncertain: str | None,
 ) -> None:
-    """Add what a record lists."""
+    """Add what a record lists; for `uncertain`, see `_distributor_changed`."""
     parent, folder = os.path.split(distribution.record)
     site = os.path.realpath(parent)
-    recorded.watched.extend(f"{distribution.record}/{name}" for name in ("RECORD", "INSTALLER"))
+    recorded.watched.extend([f"{distribution.record}/RECORD", f"{distribution.record}/INSTALLER"])
     start, name = site + os.sep, distribution.name
-    roots, owners, claims = (*roots, start), recorded.owners, recorded.claims
-    places: dict[str, str] = {}
+    roots = (*roots, start)
+    owners, claims = recorded.owners, recorded.claims
+    resolved_folders: dict[str, str] = {}
     for listed, digest, size in rows:
-        path = start + listed
-        entry = path[: path.find("/", len(start))] if "/" in listed else path
+        path = entry = start + listed
+        if "/" in listed:
+            entry = path[: path.find("/", len(start))]
         if listed[0] in "./\\" or ".." in listed or "\\" in listed or ":" in listed:
-            path = _resolved(site, listed, places)
+            path = _resolved(site, listed, resolved_folders)
             entry = _entry_of(path, roots)
             if not entry:
                 recorded.outside.append(path)
@@ -6002,31 +6007,33 @@ def _add_rows(
             uncertain is None or not re.search(uncertain, listed)
         ):
             claims.setdefault(path, []).append(RecordEntry(distribution, digest, size))
-    recorded.watched.extend(place for place, resolved in places.items() if place != resolved)
+    for written, resolved in resolved_folders.items():
+        if written != resolved:
+            recorded.watched.append(written)
 
 
-def _resolved(site: str, listed: str, places: dict[str, str]) -> str:
-    """The path that a record means, with the symbolic links of its folder resolved; `places` keeps the folders."""
+def _resolved(site: str, listed: str, folders: dict[str, str]) -> str:
+    """The path that a record means, with the symbolic links of its folder resolved; `folders` keeps those known."""
     if "\\" in listed and os.sep == "/" and not os.path.lexists(os.path.join(site, listed)):
         listed = listed.replace("\\", "/")  # a wheel made on Windows
-    folder, name = os.path.split(os.path.normpath(os.path.join(site, listed)))
-    if folder not in places:
+    path = os.path.normpath(os.path.join(site, listed))
+    folder, name = os.path.split(path)
+    if folder not in folders:
         try:
-            places[folder] = os.path.realpath(folder)
-        except (
-            OSError,
-            ValueError,
-        ):  # a locale that can't name the folder, on some versions a loop
-            places[folder] = folder
-    return os.path.join(places[folder], name)
+            folders[folder] = os.path.realpath(folder)
+        except (OSError, ValueError):
+            # A locale that can't name the folder; on some versions, a loop.
+            folders[folder] = folder
+    return os.path.join(folders[folder], name)
 
 
 def _entry_of(path: str, roots: tuple[str, ...]) -> str:
     """The entry of a site directory that a file lies in; itself if it lies elsewhere below the roots, else ""."""
     for root in reversed(roots):  # site directories are last
         if path.startswith(root):
-            inside = re.match(r".*[/\\](site|dist)-packages[/\\]\Z", root)
-            return root + path[len(root) :].partition(os.sep)[0] if inside else path
+            if not re.match(r".*[/\\](site|dist)-packages[/\\]\Z", root):
+                return path
+            return root + path[len(root) :].partition(os.sep)[0]
     return ""
 
 
@@ -6037,7 +6044,9 @@ def _may_change(listed: str, folder: str) -> bool:
     if listed == ".gitignore":
         # Editables of pdm-backend share this one: the first that is uninstalled takes it along.
         return True
-    return listed.startswith(folder) and listed[len(folder) + 1 :] in _INSTALLER_FILES
+    if not listed.startswith(folder):
+        return False
+    return listed[len(folder) + 1 :] in _INSTALLER_FILES
 
 
 def _distributor_changed(distribution: Distribution) -> str | None:
@@ -6050,14 +6059,13 @@ def _distributor_changed(distribution: Distribution) -> str | None:
     installer = read_file(os.path.join(distribution.record, "INSTALLER"), SMALL_LIMIT) or b""
     if re.match("/usr/lib/[^/]+/dist-packages$", site) or installer.strip() in (b"conda", b"rpm"):
         return ""
-    return (
-        r"\.so\b"
-        if os.path.isfile(os.path.join(os.path.dirname(site), "EXTERNALLY-MANAGED"))
-        else None
-    )
+    # PEP 668: a system's package manager, not pip, is in charge of this Python.
+    marker = os.path.join(os.path.dirname(site), "EXTERNALLY-MANAGED")
+    return r"\.so\b" if os.path.isfile(marker) else None
 
 
 def is_start_module(entry: str) -> bool:
+    """Whether an entry of a site directory is a module that `site` imports at each start."""
     return entry.partition(".")[0] in _START_MODULES
 
 
@@ -6075,12 +6083,15 @@ def packaged_entries(site: str) -> set[str]:
     lists = glob.glob(os.path.join(glob.escape(root), "conda-meta", "*.json"))
     if site.startswith(("/usr/lib/", "/usr/share/")):
         lists += glob.glob("/var/lib/dpkg/info/*.list")
-    folders = map(os.fsencode, filter(None, (site, site[len(root) + 1 :])))
-    pattern = rb'(?m)["/]?(?:%s)/([^/"\n]+)' % b"|".join(map(re.escape, folders))
-    found: set[str] = set()
+    # dpkg lists absolute paths, conda those relative to its environment.
+    folders = (site, site[len(root) + 1 :])
+    escaped = [re.escape(os.fsencode(folder)) for folder in folders if folder]
+    pattern = rb'(?m)["/]?(?:%s)/([^/"\n]+)' % b"|".join(escaped)
+    entries: set[str] = set()
     for path in lists:
-        found.update(map(os.fsdecode, re.findall(pattern, read_file(path, METADATA_LIMIT) or b"")))
-    return found
+        data = read_file(path, METADATA_LIMIT) or b""
+        entries.update(map(os.fsdecode, re.findall(pattern, data)))
+    return entries
 
 
 # ==================================================================================================
@@ -6140,7 +6151,9 @@ class Finding(NamedTuple):
     @property
     def line(self) -> int:
         """The line in the bound file; 0 if there is none."""
-        return self.key_path if isinstance(self.key_path, int) else self.file.line_of(self.key_path)
+        if isinstance(self.key_path, int):
+            return self.key_path
+        return self.file.line_of(self.key_path)
 
 
 # ==================================================================================================
