@@ -206,16 +206,18 @@ if not TYPE_CHECKING:
             return (*values, *map(merged.__getitem__, rest))
 
         def __repr__(self):
-            fields = (f"{name}={value!r}" for name, value in zip(self._fields, self))
+            fields = [f"{name}={value!r}" for name, value in self._asdict().items()]
             return f"{type(self).__name__}({', '.join(fields)})"
 
         def __getnewargs__(self):
             return tuple(self)
 
         def _asdict(self):
+            """The values by the names of their fields."""
             return dict(zip(self._fields, self))
 
         def _replace(self, **named):
+            """A record with other values for some fields."""
             if named.keys() - set(self._fields):
                 raise ValueError(f"{type(self).__name__} has {', '.join(self._fields)}")
             return tuple.__new__(type(self), {**self._asdict(), **named}.values())
@@ -238,9 +240,10 @@ if not TYPE_CHECKING:
         pass
 
 
-# Where a user, a password or a token may stand: before the host of a URL, or of a path that was made
-# of one; there, too, if the password has a slash or a blank, so that what looks like a port is none;
-# in git's own HOST:PATH; in the query. Each pattern takes time that grows with the length alone.
+# Where a user, a password or a token may stand: before the host of a URL, or of a path that was
+# made of one; there, too, if the password has a slash or a blank, so that what looks like a port is
+# none; in git's own HOST:PATH; in the query. Each pattern takes time that grows with the length
+# alone.
 _AUTHORITY = r"""(?xi)
     ( :// | (?<![a-z])(?:https?|s?ftp|ssh|git|svn|hg|bzr)(?: : | %(?:25)*3A )/* )
     ( (?: (?!://)[^\s/?\#'"] )* )"""
@@ -259,11 +262,15 @@ def without_secrets(text: str) -> str:
     if "://" in text:
         text = re.sub(_BROKEN_AUTHORITY, _without_password, text)
     if "@" in text or "40" in text:
-        text = re.sub(
-            _AUTHORITY, lambda match: match[1] + re.split("@|%(?:25)*40", match[2])[-1], text
-        )
+        text = re.sub(_AUTHORITY, _without_user, text)
         text = re.sub(_REMOTE_PATH, "", text)
     return re.sub(_QUERY, r"\1", text) if "?" in text else text
+
+
+def _without_user(match: re.Match[str]) -> str:
+    """The start of a URL without what stands before the last `@`, however often that is escaped."""
+    host = re.split("@|%(?:25)*40", match[2])[-1]
+    return match[1] + host
 
 
 def _without_password(match: re.Match[str]) -> str:
@@ -305,7 +312,7 @@ def excerpt(text: object) -> str:
 
 
 def quote_name(text: str) -> str:
-    """Quote the name of a project, extra, group or option whole; what can be none, as `excerpt` does."""
+    """Quote the name of a project, extra, group or option whole; all else as `excerpt` does."""
     is_name = len(text) <= 100 and re.fullmatch(r"-{0,2}\w[\w.+-]*(?:\[[\w., -]*\])?", text)
     return repr(text) if is_name else excerpt(text)
 
@@ -522,11 +529,13 @@ class Version(Comparable):
 
     @property
     def base_version(self) -> str:
+        """The epoch and the release alone."""
         release = ".".join(map(str, self.release))
         return f"{self.epoch}!{release}" if self.epoch else release
 
     @property
     def public(self) -> str:
+        """The version without its local label, as PEP 440 normalises it."""
         pre = "{}{}".format(*self.pre) if self.pre else ""
         post = "" if self.post is None else f".post{self.post}"
         dev = "" if self.dev is None else f".dev{self.dev}"
@@ -546,14 +555,17 @@ class Version(Comparable):
 
     @property
     def major(self) -> int:
+        """The first number of the release."""
         return self.release[0]
 
     @property
     def minor(self) -> int:
+        """The second number of the release; 0 where it has one alone."""
         return self.release[1] if len(self.release) > 1 else 0
 
     @property
     def micro(self) -> int:
+        """The third number of the release; 0 where it has fewer."""
         return self.release[2] if len(self.release) > 2 else 0
 
 
@@ -668,7 +680,9 @@ class Specifier(_BaseSpecifier):
 
     def __init__(self, text: str, prereleases: bool | None = None) -> None:
         clause = text.strip()
-        length = 3 if clause.startswith("===") else 2 if clause[1:2] == "=" else 1
+        length = 2 if clause[1:2] == "=" else 1
+        if clause.startswith("==="):
+            length = 3
         self.operator = clause[:length]
         self.version = clause[length:].lstrip()
         if self.operator not in _COMPARISONS and length != 3:
@@ -799,7 +813,7 @@ class SpecifierSet(_BaseSpecifier):
         """Whether pre-releases were asked for: by the argument, else by a clause that names one."""
         if self._configured is not None:
             return self._configured
-        return any(one.prereleases for one in self._specifiers) or None
+        return any(clause.prereleases for clause in self._specifiers) or None
 
     def __iter__(self) -> Iterator[Specifier]:
         return iter(self._specifiers)
@@ -845,25 +859,30 @@ def default_environment() -> "dict[str, str]":  # noqa: UP037
     else:
         import platform
 
-        system, release, kernel = platform.system(), platform.release(), platform.version()
-        machine, python = platform.machine(), platform.python_version()
+        system, machine = platform.system(), platform.machine()
+        release, kernel = platform.release(), platform.version()
+        python = platform.python_version()
         implementation = platform.python_implementation()
     version = sys.implementation.version
     level = version.releaselevel
     suffix = "" if level == "final" else level[0] + str(version.serial)
-    return {
+    full_version = f"{version.major}.{version.minor}.{version.micro}{suffix}"
+    of_interpreter = {
         "implementation_name": sys.implementation.name,
-        "implementation_version": f"{version.major}.{version.minor}.{version.micro}{suffix}",
+        "implementation_version": full_version,
+        "platform_python_implementation": implementation,
+        "python_full_version": python,
+        "python_version": ".".join(python.split(".")[:2]),
+    }
+    of_system = {
         "os_name": os.name,
         "platform_machine": machine,
         "platform_release": release,
         "platform_system": system,
         "platform_version": kernel,
-        "python_full_version": python,
-        "platform_python_implementation": implementation,
-        "python_version": ".".join(python.split(".")[:2]),
         "sys_platform": sys.platform,
     }
+    return {**of_interpreter, **of_system}
 
 
 _VERSION_VARIABLES = frozenset(
@@ -1080,8 +1099,8 @@ def _variable(name: str, variables: dict[str, Any]) -> Any:
     The running interpreter is asked only for one that wasn't given, as that is slow.
     """
     if name not in variables:
-        for known, value in default_environment().items():
-            variables.setdefault(known, value)
+        for variable, value in default_environment().items():
+            variables.setdefault(variable, value)
     if name not in variables:
         raise InvalidMarker(f"the marker variable {name!r} has no value here")
     value = variables[name]
@@ -1122,6 +1141,7 @@ class Marker(Comparable):
 
     @property
     def key(self) -> str:
+        """The marker as it is spelled: it equals no other that merely means the same."""
         return str(self)
 
     def __str__(self) -> str:
@@ -1240,6 +1260,7 @@ class Requirement(Comparable):
 
     @property
     def key(self) -> tuple[object, ...]:
+        """(normalised name, normalised extras, specifiers, URL, marker)"""
         extras = frozenset(map(canonicalize_name, self.extras))
         return canonicalize_name(self.name), extras, self.specifier, self.url, self.marker
 
@@ -1404,7 +1425,9 @@ _PLAIN_JSON = {
 
 def _plain_toml(text: str) -> dict[str, Any] | None:
     """The data of plain TOML. None for any other TOML, right or wrong."""
-    if "%s" in text or "\x7f" in text or ("\\" in text and re.search(r"\\[^\"nt]", text)):
+    if "%s" in text or "\x7f" in text:
+        return None
+    if "\\" in text and re.search(r"\\[^\"nt]", text):  # an escape that JSON may not have
         return None
     import json
 
@@ -1438,7 +1461,9 @@ def _plain_template(lines: list[str]) -> str | None:
         kind, document = shapes[shape]
         if not kind:
             return None
-        forms[line] = kind, document.replace("%s", f'"{key}"', 1) if has_bare_key else document
+        if has_bare_key:
+            document = document.replace("%s", f'"{key}"', 1)
+        forms[line] = kind, document
     kinds = "".join([forms[line][0] for line in lines])
     if not re.fullmatch(_PLAIN_ORDER, kinds):
         return None
@@ -1532,7 +1557,8 @@ def too_deep(text: str) -> BoundError:
 
     No parser tells the line, so the one with the most brackets is named.
     """
-    depths = [line.count("[") + line.count("{") for line in text.split("\n")]
+    lines = text.split("\n")
+    depths = [line.count("[") + line.count("{") for line in lines]
     return BoundError("nested too deeply", depths.index(max(depths)) + 1)
 
 
@@ -1583,14 +1609,12 @@ class ParsedTable:
     def require(self, key: str, kind: type[T]) -> T:
         """A member that must be there."""
         if key not in self.data:
-            at, what = key_path_of(self.key_path, key), _TYPE_NAMES[kind]
-            raise BoundError(f"{at}: missing, expected {what}", key_path=self.key_path)
-        value = self.data[key]
-        return (
-            value
-            if type(value) is kind
-            else expect_type(value, kind, key_path_of(self.key_path, key))
-        )
+            member, what = key_path_of(self.key_path, key), _TYPE_NAMES[kind]
+            raise BoundError(f"{member}: missing, expected {what}", key_path=self.key_path)
+        value: T = self.data[key]
+        if type(value) is kind:
+            return value
+        return expect_type(value, kind, key_path_of(self.key_path, key))
 
     def members(self, key: str, kind: type[T]) -> list[T]:
         """An array of one type; empty where it is absent."""
@@ -1616,17 +1640,17 @@ class ParsedTable:
 
     def table(self, *keys: str) -> ParsedTable:
         """A table within, by its path; empty where it is absent."""
-        found = self
+        table = self
         for key in keys:
-            data = found.require(key, dict) if key in found.data else {}
-            found = ParsedTable(data, key_path_of(found.key_path, key))
-        return found
+            data = table.require(key, dict) if key in table.data else {}
+            table = ParsedTable(data, key_path_of(table.key_path, key))
+        return table
 
     def tables(self, key: str) -> list[ParsedTable]:
         """An array of tables; empty where it is absent."""
         key_path = key_path_of(self.key_path, key)
-        members = self.members(key, dict)
-        return [ParsedTable(data, f"{key_path}[{n}]") for n, data in enumerate(members)]
+        members = enumerate(self.members(key, dict))
+        return [ParsedTable(data, f"{key_path}[{index}]") for index, data in members]
 
 
 _URL_SCHEMES = (
@@ -1670,12 +1694,12 @@ def lines_of(text: str) -> dict[str, int]:
     from itertools import count
 
     # Archives are most of a lock, and nobody asks for their lines.
-    text = re.sub(ARCHIVE_TABLES, lambda match: "\n" * match[0].count("\n"), text)
+    text = re.sub(ARCHIVE_TABLES, _line_breaks, text)
     lines: dict[str, int] = {}
     arrays: dict[str, str] = {}
     numbers: dict[str, Iterator[int]] = defaultdict(count)
     outer: list[tuple[str, int]] = []  # what is around an open bracket: its path and index
-    key_path = at = ""
+    key_path = value_path = ""  # of what is around the value, and of the value
     index = -1  # of the next value in an array; -1 in a table
     position, line = 0, 1
     for match in re.finditer(_TOKENS, text):
@@ -1685,20 +1709,25 @@ def lines_of(text: str) -> dict[str, int]:
         if word[0] == "#":
             continue
         if match["header"] and not outer:
-            at = key_path = _header_place(match, arrays, numbers)
+            value_path = key_path = _header_path(match, arrays, numbers)
         elif match["key"]:
-            at = ".".join(filter(None, (key_path, _path_of(match["key"]))))
+            value_path = ".".join(filter(None, (key_path, _path_of(match["key"]))))
         elif index >= 0:
-            at = f"{key_path}[{index}]"
-        lines.setdefault(at, line)
+            value_path = f"{key_path}[{index}]"
+        lines.setdefault(value_path, line)
         if word in "[{":
             outer.append((key_path, index))
-            key_path, index = at, -1 if word == "{" else 0
+            key_path, index = value_path, -1 if word == "{" else 0
         elif word in "]}" and outer:
             key_path, index = outer.pop()
         elif word == "," and index >= 0:
             index += 1
     return lines
+
+
+def _line_breaks(match: re.Match[str]) -> str:
+    """The line breaks alone of a part that is passed over, so that later lines keep their numbers."""
+    return "\n" * match[0].count("\n")
 
 
 def _path_of(keys: str) -> str:
@@ -1707,7 +1736,7 @@ def _path_of(keys: str) -> str:
     return ".".join([key_path_of("", part) for part in parts])
 
 
-def _header_place(
+def _header_path(
     match: re.Match[str], arrays: dict[str, str], numbers: dict[str, Iterator[int]]
 ) -> str:
     """The path of the table that a header begins, with the numbers of tables in arrays.
@@ -1739,7 +1768,10 @@ def unquoted(text: str) -> str:
     return os.fsdecode(unquote_to_bytes(text))
 
 
-_BOUND_URL = r"(?i)(https?://)(?:([^/?#]*)@)?((?:[^][/?#@:\s]+|\[[\da-f:.]+\])(?::\d+)?)((?:/[^?#]*)?)((?:\?[^#]*)?)(?:#.*)?"
+_BOUND_URL = (
+    r"(?i)(https?://)(?:([^/?#]*)@)?((?:[^][/?#@:\s]+|\[[\da-f:.]+\])(?::\d+)?)"
+    r"((?:/[^?#]*)?)((?:\?[^#]*)?)(?:#.*)?"
+)
 _READ_SECONDS = 10  # without a byte
 _URL_SECONDS = 30  # in all
 
@@ -1759,7 +1791,10 @@ def shown_bound(bound: str) -> str:
     if not is_remote(bound):
         return "<stdin>" if bound == "-" else bound
     match = re.fullmatch(_BOUND_URL, bound)
-    return "".join(match.group(1, 3, 4)) if match else bound.partition(":")[0] + "://…"
+    if not match:
+        return bound.partition(":")[0] + "://…"
+    scheme, _, host, path, _ = match.groups()
+    return f"{scheme}{host}{path}"
 
 
 def read_streams(bounds: Iterable[str]) -> dict[str, str]:
@@ -1843,7 +1878,7 @@ READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK"
 
 
 def file_identity(path: str | int) -> Identity | None:
-    """What changes whenever a file or a directory (or an open one) does; None for one that is not there."""
+    """What changes whenever a file or a directory (or an open one) does; None where there is none."""
     from os import stat
 
     try:
@@ -1880,9 +1915,10 @@ def read_file(path: str, limit: int) -> bytes | None:
 
 
 def write_file(path: str, data: bytes, mode: int | None = None) -> None:
-    """Write a file so that it is there whole or not at all; what is no regular file (a pipe) is just written to.
+    """Write a file so that it is there whole or not at all.
 
-    `mode` gives its rights, whatever the umask.
+    What is no regular file (a pipe) is just written to. `mode` gives the file's rights, whatever
+    the umask.
     """
     if os.path.exists(path) and not os.path.isfile(path):
         with open(path, "wb") as file:
@@ -1905,7 +1941,10 @@ def write_file(path: str, data: bytes, mode: int | None = None) -> None:
 
 
 def patiently(function: Callable[..., None], *paths: str) -> None:
-    """Replace or remove a file, which on Windows fails for the moments in which another process has it open."""
+    """Replace or remove a file.
+
+    On Windows that fails for the moments in which another process has it open.
+    """
     from time import sleep
 
     for _ in range(40 if os.name == "nt" else 0):
@@ -1917,16 +1956,24 @@ def patiently(function: Callable[..., None], *paths: str) -> None:
 
 
 def printable(text: str) -> str:
-    """Text with line breaks, terminal controls and undecodable bytes escaped: names on disk may hold anything."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
+    """Text with line breaks, terminal controls and undecodable bytes escaped.
+
+    Names on disk may hold anything.
+    """
+    return text if text.isprintable() else "".join(map(_printable_character, text))
+
+
+def _printable_character(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape").decode()
 
 
 def say(text: str, stream: TextIO | None) -> None:
-    """Print and flush; a closed pipe ends it quietly, a character that the stream can't show is escaped."""
+    """Print and flush.
+
+    A closed pipe ends it quietly. A character that the stream can't show is escaped.
+    """
     try:
         if stream is not None:
             encoding = stream.encoding or "utf-8"
@@ -1934,7 +1981,8 @@ def say(text: str, stream: TextIO | None) -> None:
             stream.flush()
     except OSError as error:
         # Python flushes once more at its end: give it a place to flush to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno() if stream else 1)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno() if stream else 1)
         if stream is sys.stdout and not _is_closed_pipe(error):
             raise EnvlockError(f"standard output: {error.strerror}") from None
 
@@ -1943,11 +1991,13 @@ def _is_closed_pipe(error: OSError) -> bool:
     """Whether nobody reads any more, which Windows calls an invalid argument."""
     from errno import EINVAL
 
-    return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == EINVAL)
+    if os.name == "nt" and error.errno == EINVAL:
+        return True
+    return isinstance(error, BrokenPipeError)
 
 
 def report(text: str, passing: bool) -> None:
-    """Note something on standard error; what is only passing is overwritten, and for a terminal alone."""
+    """Note something on standard error. What is only passing is overwritten, for a terminal alone."""
     if not passing:
         say(f"envlock: {printable(without_secrets(text))}\n", sys.stderr)
     elif sys.stderr is not None and sys.stderr.isatty() and shows_escapes(-12):
@@ -1979,7 +2029,9 @@ def terminal_style(when: str) -> tuple[int, bool]:
         return width, False
     if os.environ.get("FORCE_COLOR"):
         return width, True
-    return width, width > 0 and os.environ.get("TERM") != "dumb" and shows_escapes(-11)
+    if not width or os.environ.get("TERM") == "dumb":
+        return width, False
+    return width, shows_escapes(-11)
 
 
 def windows_library(name: str) -> Any:
@@ -1990,19 +2042,22 @@ def windows_library(name: str) -> Any:
 
 
 def shows_escapes(handle: int) -> bool:
-    """Have a console of Windows interpret escape sequences (-11: standard output, -12: error); others do so anyway."""
+    """Have a console of Windows interpret escape sequences; others do so anyway.
+
+    The handle -11 is standard output, -12 is standard error.
+    """
     if os.name != "nt":
         return True
     import ctypes
 
     kernel = windows_library("kernel32")
     kernel.GetStdHandle.restype = ctypes.c_void_p
-    console, mode = ctypes.c_void_p(kernel.GetStdHandle(handle)), ctypes.c_uint32()
+    console = ctypes.c_void_p(kernel.GetStdHandle(handle))
+    mode = ctypes.c_uint32()
     if not kernel.GetConsoleMode(console, ctypes.byref(mode)):
         return False
-    return bool(
-        kernel.SetConsoleMode(console, mode.value | 4)
-    )  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
+    enabled = mode.value | 4  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
+    return bool(kernel.SetConsoleMode(console, enabled))
 
 
 # ==================================================================================================
