@@ -3190,10 +3190,10 @@ def grouped(
     packages: list[ParsedTable], key_of: Callable[[ParsedTable], str]
 ) -> dict[str, list[ParsedTable]]:
     """A lock's packages by their keys, by which dependencies find them."""
-    found: dict[str, list[ParsedTable]] = {}
+    by_key: dict[str, list[ParsedTable]] = {}
     for package in packages:
-        found.setdefault(key_of(package), []).append(package)
-    return found
+        by_key.setdefault(key_of(package), []).append(package)
+    return by_key
 
 
 def pinned_requirement(
@@ -3204,11 +3204,12 @@ def pinned_requirement(
     if reference:
         return source_requirement(name, reference, package.key_path, version, archives)
     if not is_version(package.require("version", str)):
-        at, found = key_path_of(package.key_path, "version"), describe_value(version)
-        raise BoundError(f"{at}: expected a version, found {found}", key_path=at)
+        key_path, found = key_path_of(package.key_path, "version"), describe_value(version)
+        raise BoundError(f"{key_path}: expected a version, found {found}", key_path=key_path)
+    text = f"{name}=={version}"
     return BoundRequirement(  # all by place, since it is quicker
         name,
-        f"{name}=={version}",
+        text,
         None,
         version,
         None,
@@ -3250,13 +3251,15 @@ def project_names(pyproject: ParsedTable) -> Names:
     return normalised(filter(None, [declared_name(pyproject)]))
 
 
-def check_version(found: str, known: str, key_path: str) -> None:
-    """Of a lock's own format: a newer revision of a known version is read."""
-    if not re.fullmatch(known, found):
-        version = describe_value(found)
-        raise BoundError(
-            f"{key_path}: envlock doesn't know version {version} of this format", key_path=key_path
-        )
+def check_version(version: str, pattern: str, key_path: str) -> None:
+    """Raise BoundError unless the version of a lock's format matches.
+
+    The patterns admit newer revisions of a known version.
+    """
+    if not re.fullmatch(pattern, version):
+        found = describe_value(version)
+        message = f"{key_path}: envlock doesn't know version {found} of this format"
+        raise BoundError(message, key_path=key_path)
 
 
 def chosen_groups_with_main(selection: Selection, known: Names, default: Names, main: str) -> Names:
@@ -3307,7 +3310,13 @@ def compare_versions(left: str, operator: str, right: str) -> bool:
         return compare_in_order(left, operator, right)
 
 
+def wildcard_words(words: Iterable[str]) -> list[str]:
+    """The versions in the list of an `in`, where `3.8` stands for each patch release: `3.8.*`."""
+    return [word if word.count(".") > 1 else f"{word}.*" for word in words]
+
+
 def _extra_membership(match: re.Match[str]) -> str:
+    """`"x" in extras` instead of `extra == "x"`."""
     return f"{match[2]} {'in' if match[1] == '=' else 'not in'} extras"
 
 
@@ -3320,27 +3329,33 @@ class LockReader:
         self.text = lock.text
         self.data = ParsedTable(lock.data)
         # paths in a bound that is no file are relative to the working directory
-        self.folder = target.absolute("" if is_stream(path) else os.path.dirname(path))
+        folder = "" if is_stream(path) else os.path.dirname(path)
+        self.folder = target.absolute(folder)
         self.remote = is_remote(path)
         self.target = target
         self.assumption = assumption
         self.has_assumed = False
         self.answers: dict[tuple[str, Names, Names], bool] = {}
-        self.quoted: dict[
-            str, Names
-        ] = {}  # the normalised texts in a marker that asks for extras or groups
+        # the normalised texts in a marker that asks for extras or groups
+        self.quoted: dict[str, Names] = {}
 
     def holds(
         self, table: ParsedTable, key: str, extras: Iterable[str] = (), groups: Names = NO_NAMES
     ) -> bool:
         """Whether a table's marker holds while these extras and groups are selected."""
         text = table.text(key)
-        return not text or self.judge(text, key_path_of(table.key_path, key), extras, groups)
+        if not text:
+            return True
+        key_path = key_path_of(table.key_path, key)
+        return self.judge(text, key_path, extras, groups)
 
     def any_holds(self, table: ParsedTable, key: str, extras: Iterable[str] = ()) -> bool:
         """Whether one of a table's markers holds, if it has any."""
-        texts, key_path = table.texts(key), key_path_of(table.key_path, key)
-        return not texts or any(self.judge(text, key_path, extras) for text in texts)
+        texts = table.texts(key)
+        if not texts:
+            return True
+        key_path = key_path_of(table.key_path, key)
+        return any(self.judge(text, key_path, extras) for text in texts)
 
     def judge(
         self, text: str, key_path: str, extras: Iterable[str] = (), groups: Names = NO_NAMES
@@ -3351,9 +3366,10 @@ class LockReader:
         key = (text, asked_extras, asked_groups)
         if key not in self.answers:
             marker = parse_marker(re.sub(_EXTRA_COMPARISON, _extra_membership, text), key_path)
-            self.answers[key] = self.target.holds(
+            answer = self.target.holds(
                 marker, compare=self.compare, extras=asked_extras, dependency_groups=asked_groups
             )
+            self.answers[key] = answer
         return self.answers[key]
 
     def compare(self, name: str, left: str, operator: str, right: str) -> bool:
@@ -3373,7 +3389,8 @@ class LockReader:
         if "extra" not in text and "dependency_groups" not in text:
             return NO_NAMES
         if text not in self.quoted:
-            self.quoted[text] = normalised(one or other for one, other in re.findall(_QUOTED, text))
+            names = [single or double for single, double in re.findall(_QUOTED, text)]
+            self.quoted[text] = normalised(names)
         return self.quoted[text]
 
     def environments(self, key: str) -> list[BoundRequirement]:
@@ -3424,11 +3441,11 @@ class LockReader:
         editable: bool = False,
     ) -> DirectReference:
         """A source: the commit of a repository, the archive at a URL, or what is at a path."""
-        if (
-            kind in VCS_KINDS
-        ):  # by which branch or tag a commit was found, each tool records differently
+        if kind in VCS_KINDS:
+            # by which branch or tag a commit was found, each tool records differently
             prefix = f"{kind}+"
-            url = without_credentials(where[len(prefix) :] if where.startswith(prefix) else where)
+            where = where[len(prefix) :] if where.startswith(prefix) else where
+            url = without_credentials(where)
             return DirectReference("vcs", url, kind, "", commit, editable, subdirectory)
         if kind == "url":
             reference = reference_from_url(where, self.target)
@@ -3464,9 +3481,8 @@ class Walk:
         self.before = before
         self.active = set(before.active)
         self.specifiers: dict[str, dict[str, SpecifierSet]] = {}
-        self.remaining: dict[
-            str, list[ParsedTable]
-        ] = {}  # of several candidates those that all requesters admit
+        # of several candidates those that all requesters admit
+        self.remaining: dict[str, list[ParsedTable]] = {}
 
     def state(self) -> WalkState:
         """What the next walk begins with."""
@@ -3478,8 +3494,8 @@ class Walk:
         """The candidates of one key that satisfy every requester, as far as these are known."""
         if key not in self.remaining:
             self.remaining[key], self.specifiers[key] = candidates, {}
-            for each in self.before.specifiers.get(key, {}).values():
-                self.remaining[key] = _filter_candidates(self.remaining[key], each)
+            for previous in self.before.specifiers.get(key, {}).values():
+                self.remaining[key] = _filter_candidates(self.remaining[key], previous)
         text = str(specifier)
         if text not in self.specifiers[key]:
             self.specifiers[key][text] = specifier
@@ -3492,10 +3508,12 @@ _MAX_WALKS = 20  # real locks take three at most
 
 def _filter_candidates(packages: list[ParsedTable], specifier: SpecifierSet) -> list[ParsedTable]:
     """The packages whose versions satisfy a specifier; all if none does."""
-    found = [
-        each for each in packages if specifier.contains(each.text("version"), prereleases=True)
+    admitted = [
+        package
+        for package in packages
+        if specifier.contains(package.text("version"), prereleases=True)
     ]
-    return found or packages
+    return admitted or packages
 
 
 class LockGraph(LockReader):
@@ -3525,7 +3543,11 @@ class LockGraph(LockReader):
         """A package's dependencies, without those of its extras."""
         raise NotImplementedError
 
-    def extra_dependencies(self, package: ParsedTable, extra: str) -> Iterator[Dependency]:  # noqa: ARG002
+    def extra_dependencies(
+        self,
+        package: ParsedTable,  # noqa: ARG002
+        extra: str,  # noqa: ARG002
+    ) -> Iterator[Dependency]:
         """What an extra of a package adds."""
         return iter(())
 
@@ -3587,7 +3609,8 @@ class LockGraph(LockReader):
         two packages of one key.
         """
         dependents, dependencies = self.both_directions()
-        queue = [*doubtful, *(package for package, found in dependents.items() if not found)]
+        queue = list(doubtful)
+        queue += [package for package, others in dependents.items() if not others]
         for package in queue:
             doubtful.add(package)
             for other in dependencies.get(package, set()) - doubtful:
@@ -3616,6 +3639,7 @@ class LockGraph(LockReader):
 
 
 def _version_of(package: ParsedTable) -> Version:
+    """A package's version, 0 where the lock gives none."""
     return parse_value(Version, package.text("version") or "0", package.key_path)
 
 
@@ -3671,9 +3695,8 @@ def _poetry_clause(operator: str, version: str) -> str:
     if operator in ("", "=", "==", "!="):
         return f"!={version}" if operator == "!=" else f"=={version}"
     version = version[:-2] if version.endswith(".*") else version  # `>=3.6.*` stands in old locks
-    version = (
-        version if operator == "===" else version.partition("+")[0]
-    )  # PEP 440 orders no local labels
+    if operator != "===":  # PEP 440 orders no local labels
+        version = version.partition("+")[0]
     if operator in ("^", "~") or (operator == "~=" and version.isdigit()):
         return f">={version},<{_upper_bound(operator, Version(version))}"
     return operator + version
@@ -3683,19 +3706,20 @@ def _upper_bound(operator: str, version: Version) -> str:
     """The first version that is too new: a caret holds the leftmost part that isn't zero, a tilde the minor version."""
     release, held = version.release, 1
     if operator == "^":
-        held = next((n for n, part in enumerate(release) if part), len(release))
+        nonzero = [position for position, part in enumerate(release) if part]
+        held = nonzero[0] if nonzero else len(release)
     held = min(held, len(release) - 1)
     epoch = f"{version.epoch}!" if version.epoch else ""
-    return epoch + ".".join(map(str, (*release[:held], release[held] + 1)))
+    bound = [*release[:held], release[held] + 1]
+    return epoch + ".".join(map(str, bound))
 
 
 class PoetryDependency(NamedTuple):
     """A dependency as Poetry writes it, in a pyproject.toml or in a lock."""
 
     name: str
-    table: (
-        ParsedTable  # { version, extras, optional, markers, python, platform, and a source's keys }
-    )
+    # { version, extras, optional, markers, python, platform, and a source's keys }
+    table: ParsedTable
     group: str
     listed: Names  # the extras that list it
 
@@ -3719,11 +3743,14 @@ def _admits_platform(constraint: str, platform: str) -> bool:
 
     def admits(clause: str) -> bool:
         match = re.fullmatch(_POETRY_PLATFORM, clause.strip())
-        return match is None or match[2] == "*" or (match[2] == platform) != (match[1] == "!=")
+        if match is None or match[2] == "*":
+            return True
+        excludes = match[1] == "!="
+        return (match[2] == platform) is not excludes
 
     check_length(constraint)
     alternatives = constraint.replace("||", "|").split("|")
-    return any(all(map(admits, each.split(","))) for each in alternatives)
+    return any(all(map(admits, clauses.split(","))) for clauses in alternatives)
 
 
 def admits_python(table: ParsedTable, key: str, target: ReadContext) -> bool:
@@ -3740,21 +3767,23 @@ def poetry_dependencies(
 ) -> Iterator[PoetryDependency]:
     """`NAME = "CONSTRAINT"`, `NAME = { … }` or an array of these."""
     for key, value in table.data.items():
-        name, at = canonicalize_name(key), key_path_of(table.key_path, key)
+        name, key_path = canonicalize_name(key), key_path_of(table.key_path, key)
         listed = frozenset(listing.get(name, ()))
         for entry in value if isinstance(value, list) else [value]:
-            data = {"version": entry} if isinstance(entry, str) else expect_type(entry, dict, at)
-            yield PoetryDependency(name, ParsedTable(data, at), group, listed)
+            data = {"version": entry}
+            if not isinstance(entry, str):
+                data = expect_type(entry, dict, key_path)
+            yield PoetryDependency(name, ParsedTable(data, key_path), group, listed)
 
 
 def poetry_listing(extras: ParsedTable) -> dict[str, set[str]]:
     """By the names of dependencies the extras that list them: `socks = ["PySocks (>=1.5)"]`"""
-    found: dict[str, set[str]] = {}
+    listing: dict[str, set[str]] = {}
     for extra in extras.data:
         for text in extras.texts(extra):
             name = canonicalize_name(re.split(r"[^\w.-]", text)[0])
-            found.setdefault(name, set()).add(canonicalize_name(extra))
-    return found
+            listing.setdefault(name, set()).add(canonicalize_name(extra))
+    return listing
 
 
 class _PoetryProject(NamedTuple):
@@ -3776,26 +3805,31 @@ class _PoetryProject(NamedTuple):
 
 def poetry_project(pyproject: ParsedTable, standard_groups: bool = True) -> _PoetryProject:
     """Poetry's own tables and the standard ones."""
-    groups, standard = pyproject.table("tool", "poetry", "group"), ParsedTable({})
+    groups, dependency_groups = pyproject.table("tool", "poetry", "group"), ParsedTable({})
     if standard_groups:
-        standard = pyproject.table("dependency-groups")
+        dependency_groups = pyproject.table("dependency-groups")
     project = pyproject.table("project")
     optional = project.table("optional-dependencies")
     extras = ParsedTable({})
     if not optional.data and not project.data.get("dependencies"):
         extras = pyproject.table("tool", "poetry", "extras")
     own = _own_dependencies(pyproject.table("tool", "poetry"), poetry_listing(extras))
-    told = {"main": list(_project_dependencies(project)), **_standard_dependencies(standard)}
+    standard = {"main": list(_project_dependencies(project))}
+    standard.update(_standard_dependencies(dependency_groups))
     dynamic = not {"dependencies", "optional-dependencies"}.isdisjoint(project.texts("dynamic"))
-    found: list[PoetryDependency] = []
-    for name in {**own, **told}:
-        found += _merge_dependencies(told.get(name, []), own.get(name, []), dynamic)
+    names = list({**own, **standard})
+    dependencies: list[PoetryDependency] = []
+    for name in names:
+        in_standard, in_own = standard.get(name, []), own.get(name, [])
+        merged = _merge_dependencies(in_standard, in_own, dynamic)
+        dependencies += [dependency for dependency in merged if dependency.name != "python"]
+    optional_groups = [group for group in groups.data if groups.table(group).flag("optional")]
     return _PoetryProject(
-        [dependency for dependency in found if dependency.name != "python"],
+        dependencies,
         normalised([*extras.data, *optional.data]),
-        frozenset({**own, **told}),
-        normalised(group for group in groups.data if groups.table(group).flag("optional")),
-        _poetry_includes(groups, standard),
+        frozenset(names),
+        normalised(optional_groups),
+        _poetry_includes(groups, dependency_groups),
     )
 
 
@@ -3808,25 +3842,23 @@ def _own_dependencies(
     if "dev-dependencies" in poetry.data:
         tables.append(("dev", poetry.table("dev-dependencies")))
     tables += [(group, groups.table(group, "dependencies")) for group in groups.data]
-    found: dict[str, list[PoetryDependency]] = {}
+    by_group: dict[str, list[PoetryDependency]] = {}
     for group, table in tables:
         name = canonicalize_name(group)
-        found.setdefault(name, []).extend(poetry_dependencies(table, listing, name))
-    return found
+        by_group.setdefault(name, []).extend(poetry_dependencies(table, listing, name))
+    return by_group
 
 
 def _standard_dependencies(groups: ParsedTable) -> dict[str, list[PoetryDependency]]:
     """By group the dependencies in `[dependency-groups]`, without what groups include."""
-    found: dict[str, list[PoetryDependency]] = {}
+    by_group: dict[str, list[PoetryDependency]] = {}
     for group in groups.data:
         name = canonicalize_name(group)
-        entries = [
-            (key_path, text)
-            for key_path, text in _members_of(groups, group)
-            if isinstance(text, str)
-        ]
-        found.setdefault(name, []).extend(_standard_dependency(entry, name) for entry in entries)
-    return found
+        dependencies = by_group.setdefault(name, [])
+        for key_path, member in _members_of(groups, group):
+            if isinstance(member, str):
+                dependencies.append(_standard_dependency((key_path, member), name))
+    return by_group
 
 
 def _merge_dependencies(
@@ -3837,13 +3869,13 @@ def _merge_dependencies(
     But where the extras alone are standard, and `project.dynamic` says so, the rest of "main" is Poetry's.
     """
     by_name: dict[str, list[PoetryDependency]] = {}
-    for one in own:
-        by_name.setdefault(one.name, []).append(one)
+    for dependency in own:
+        by_name.setdefault(dependency.name, []).append(dependency)
     for dependency in standard:
         if dependency.name not in by_name:
             yield dependency
-        for one in by_name.get(dependency.name, ()):
-            yield from _both_places(dependency, one)
+        for own_dependency in by_name.get(dependency.name, ()):
+            yield from _both_places(dependency, own_dependency)
     rest = dynamic and all(dependency.table.flag("optional") for dependency in standard)
     for dependency in own:
         if not standard or (rest and not dependency.table.flag("optional")):
@@ -3852,51 +3884,44 @@ def _merge_dependencies(
 
 def _both_places(standard: PoetryDependency, own: PoetryDependency) -> Iterator[PoetryDependency]:
     """A dependency that stands in both places, as each tells it: one counts if both do."""
-    conditions: dict[str, Any] = {
-        key: own.table.data[key] for key in ("python", "platform") if key in own.table.data
-    }
-    markers = filter(None, (each.table.text("markers") for each in (standard, own)))
+    conditions: dict[str, Any] = {}
+    for key in ("python", "platform"):
+        if key in own.table.data:
+            conditions[key] = own.table.data[key]
+    tables = (standard.table, own.table)
+    markers = filter(None, [table.text("markers") for table in tables])
     conditions["markers"] = " and ".join([f"({marker})" for marker in markers])
-    for each in (standard, own):
-        yield each._replace(
-            table=ParsedTable({**each.table.data, **conditions}, each.table.key_path)
-        )
+    for dependency in (standard, own):
+        table = dependency.table
+        merged = ParsedTable({**table.data, **conditions}, table.key_path)
+        yield dependency._replace(table=merged)
 
 
 def _members_of(groups: ParsedTable, group: str) -> list[tuple[str, object]]:
-    """What stands in one of the standard groups, with the places."""
-    key_path, members = key_path_of(groups.key_path, group), groups.require(group, list)
-    return [(key_path_of(key_path, n), member) for n, member in enumerate(members)]
+    """What stands in one of the standard groups, each member with its key path."""
+    key_path = key_path_of(groups.key_path, group)
+    members = enumerate(groups.require(group, list))
+    return [(key_path_of(key_path, number), member) for number, member in members]
 
 
 def _poetry_includes(groups: ParsedTable, standard: ParsedTable) -> dict[str, Names]:
     """By group those that it includes, in Poetry's way or the standard one."""
-    told = []
+    entries = []  # a group, the key path, and which groups are included there
     for group in groups.data:
-        told.append(
-            (
-                group,
-                key_path_of(groups.key_path, group),
-                groups.table(group).texts("include-groups"),
-            )
-        )
+        key_path = key_path_of(groups.key_path, group)
+        entries.append((group, key_path, groups.table(group).texts("include-groups")))
     for group in standard.data:
-        others = [
-            (key_path, member)
-            for key_path, member in _members_of(standard, group)
-            if not isinstance(member, str)
-        ]
-        told += [
-            (group, key_path, [included_group(member, key_path)]) for key_path, member in others
-        ]
-    known = normalised([*groups.data, *standard.data])
-    found: dict[str, Names] = {}
-    for group, key_path, names in told:
-        for name in sorted(normalised(names) - known):
+        for key_path, member in _members_of(standard, group):
+            if not isinstance(member, str):
+                entries.append((group, key_path, [included_group(member, key_path)]))
+    existing = normalised([*groups.data, *standard.data])
+    includes: dict[str, Names] = {}
+    for group, key_path, names in entries:
+        for name in sorted(normalised(names) - existing):
             raise BoundError(f"{key_path}: there is no group {quote_name(name)}", key_path=key_path)
         key = canonicalize_name(group)
-        found[key] = found.get(key, NO_NAMES) | normalised(names)
-    return found
+        includes[key] = includes.get(key, NO_NAMES) | normalised(names)
+    return includes
 
 
 def _project_dependencies(project: ParsedTable) -> Iterator[PoetryDependency]:
@@ -3912,10 +3937,12 @@ def _standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> 
     """A PEP 508 requirement as Poetry would write it; where it says from where, as it stands."""
     key_path, text = entry
     requirement = parse_requirement(text, key_path)
+    version, extras = str(requirement.specifier), sorted(requirement.extras)
+    markers = str(requirement.marker or "")
     table = {
-        "version": str(requirement.specifier),
-        "extras": sorted(requirement.extras),
-        "markers": str(requirement.marker or ""),
+        "version": version,
+        "extras": extras,
+        "markers": markers,
         "optional": bool(extra),
         "requirement": text if requirement.url else "",
     }
