@@ -3961,7 +3961,8 @@ _POETRY_RELEASE = r"(\d+(?:\.\d+)*)(?:[+-]?([0-9a-zA-Z+-]+(?:\.[0-9a-zA-Z+-]+)*)
 def _compare_releases(left: str, operator: str, right: str) -> bool:
     """The order of versions as poetry-core has it, where `6.1.0-13-amd64` is 6.1.0 with a label."""
     wildcard = right.endswith(".*")
-    found, wanted = _poetry_release(left), _poetry_release(right[:-2] if wildcard else right)
+    found = _poetry_release(left)
+    wanted = _poetry_release(right[:-2] if wildcard else right)
     if found is None or wanted is None:
         return compare_values("platform_release", left, operator, right)
     if wildcard or operator == "~=":
@@ -4007,14 +4008,17 @@ class _PoetryLock(LockGraph):
         if operator not in ("in", "not in"):
             if versions:
                 return _compare_releases(left, operator, right)
-            return left != right if operator == "!=" else "==" in operator and left == right
+            if operator == "!=":
+                return left != right
+            return "==" in operator and left == right
         value = self.target.environment()[name]
         if value == right and not python:  # the variable is on the right
             return compare_in_order(left, operator, right)
         words = re.split(r"[ ,|]+", left if value == right else right)
         if versions:
-            words = [word if word.count(".") > 1 else f"{word}.*" for word in words]
-            return any(_compare_releases(value, "==", word) for word in words) is (operator == "in")
+            releases = wildcard_words(words)
+            contains = any(_compare_releases(value, "==", word) for word in releases)
+            return contains is (operator == "in")
         return (value in words) is (operator == "in")
 
     def fits(self, package: ParsedTable) -> bool:
@@ -4030,7 +4034,7 @@ class _PoetryLock(LockGraph):
 
     def dependencies_of(self, package: ParsedTable) -> Iterator[Dependency]:
         """The dependencies of a package, without those of its extras."""
-        for dependency in self.told_dependencies(package):
+        for dependency in self.all_dependencies(package):
             yield self.dependency(dependency, NO_NAMES)
 
     def extra_dependencies(self, package: ParsedTable, extra: str) -> Iterator[Dependency]:
@@ -4042,26 +4046,25 @@ class _PoetryLock(LockGraph):
 
     def group_by_extra(self, package: ParsedTable) -> dict[str, list[PoetryDependency]]:
         """A package's dependencies by the extras that may add them."""
-        found: dict[str, list[PoetryDependency]] = {}
-        for dependency in self.told_dependencies(package):
-            asked = self.asked_names(dependency.table.text("markers"))
-            for extra in dependency.listed | asked:
-                found.setdefault(extra, []).append(dependency)
-        return found
+        by_extra: dict[str, list[PoetryDependency]] = {}
+        for dependency in self.all_dependencies(package):
+            in_marker = self.asked_names(dependency.table.text("markers"))
+            for extra in dependency.listed | in_marker:
+                by_extra.setdefault(extra, []).append(dependency)
+        return by_extra
 
-    def told_dependencies(self, package: ParsedTable) -> Iterator[PoetryDependency]:
+    def all_dependencies(self, package: ParsedTable) -> Iterator[PoetryDependency]:
         """All dependencies of a package."""
         listing = poetry_listing(package.table("extras"))
         return poetry_dependencies(package.table("dependencies"), listing)
 
-    def dependency(self, told: PoetryDependency, extras: Names) -> Dependency:
+    def dependency(self, dependency: PoetryDependency, extras: Names) -> Dependency:
         """A dependency, while these extras of what depends on it are asked for."""
-        return Dependency(
-            self.by_key.get(told.name, []),
-            normalised(told.table.texts("extras")),
-            specifier=told.specifier(),
-            holds=told.counts(self, extras),
-        )
+        candidates = self.by_key.get(dependency.name, [])
+        wanted = normalised(dependency.table.texts("extras"))
+        specifier = dependency.specifier()
+        holds = dependency.counts(self, extras)
+        return Dependency(candidates, wanted, specifier=specifier, holds=holds)
 
     def doubtful(self) -> set[ParsedTable]:
         """Without the project: the packages that don't count as far as they themselves tell."""
@@ -4091,7 +4094,8 @@ class _PoetryLock(LockGraph):
             return bool(groups) and self.holds(package, "markers", self.extras)
         markers = package.table("markers")
         keys = {canonicalize_name(key): key for key in markers.data}
-        return any(self.holds(markers, keys.get(group, group), self.extras) for group in groups)
+        counting = [keys.get(group, group) for group in groups]
+        return any(self.holds(markers, key, self.extras) for key in counting)
 
 
 def read_poetry(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
@@ -4170,11 +4174,8 @@ def _poetry_demand(reader: LockReader, dependency: PoetryDependency) -> BoundReq
     if not kind:
         text = f"{name} {table.text('version') or '*'}"
         return BoundRequirement(name, text, dependency.specifier(), key_path=table.key_path)
-    where, subdirectory, editable = (
-        table.text(kind),
-        table.text("subdirectory"),
-        table.flag("develop"),
-    )
+    where, subdirectory = table.text(kind), table.text("subdirectory")
+    editable = table.flag("develop")
     kind = "path" if kind == "file" else kind
     reference = reader.reference(kind, where, subdirectory, editable=editable)
     if kind == "git":
@@ -4232,7 +4233,8 @@ def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Boun
     name = canonicalize_name(project.text("name"))
     found = python_requirement(project) if whole else []  # pip asks it of the project alone
     found += _entry_requirements(entries, name, extras, target)
-    return Bound(tuple(found), frozenset({name} - {""}), frozenset(extras), groups)
+    permitted = frozenset({name} - {""})
+    return Bound(tuple(found), permitted, frozenset(extras), groups)
 
 
 def group_entries(table: ParsedTable, names: Iterable[str]) -> Iterator[Entry]:
@@ -4253,17 +4255,19 @@ def _group_entries(
     """The requirements of a group that isn't done, and of those that it includes."""
     if name in done:
         return
-    key_path = key_path_of(table.key_path, keys[name])
+    array = key_path_of(table.key_path, keys[name])
     for number, member in enumerate(table.require(keys[name], list)):
-        at = key_path_of(key_path, number)
+        key_path = key_path_of(array, number)
         if isinstance(member, str):
-            yield at, member
+            yield key_path, member
             continue
-        included = included_group(member, at)
+        included = included_group(member, key_path)
         if included not in keys:
-            raise BoundError(f"{at}: there is no group {quote_name(included)}", key_path=at)
+            message = f"{key_path}: there is no group {quote_name(included)}"
+            raise BoundError(message, key_path=key_path)
         if included in (*including, name):
-            raise BoundError(f"{at}: the groups include each other in a circle", key_path=at)
+            message = f"{key_path}: the groups include each other in a circle"
+            raise BoundError(message, key_path=key_path)
         yield from _group_entries(table, included, keys, done, (*including, name))
     done.add(name)
 
@@ -4287,7 +4291,7 @@ def _entry_requirements(
 
 def read_script(data: dict[str, Any], path: BoundFile, target: ReadContext) -> Bound:
     """PEP 723."""
-    path.text = _toml_of_script(path.text)  # what places mean
+    path.text = _toml_of_script(path.text)  # key paths refer to the embedded TOML
     script = ParsedTable(data)
     entries = entries_of(script, "dependencies")
     return Bound((*python_requirement(script), *_entry_requirements(entries, "", {}, target)))
@@ -4310,7 +4314,8 @@ def _toml_of_script(text: str) -> str:
         start, end = number, _block_end(lines, number)
     if not start:
         raise BoundError("expected a `# /// script` block, found none", 1)
-    return "\n" * start + "\n".join(line[2:] for line in lines[start : end - 1])
+    toml_lines = [line[2:] for line in lines[start : end - 1]]
+    return "\n" * start + "\n".join(toml_lines)
 
 
 def _block_end(lines: list[str], start: int) -> int:
@@ -4353,11 +4358,11 @@ class _UvLock(LockGraph):
         self.manifest = self.data.table("manifest")
         self.conflicting = "conflicts" in lock.data
         self.sources = {package: _uv_source(package) for package in self.packages}
-        projects = [each for each in self.packages if self.is_project(each)]
+        projects = [package for package in self.packages if self.is_project(package)]
         self.project = projects[0] if projects else None
-        self.members = normalised(self.manifest.texts("members")) or normalised(
-            map(name_of, projects)
-        )
+        self.members = normalised(self.manifest.texts("members"))
+        if not self.members:  # a project alone is no workspace, and not listed
+            self.members = normalised(map(name_of, projects))
         self.roots = self.selected_roots(target.selection)
         # a workspace's groups are those of its project, or stand in the manifest
         self.shared = self.manifest.table("dependency-groups")
@@ -4372,11 +4377,13 @@ class _UvLock(LockGraph):
 
     def selected_roots(self, selection: Selection) -> list[ParsedTable]:
         """The members that were asked for, else the project, else all members of a workspace without one."""
-        asked = self.members if selection.all_packages else selection.packages
-        if self.project and not asked:
+        chosen = self.members if selection.all_packages else selection.packages
+        if self.project and not chosen:
             return [self.project]
-        names = self.members & (asked or self.members)
-        return [each for name in sorted(names) for each in self.by_key.get(name, [])]
+        roots = []
+        for name in sorted(self.members & (chosen or self.members)):
+            roots += self.by_key.get(name, [])
+        return roots
 
     def select(self, selection: Selection) -> _UvChoice:
         """The extras and groups that count."""
@@ -4409,11 +4416,9 @@ class _UvLock(LockGraph):
         """The packages that the roots reach and uv installs: no virtual one is."""
         active = NO_NAMES.union(*map(self.conflict_names, self.roots))
         left_out = self.not_installed(self.target.selection)
-        return [
-            package
-            for package in self.resolve(active)
-            if self.sources[package][0] != "virtual" and name_of(package) not in left_out
-        ]
+        packages = self.resolve(active)
+        installed = [package for package in packages if self.sources[package][0] != "virtual"]
+        return [package for package in installed if name_of(package) not in left_out]
 
     def not_installed(self, selection: Selection) -> Names:
         """The names that `--no-install-project` and `--no-install-workspace` leave out."""
@@ -4421,8 +4426,10 @@ class _UvLock(LockGraph):
         if selection.no_install_project:
             # of several members that were asked for, none is "the project"
             of_workspace = selection.all_packages or not selection.packages
-            found = [self.project] if of_workspace and self.project else found
-            found = self.roots if len(selection.packages) == 1 and not of_workspace else found
+            if of_workspace and self.project:
+                found = [self.project]
+            elif not of_workspace and len(selection.packages) == 1:
+                found = self.roots
         members = self.members if selection.no_install_workspace else NO_NAMES
         return members.union(map(name_of, found))
 
@@ -4441,11 +4448,10 @@ class _UvLock(LockGraph):
         for root in self.roots:
             table = root.table("group-requires-python")
             for group in sorted(self.choice.groups.intersection(table.data)):
-                text, key_path = table.require(group, str), key_path_of(table.key_path, group)
-                specifier = parse_specifier(text, key_path)
-                found.append(
-                    BoundRequirement("python", f"python{specifier}", specifier, key_path=key_path)
-                )
+                key_path = key_path_of(table.key_path, group)
+                specifier = parse_specifier(table.require(group, str), key_path)
+                text = f"python{specifier}"
+                found.append(BoundRequirement("python", text, specifier, key_path=key_path))
         return found
 
     def permitted(self) -> Names:
@@ -4483,12 +4489,12 @@ class _UvLock(LockGraph):
     def dependencies_in(self, table: ParsedTable, key: str) -> Iterator[Dependency]:
         """The dependencies in an array; several packages of one name are told apart when a walk comes to them."""
         for dependency in table.tables(key):
-            found = self.by_key.get(dependency.require("name", str))  # as uv writes it
-            if found is None:
-                found = self.by_key.get(name_of(dependency), [])
+            candidates = self.by_key.get(dependency.require("name", str))  # as uv writes it
+            if candidates is None:
+                candidates = self.by_key.get(name_of(dependency), [])
             extras = dependency.texts("extra") or dependency.texts("extras")
             names = frozenset(extras) if extras else NO_NAMES
-            yield Dependency(found, names, dependency, ANY_VERSION, True)
+            yield Dependency(candidates, names, dependency, ANY_VERSION, True)
 
     def counts(self, dependency: Dependency, active: set[str]) -> bool:
         """Whether a dependency's marker holds; what it turns on may be what the marker asks for."""
@@ -4521,18 +4527,23 @@ class _UvLock(LockGraph):
 
     def select_candidate(self, dependency: Dependency, walk: Walk) -> ParsedTable | None:
         """The package that a dependency means: the version and the source stand there if the name is ambiguous."""
-        found, table = dependency.candidates, dependency.table
+        candidates, table = dependency.candidates, dependency.table
         for key in ("version", "source"):
             if key in table.data:
-                found = [package for package in found if package.data.get(key) == table.data[key]]
-        if not found:
-            at, name = table.key_path, table.data["name"]
-            raise BoundError(f"{at}: there is no such package {quote_name(name)}", key_path=at)
-        if len(found) > 1:
-            found = [
-                each for each in found if self.any_holds(each, "resolution-markers", walk.active)
+                wanted = table.data[key]
+                candidates = [
+                    candidate for candidate in candidates if candidate.data.get(key) == wanted
+                ]
+        if not candidates:
+            key_path, name = table.key_path, quote_name(table.data["name"])
+            raise BoundError(f"{key_path}: there is no such package {name}", key_path=key_path)
+        if len(candidates) > 1:
+            candidates = [
+                candidate
+                for candidate in candidates
+                if self.any_holds(candidate, "resolution-markers", walk.active)
             ]
-        return found[0] if found else None
+        return candidates[0] if candidates else None
 
 
 def _release_of(python: str) -> str:
@@ -4547,17 +4558,16 @@ def _uv_source(package: ParsedTable) -> tuple[str, str]:
     kinds = [kind for kind in source.data if kind in _UV_SOURCES]
     if len(kinds) != 1:
         expected, found = ", ".join(_UV_SOURCES), describe_value(source.data)
-        raise BoundError(
-            f"{source.key_path}: expected one of {expected}, found {found}",
-            key_path=source.key_path,
-        )
+        message = f"{source.key_path}: expected one of {expected}, found {found}"
+        raise BoundError(message, key_path=source.key_path)
     return kinds[0], source.require(kinds[0], str)
 
 
 def _uv_names(kind: str, package: ParsedTable, names: Iterable[str]) -> Names:
     """Extras or groups of a package as the markers of conflicts name them."""
     name = package.require("name", str)
-    return normalised(f"{kind}-{len(name)}-{name}-{each}" for each in names)
+    prefix = f"{kind}-{len(name)}-{name}-"
+    return normalised(prefix + each for each in names)
 
 
 def _uv_extras(package: ParsedTable) -> Names:
@@ -4583,7 +4593,8 @@ def read_uv(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
 
 def _uv_requirement(uv: _UvLock, package: ParsedTable) -> BoundRequirement:
     """What a package that counts demands."""
-    archives, (kind, where) = uv.archives(package, "sdist", "wheels"), uv.sources[package]
+    archives = uv.archives(package, "sdist", "wheels")
+    kind, where = uv.sources[package]
     if kind == "registry":
         return pinned_requirement(package, None, archives)
     commit, subdirectory = "", package.table("source").text("subdirectory")
@@ -4601,23 +4612,22 @@ def uv_sync(selection: Selection, superset: bool) -> list[str] | None:
     """`uv sync`."""
     if selection.only_groups and (selection.extras or selection.all_extras or selection.groups):
         return None
-    return [
-        *("UV_PROJECT_ENVIRONMENT={prefix}", "uv", "sync", *option_words("--inexact", superset)),
-        "--project={folder}",
-        *option_words("--extra=", selection.extras),
-        *option_words("--all-extras", selection.all_extras),
-        *option_words("--no-extra=", selection.no_extras),
-        *option_words("--group=", selection.groups),
-        *option_words("--all-groups", selection.all_groups),
-        *option_words("--no-group=", selection.no_groups),
-        *option_words("--no-default-groups", selection.no_default_groups),
-        *option_words("--only-group=", selection.only_groups),
-        *option_words("--package=", selection.packages),
-        *option_words("--all-packages", selection.all_packages),
-        *option_words("--no-editable", selection.no_editable),
-        *option_words("--no-install-project", selection.no_install_project),
-        *option_words("--no-install-workspace", selection.no_install_workspace),
-    ]
+    words = ["UV_PROJECT_ENVIRONMENT={prefix}", "uv", "sync"]
+    words += option_words("--inexact", superset)
+    words += ["--project={folder}"]
+    words += option_words("--extra=", selection.extras)
+    words += option_words("--all-extras", selection.all_extras)
+    words += option_words("--no-extra=", selection.no_extras)
+    words += option_words("--group=", selection.groups)
+    words += option_words("--all-groups", selection.all_groups)
+    words += option_words("--no-group=", selection.no_groups)
+    words += option_words("--no-default-groups", selection.no_default_groups)
+    words += option_words("--only-group=", selection.only_groups)
+    words += option_words("--package=", selection.packages)
+    words += option_words("--all-packages", selection.all_packages)
+    words += option_words("--no-editable", selection.no_editable)
+    words += option_words("--no-install-project", selection.no_install_project)
+    return words + option_words("--no-install-workspace", selection.no_install_workspace)
 
 
 # ==================================================================================================
@@ -4634,17 +4644,19 @@ def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     groups = normalised(reader.data.texts("dependency-groups")) | default
     # PEP 751: the default groups stand for a choice that the user doesn't make
     named = selection.all_groups or (selection.groups | selection.options) & groups
-    chosen = selected_groups(selection, groups, NO_NAMES if named else default)
-    asked = selected_extras(selection, extras)
+    chosen_groups = selected_groups(selection, groups, NO_NAMES if named else default)
+    chosen_extras = selected_extras(selection, extras)
     found = [*python_requirement(reader.data), *reader.environments("environments")]
     for name, packages in grouped(reader.data.tables("packages"), name_of).items():
-        counting = [each for each in packages if reader.holds(each, "marker", asked, chosen)]
+        counting = [
+            package
+            for package in packages
+            if reader.holds(package, "marker", chosen_extras, chosen_groups)
+        ]
         if len(counting) > 1:
             key_path = counting[1].key_path
-            raise BoundError(
-                f"{key_path}: {quote_name(name)} counts twice for this interpreter",
-                key_path=key_path,
-            )
+            message = f"{key_path}: {quote_name(name)} counts twice for this interpreter"
+            raise BoundError(message, key_path=key_path)
         for package in counting:
             found += python_requirement(package)
             if not (selection.no_install_project and _is_pylock_project(reader, package)):
@@ -4687,14 +4699,16 @@ def _pylock_reference(reader: LockReader, kind: str, source: ParsedTable) -> Dir
         editable = source.flag("editable") and not reader.target.selection.no_editable
         where = source.require("path", str)
         return reader.reference("path", where, subdirectory, editable=editable)
-    url = source.text("url") or url_of_path(reader.path(source.require("path", str)))
+    url = source.text("url")
+    if not url:
+        url = url_of_path(reader.path(source.require("path", str)))
     if kind == "archive":
         return reader.reference("url", url, subdirectory)
     vcs = source.text("type") or "git"
     if vcs not in VCS_KINDS:
-        at, expected = key_path_of(source.key_path, "type"), ", ".join(VCS_KINDS)
-        message = f"{at}: expected one of {expected}, found {describe_value(vcs)}"
-        raise BoundError(message, key_path=at)
+        key_path, expected = key_path_of(source.key_path, "type"), ", ".join(VCS_KINDS)
+        message = f"{key_path}: expected one of {expected}, found {describe_value(vcs)}"
+        raise BoundError(message, key_path=key_path)
     return reader.reference(vcs, url, subdirectory, source.require("commit-id", str))
 
 
