@@ -2104,9 +2104,8 @@ class BoundRequirement(NamedTuple):
     specifier: SpecifierSet | None = None  # of a requirement: pre-releases are admitted
     version: str | None = None  # of a tool's lock: exactly this one, the local label included
     reference: DirectReference | None = None
-    hashes: Names = (
-        NO_NAMES  # "sha256:0123…": an archive that tells its hash must have one of these
-    )
+    # "sha256:0123…": an archive that tells its hash must have one of these
+    hashes: Names = NO_NAMES
     constraint: bool = False  # narrows a requirement that is there, requires nothing by itself
     file: BoundFile = BoundFile()
     line: int = 0  # of a requirements file; in other formats `key_path` tells it
@@ -2171,9 +2170,10 @@ class ReadContext:
         if os.path.isabs(path):
             return os.path.normpath(path)
         try:
-            return os.path.normpath(os.path.join(self.directory or os.getcwd(), path))
+            directory = self.directory or os.getcwd()
         except OSError as error:
             raise BoundError(f"the working directory cannot be told ({error.strerror})") from None
+        return os.path.normpath(os.path.join(directory, path))
 
     def holds(
         self,
@@ -2199,7 +2199,10 @@ class ReadContext:
         return self._are_files[path]
 
     def is_directory(self, path: str) -> bool:
-        """Whether a directory is there. A file in its place isn't watched: a start would read it."""
+        """Whether a directory is there.
+
+        A file in its place isn't watched: a start would read it.
+        """
         path = self.absolute(path)
         if not os.path.isfile(path):
             self.files.setdefault(path, file_identity(path))
@@ -2222,9 +2225,8 @@ class ReadContext:
                     self.files[path] = file_identity(file.fileno())
                     data = read_at_most(file, SIZE_LIMIT + 1)
             except (OSError, ValueError) as error:
-                raise BoundError(
-                    f"cannot be read ({getattr(error, 'strerror', None) or error})"
-                ) from None
+                reason = getattr(error, "strerror", None) or error
+                raise BoundError(f"cannot be read ({reason})") from None
             self.texts[path] = decode(data, not path.endswith(".toml"))
         return self.texts[path]
 
@@ -2268,43 +2270,45 @@ def _invalid_value(message: str, key_path: str) -> BoundError:
 
 def selected_extras(selection: Selection, known: Names) -> Names:
     """The extras of a file that are asked for."""
-    asked = known if selection.all_extras else known & (selection.extras | selection.options)
-    return asked - selection.no_extras
+    if selection.all_extras:
+        return known - selection.no_extras
+    return (known & (selection.extras | selection.options)) - selection.no_extras
 
 
 def selected_groups(selection: Selection, known: Names, default: Names = NO_NAMES) -> Names:
     """The groups of a file that are asked for, and those that count unless told otherwise."""
-    asked = known & (selection.groups | selection.options | selection.only_groups)
+    selected = known & (selection.groups | selection.options | selection.only_groups)
     if selection.all_groups:
-        asked = known
+        selected = known
     if not selection.no_default_groups and not selection.only_groups:
-        asked |= default
-    return asked - selection.no_groups
+        selected |= default
+    return selected - selection.no_groups
 
 
 def entries_of(table: ParsedTable, key: str) -> list[Entry]:
     """The texts of an array of requirements, with their places."""
     key_path = key_path_of(table.key_path, key)
-    return [(f"{key_path}[{n}]", text) for n, text in enumerate(table.texts(key))]
+    texts = enumerate(table.texts(key))
+    return [(f"{key_path}[{index}]", text) for index, text in texts]
 
 
 def by_normal_name(table: ParsedTable) -> dict[str, str]:
     """The keys of a table of extras or groups by their normalised names."""
-    found: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for name in table.data:
-        other = found.setdefault(canonicalize_name(name), name)
+        other = keys.setdefault(canonicalize_name(name), name)
         if other != name:
-            message = (
-                f"{table.key_path}: {quote_name(name)} and {quote_name(other)} are the same name"
-            )
+            both = f"{quote_name(name)} and {quote_name(other)}"
+            message = f"{table.key_path}: {both} are the same name"
             raise BoundError(message, key_path=key_path_of(table.key_path, name))
-    return found
+    return keys
 
 
 def extra_entries(project: ParsedTable) -> dict[str, list[Entry]]:
     """The requirements of each extra (PEP 621)."""
     table = project.table("optional-dependencies")
-    return {name: entries_of(table, key) for name, key in by_normal_name(table).items()}
+    keys = by_normal_name(table)
+    return {name: entries_of(table, key) for name, key in keys.items()}
 
 
 def included_group(member: object, key_path: str) -> str:
@@ -2344,14 +2348,13 @@ class Format(NamedTuple):
     content: str  # pattern somewhere in the text of a file of another name (re.MULTILINE)
     load: Callable[[str], Any]
     read: Callable[[Any, BoundFile, ReadContext], Bound]
-    # The words of the command that aligns an environment, with values in braces; True where further packages
-    # may be present. None if the tool can't be asked for such a selection.
+    # The words of the command that aligns an environment, with values in braces; True where further
+    # packages may be present. None if the tool can't be asked for such a selection.
     repair: Callable[[Selection, bool], list[str] | None]
     project: str = ""  # the file that the tool needs beside the lock
     removes: bool = False  # whether the command also removes what isn't required
-    replaces: bool = (
-        False  # whether it also installs anew what has the right version from another source
-    )
+    # whether it also installs anew what has the right version from another source
+    replaces: bool = False
 
 
 def option_words(option: str, value: Names | bool) -> list[str]:
@@ -2407,8 +2410,8 @@ def reference_from_url(url: str, target: ReadContext, editable: bool = False) ->
         address, revision = _split_revision(address[vcs.end() :])
         commit = revision if re.fullmatch(COMMIT, revision) else ""
         return DirectReference("vcs", address, vcs[1], revision, commit, editable, subdirectory)
-    told = [key for key in _HASH_ALGORITHMS if key in fields]
-    hashes = frozenset([f"{key}:{fields[key].lower()}" for key in told])
+    algorithms = [algorithm for algorithm in _HASH_ALGORITHMS if algorithm in fields]
+    hashes = frozenset([f"{algorithm}:{fields[algorithm].lower()}" for algorithm in algorithms])
     if scheme.lower() != "file":
         address = without_credentials(address)
         return DirectReference("archive", address, subdirectory=subdirectory, hashes=hashes)
@@ -2436,7 +2439,7 @@ def reference_text(reference: DirectReference) -> str:
 
 
 def split_fragment(url: str) -> tuple[str, dict[str, str]]:
-    """A URL without its fragment, and the fields of that. Of a field given twice the first counts."""
+    """A URL without its fragment, and the fields of that. The first of a field's values counts."""
     address, _, fragment = url.partition("#")
     fields: dict[str, str] = {}
     for field in fragment.split("&"):
@@ -2502,18 +2505,25 @@ def real_path(path: str) -> str:
         return path
 
 
-def is_same_file(one: str, other: str) -> bool:
-    """Whether two paths lead to one file: on a volume that ignores case, or composes letters anew, in two spellings."""
+def is_same_file(path: str, other: str) -> bool:
+    """Whether two paths lead to one file.
+
+    A volume that ignores case, or composes letters anew, takes two spellings for one.
+    """
     try:
-        return os.path.samefile(one, other)
+        return os.path.samefile(path, other)
     except (OSError, ValueError):
         return False
 
 
 def ignores_case(folder: str) -> bool:
-    """Whether names in a folder mean the same in upper and lower case, as on Windows and usually on macOS."""
+    """Whether names in a folder mean the same in upper and lower case.
+
+    So they do on Windows, and usually on macOS.
+    """
     parent, name = os.path.split(folder)
-    return name.swapcase() != name and is_same_file(folder, os.path.join(parent, name.swapcase()))
+    swapped = name.swapcase()
+    return swapped != name and is_same_file(folder, os.path.join(parent, swapped))
 
 
 def fold_name(name: str) -> str:
@@ -2611,13 +2621,13 @@ def _setup_name(text: str) -> str:
 
 def _constant_text(value: Any, tree: Any) -> str:
     """A text, or that of a name to which the module assigns once, and a text; else empty."""
-    from ast import walk
+    from ast import Load, walk
 
     name = getattr(value, "id", "")
     if name:
         uses = [node for node in walk(tree) if getattr(node, "id", "") == name]
-        stores = [node for node in uses if type(getattr(node, "ctx", None)).__name__ != "Load"]
-        assignments = [each for each in tree.body if stores == getattr(each, "targets", None)]
+        stores = [node for node in uses if not isinstance(getattr(node, "ctx", None), Load)]
+        assignments = [node for node in tree.body if stores == getattr(node, "targets", None)]
         value = assignments[0].value if assignments else None
     text = getattr(value, "value", "")
     return text if isinstance(text, str) else ""
@@ -2692,6 +2702,7 @@ _VALUE_FORMS = {
     "--config-settings": ("KEY=VALUE", "(?s).*="),
 }
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+_VARIABLE = r"\$\{([A-Z0-9_]+)\}"
 _PLAIN_PIN = rf"({PROJECT_NAME})==([0-9]{{1,18}}(?:\.[0-9]{{1,18}})*)"
 
 
@@ -2722,7 +2733,8 @@ def _file_requirements(
     for count, (number, line) in enumerate(_logical_lines(file.lines)):
         pin = match_pin(line)
         if pin and count < _COUNT_LIMIT:
-            name, specifier = canonicalize_name(pin[1]), SpecifierSet.of_plain_pin(pin[2])
+            name = canonicalize_name(pin[1])
+            specifier = SpecifierSet.of_plain_pin(pin[2])
             yield BoundRequirement(
                 name, line, specifier, None, None, NO_NAMES, file.constraint, file.path, number
             )
@@ -2733,8 +2745,8 @@ def _file_requirements(
                 raise BoundError(message)  # noqa: TRY301
             variables = _variables(line)
             expanded = _with_variables(line, variables)
-            for found in _logical_line_requirements(expanded, number, file, finished):
-                yield _without_values(found, line, variables) if variables else found
+            for demand in _logical_line_requirements(expanded, number, file, finished):
+                yield _without_values(demand, line, variables) if variables else demand
         except BoundError as error:
             if variables and not error.file:
                 wrong = "what stands here is wrong once its variables are replaced"
@@ -2787,7 +2799,8 @@ def _nested_path(name: str, parent: _RequirementsFile) -> str:
         raise BoundError(f"{name} is not fetched from here: give it as a bound of its own")
     if re.match("file:", name, re.IGNORECASE):
         return path_of_url(name, parent.target)
-    return os.path.normpath(os.path.join(os.path.dirname(parent.path), name))
+    folder = os.path.dirname(parent.path)
+    return os.path.normpath(os.path.join(folder, name))
 
 
 def _logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
@@ -2821,23 +2834,30 @@ def _variables(line: str) -> dict[str, str]:
     """The values of a line's `${NAME}`. One that is unset or empty stays as it is written."""
     if "${" not in line or len(line) > _LINE_LIMIT:
         return {}
-    names = re.findall(r"\$\{([A-Z0-9_]+)\}", line)
-    return {name: os.environ[name] for name in names if os.environ.get(name)}
+    values: dict[str, str] = {}
+    for name in re.findall(_VARIABLE, line):
+        value = os.environ.get(name)
+        if value:
+            values[name] = value
+    return values
 
 
 def _with_variables(line: str, variables: dict[str, str]) -> str:
     """A line with its variables replaced."""
     if not variables:
         return line
-    pattern = r"\$\{([A-Z0-9_]+)\}"
-    return re.sub(pattern, lambda match: variables.get(match[1], match[0]), line)
+
+    def value_of(match: re.Match[str]) -> str:
+        return variables.get(match[1], match[0])
+
+    return re.sub(_VARIABLE, value_of, line)
 
 
 def _without_values(
-    found: BoundRequirement, line: str, variables: dict[str, str]
+    demand: BoundRequirement, line: str, variables: dict[str, str]
 ) -> BoundRequirement:
     """A requirement that shows the names of variables instead of their values."""
-    return found._replace(text=_hide_values(found.text, line, variables))
+    return demand._replace(text=_hide_values(demand.text, line, variables))
 
 
 def _hide_values(text: str, otherwise: str, variables: dict[str, str]) -> str:
@@ -2939,9 +2959,9 @@ def _split_option(word: str) -> tuple[str, str | None]:
             raise BoundError(f"unknown option {word[:2]}")
         return _SHORT_OPTIONS[word[:2]], word[2:] or None
     given, equals, value = word.partition("=")
-    known = _FLAGS + _VALUED_OPTIONS
-    names = [name for name in known if name.startswith(given)]
-    if given in known:
+    long_options = _FLAGS + _VALUED_OPTIONS
+    names = [name for name in long_options if name.startswith(given)]
+    if given in long_options:
         names = [given]
     if not names:
         shown = given if re.fullmatch(r"--[\w-]{1,60}", given) else excerpt(given)
@@ -2974,9 +2994,9 @@ def _plain_requirement(text: str, file: _RequirementsFile) -> BoundRequirement:
     """What a line without options and marker demands: a URL, a path or a requirement by name."""
     check_length(text)
     location = _location_of(text, file)
-    return (
-        _location_requirement(location, text, file) if location else _named_requirement(text, file)
-    )
+    if location:
+        return _location_requirement(location, text, file)
+    return _named_requirement(text, file)
 
 
 def _named_requirement(text: str, file: _RequirementsFile) -> BoundRequirement:
@@ -3024,15 +3044,15 @@ def _find_path(path: str, file: _RequirementsFile) -> str:
     the folder of the file that names it, else at that of the bound file.
     """
     target = file.target
-    found = target.absolute(path)
+    absolute = target.absolute(path)
     if os.path.isabs(path) or is_stream(file.path):
-        return found
+        return absolute
     for opened in (file.opened[-1], file.opened[0]):
-        if _is_source(found, target):
+        if _is_source(absolute, target):
             break
         folder = os.path.dirname(opened)
-        found = os.path.normpath(os.path.join(folder, path))
-    return found
+        absolute = os.path.normpath(os.path.join(folder, path))
+    return absolute
 
 
 def _is_source(path: str, target: ReadContext) -> bool:
@@ -3063,11 +3083,9 @@ def _location_requirement(
             name, version = parse_egg(fields["egg"]), ""
         elif file.constraint:
             raise BoundError(f"a constraint needs a name: {text}")
+    specifier = parse_specifier(f"=={version}") if version else None
     return BoundRequirement(
-        name=canonicalize_name(name),
-        text=without_credentials(text),
-        specifier=parse_specifier(f"=={version}") if version else None,
-        reference=reference,
+        canonicalize_name(name), without_credentials(text), specifier, reference=reference
     )
 
 
@@ -3134,10 +3152,10 @@ def _direct_requirement(text: str) -> Requirement | None:
 
 def _check_editable(location: str, text: str) -> None:
     is_file = location[:5].lower() == "file:"
-    if not is_file and not (is_url(location) and re.match(VCS_SCHEME, location, re.IGNORECASE)):
-        raise BoundError(
-            f"expected a project's directory or a VCS URL after -e, found {excerpt(text)}"
-        )
+    is_repository = is_url(location) and re.match(VCS_SCHEME, location, re.IGNORECASE)
+    if not is_file and not is_repository:
+        expected = "a project's directory or a VCS URL after -e"
+        raise BoundError(f"expected {expected}, found {excerpt(text)}")
 
 
 # ==================================================================================================
