@@ -3760,6 +3760,7 @@ def _admits_platform(constraint: str, platform: str) -> bool:
     """Whether Poetry's constraint (`linux || darwin`, `!=win32, !=cygwin`) admits a `sys_platform`."""
 
     def admits(clause: str) -> bool:
+        """Whether a clause does: `linux`, `*` or `!=win32`."""
         match = re.fullmatch(_POETRY_PLATFORM, clause.strip())
         if match is None or match[2] == "*":
             return True
@@ -3838,16 +3839,14 @@ def poetry_project(pyproject: ParsedTable, standard_groups: bool = True) -> _Poe
     names = list({**own, **standard})
     dependencies: list[PoetryDependency] = []
     for name in names:
-        in_standard, in_own = standard.get(name, []), own.get(name, [])
-        merged = _merge_dependencies(in_standard, in_own, dynamic)
+        own_dependencies = own.get(name, [])
+        merged = _merge_dependencies(standard.get(name, []), own_dependencies, dynamic)
         dependencies += [dependency for dependency in merged if dependency.name != "python"]
+    all_extras = normalised([*extras.data, *optional.data])
     optional_groups = [group for group in groups.data if groups.table(group).flag("optional")]
+    includes = _poetry_includes(groups, dependency_groups)
     return _PoetryProject(
-        dependencies,
-        normalised([*extras.data, *optional.data]),
-        frozenset(names),
-        normalised(optional_groups),
-        _poetry_includes(groups, dependency_groups),
+        dependencies, all_extras, frozenset(names), normalised(optional_groups), includes
     )
 
 
@@ -3957,12 +3956,13 @@ def _standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> 
     requirement = parse_requirement(text, key_path)
     version, extras = str(requirement.specifier), sorted(requirement.extras)
     markers = str(requirement.marker or "")
+    source = text if requirement.url else ""
     table = {
         "version": version,
         "extras": extras,
         "markers": markers,
         "optional": bool(extra),
-        "requirement": text if requirement.url else "",
+        "requirement": source,
     }
     name = canonicalize_name(requirement.name)
     return PoetryDependency(name, ParsedTable(table, key_path), group, frozenset({extra}))
@@ -4758,7 +4758,8 @@ class _PdmLock(LockGraph):
         self.name = canonicalize_name(project.text("name"))
         optional = normalised(project.table("optional-dependencies").data)
         older = self.pyproject.table("tool", "pdm", "dev-dependencies").data
-        dev = normalised([*self.pyproject.table("dependency-groups").data, *older]) - optional
+        groups = self.pyproject.table("dependency-groups").data
+        dev = normalised([*groups, *older]) - optional
         if "groups" in self.metadata.data:
             self.known = normalised(self.metadata.texts("groups")) | {"default"}
         else:  # lock_version 4.0 and older: the groups are those of the project
@@ -4767,9 +4768,8 @@ class _PdmLock(LockGraph):
         if self.pyproject.data:
             self.extras = self.known & optional
         listed = self.known if "groups" in self.metadata.data else dev
-        self.groups = _pdm_chosen(
-            target.selection, self.known, self.extras, self.known & dev, listed
-        )
+        known_dev = self.known & dev
+        self.groups = _pdm_chosen(target.selection, self.known, self.extras, known_dev, listed)
 
     def compare(self, name: str, left: str, operator: str, right: str) -> bool:
         """As pdm compares: any two versions as versions, all else by the order of text.
@@ -4781,8 +4781,9 @@ class _PdmLock(LockGraph):
             return self.assume()
         if name not in ("python_version", "python_full_version"):
             return compare_versions(left, operator, right)
-        found = compare_values(name, left, operator, right)
-        return found if found is self.compare_full(name, left, operator, right) else self.assume()
+        answer = compare_values(name, left, operator, right)
+        newer_answer = self.compare_full(name, left, operator, right)
+        return answer if answer is newer_answer else self.assume()
 
     def compare_full(self, name: str, left: str, operator: str, right: str) -> bool:
         """A comparison with a Python's version as newer releases make it: always with the full one."""
@@ -4790,10 +4791,11 @@ class _PdmLock(LockGraph):
         full, is_first = environment["python_full_version"], left == environment[name]
         literal = right if is_first else left
         if operator in ("in", "not in"):
-            words = re.split(r"[, ]+", literal)
-            words = [word if word.count(".") > 1 else f"{word}.*" for word in words]
-            found = any(compare_values("python_full_version", full, "==", word) for word in words)
-            return found is (operator == "in")
+            words = wildcard_words(re.split(r"[, ]+", literal))
+            contains = any(
+                compare_values("python_full_version", full, "==", word) for word in words
+            )
+            return contains is (operator == "in")
         if literal.count(".") < 2 or literal.endswith(".*"):
             return compare_values(name, left, operator, right)
         left, right = (full, literal) if is_first else (literal, full)
@@ -4816,12 +4818,9 @@ class _PdmLock(LockGraph):
         for key_path, text in entries:
             requirement, holds = self.requirement(key_path, text)
             extras = normalised(requirement.extras)
-            yield Dependency(
-                self.by_key.get(_pdm_key(requirement.name, extras), []),
-                extras,
-                specifier=requirement.specifier,
-                holds=holds,
-            )
+            candidates = self.by_key.get(_pdm_key(requirement.name, extras), [])
+            specifier = requirement.specifier
+            yield Dependency(candidates, extras, specifier=specifier, holds=holds)
 
     def requirement(self, key_path: str, text: str) -> tuple[Requirement, bool]:
         """A requirement, and whether its marker holds."""
@@ -4837,7 +4836,8 @@ class _PdmLock(LockGraph):
         pdm looks into these once: not into what an extra's own requirement on the project asks for.
         """
         extras = extra_entries(self.pyproject.table("project"))
-        entries, expanded = list(_pdm_entries(self.pyproject, self.groups)), set(self.groups)
+        entries = list(_pdm_entries(self.pyproject, self.groups))
+        expanded = set(self.groups)
         for key_path, text in list(entries):
             requirement, holds = self.requirement(key_path, text)
             if self.name and canonicalize_name(requirement.name) == self.name and holds:
@@ -4867,6 +4867,7 @@ class _PdmLock(LockGraph):
 
 
 def _pdm_key(name: str, extras: Names) -> str:
+    """By which key dependencies find the entry of a package with these extras."""
     return f"{canonicalize_name(name)}{sorted(extras)}"
 
 
@@ -4967,20 +4968,18 @@ def pdm_sync(selection: Selection, superset: bool) -> list[str] | None:
     if selection.no_default_groups and groups:
         return None
     production = selection.no_default_groups or selection.only_groups == {"default"}
-    everything = selection.all_extras
-    return [
-        *("PDM_PYTHON={prefix}/bin/python", "pdm", "sync"),
-        *option_words("--clean-unselected", not superset),
-        "--project={folder}",
-        *option_words("--prod", production),
-        *option_words("--no-default", bool(selection.only_groups) and "default" not in groups),
-        *option_words("-G", groups - {"default"}),
-        *option_words("-G:all", everything),
-        *option_words("--dev", selection.all_groups and not everything),
-        *option_words("--without=", selection.no_groups),
-        *option_words("--no-editable", selection.no_editable),
-        *option_words("--no-self", selection.no_install_project),
-    ]
+    no_default = bool(selection.only_groups) and "default" not in groups
+    words = ["PDM_PYTHON={prefix}/bin/python", "pdm", "sync"]
+    words += option_words("--clean-unselected", not superset)
+    words += ["--project={folder}"]
+    words += option_words("--prod", production)
+    words += option_words("--no-default", no_default)
+    words += option_words("-G", groups - {"default"})
+    words += option_words("-G:all", selection.all_extras)
+    words += option_words("--dev", selection.all_groups and not selection.all_extras)
+    words += option_words("--without=", selection.no_groups)
+    words += option_words("--no-editable", selection.no_editable)
+    return words + option_words("--no-self", selection.no_install_project)
 
 
 # ==================================================================================================
@@ -5033,7 +5032,8 @@ def _pipfile_requirement(reader: LockReader, key: str, entry: ParsedTable) -> Bo
     if not kind:
         return _pipfile_pin(key, entry)
     # pipenv passes the hashes beside a path or URL over: they are of the index's project of that name
-    name, where, editable = canonicalize_name(key), entry.text(kind), entry.flag("editable")
+    name, where = canonicalize_name(key), entry.text(kind)
+    editable = entry.flag("editable")
     if kind in VCS_KINDS:
         where = where.partition("#")[0]
     if kind == "git":
@@ -5056,17 +5056,15 @@ def _pipfile_pin(key: str, entry: ParsedTable) -> BoundRequirement:
     key_path = key_path_of(entry.key_path, "version")
     specifier = parse_specifier("" if version == "*" else version, key_path)
     hashes = frozenset(text.lower() for text in entry.texts("hashes"))
-    return BoundRequirement(
-        name, f"{name}{specifier}", specifier, hashes=hashes, key_path=entry.key_path
-    )
+    text = f"{name}{specifier}"
+    return BoundRequirement(name, text, specifier, hashes=hashes, key_path=entry.key_path)
 
 
 def _source_name(reference: DirectReference, reader: LockReader) -> str:
     """The project's name as its archive's or its directory tells it; else empty."""
     if reference.kind == "directory":
-        return canonicalize_name(
-            project_name(path_of_url(reference.url, reader.target), reader.target)
-        )
+        folder = path_of_url(reference.url, reader.target)
+        return canonicalize_name(project_name(folder, reader.target))
     filename = unquoted(reference.url.partition("?")[0].rpartition("/")[2])
     try:
         return canonicalize_name(archive_identity(filename)[0])
@@ -5204,9 +5202,10 @@ def _refuse_folder(path: str, target: ReadContext) -> None:
     """Raise for a folder, with the lock that is in it."""
     if is_stream(path) or not os.path.isdir(target.absolute(path)):
         return
-    inside = [os.path.join(path, name) for name in (*LOCK_NAMES, *REQUIREMENTS_NAMES)]
-    found = [each for each in inside if os.path.isfile(target.absolute(each))]
-    hint = f"{found[0]} is in it" if found else "no lock is in it"
+    names = LOCK_NAMES + REQUIREMENTS_NAMES
+    candidates = [os.path.join(path, name) for name in names]
+    locks = [lock for lock in candidates if os.path.isfile(target.absolute(lock))]
+    hint = f"{locks[0]} is in it" if locks else "no lock is in it"
     raise BoundError(f"expected a file, found a folder ({hint})")
 
 
@@ -5225,18 +5224,18 @@ def _format_of(path: str, text: str) -> Format:
 
 def read_bounds(paths: Sequence[str], target: ReadContext) -> Bound:
     """The union of what bounds demand; what is no file stands in the target's texts."""
-    bounds = [_read_bound(path, target) for path in paths]
     requirements: list[BoundRequirement] = []
-    for bound in bounds:
+    permitted = extras = groups = members = NO_NAMES
+    formats: frozenset[Format] = frozenset()
+    for path in paths:
+        bound = _read_bound(path, target)
         requirements += bound.requirements
-    union = Bound(
-        tuple(requirements),
-        NO_NAMES.union(*(bound.permitted for bound in bounds)),
-        NO_NAMES.union(*(bound.extras for bound in bounds)),
-        NO_NAMES.union(*(bound.groups for bound in bounds)),
-        NO_NAMES.union(*(bound.members for bound in bounds)),
-        frozenset().union(*(bound.formats for bound in bounds)),
-    )
+        permitted |= bound.permitted
+        extras |= bound.extras
+        groups |= bound.groups
+        members |= bound.members
+        formats |= bound.formats
+    union = Bound(tuple(requirements), permitted, extras, groups, members, formats)
     _check_selection(union, target.selection, ", ".join(map(shown_bound, paths)))
     return union
 
@@ -5254,11 +5253,11 @@ def _read_bound(path: str, target: ReadContext) -> Bound:
         raise error.at(file, file.line_of(error.key_path) if error.key_path else 0) from None
     except RecursionError:
         raise too_deep(file.text).at(file) from None
-    named = tuple(_with_file(requirement, file) for requirement in bound.requirements)
+    requirements = tuple([_with_file(requirement, file) for requirement in bound.requirements])
     permitted = bound.permitted
     if form.read in (read_requirements, read_script):  # the others have looked for their project
         permitted = _project_beside(path, target)
-    return bound._replace(requirements=named, permitted=permitted, formats=frozenset({form}))
+    return bound._replace(requirements=requirements, permitted=permitted, formats=frozenset({form}))
 
 
 def _project_beside(path: str, target: ReadContext) -> Names:
@@ -5277,7 +5276,7 @@ def _with_file(requirement: BoundRequirement, file: BoundFile) -> BoundRequireme
     """A requirement with the file that it stands in, unless a nested file told another."""
     if requirement.file:
         return requirement
-    return BoundRequirement(  # not _replace: ten times slower
+    return BoundRequirement(  # field by field, since _replace is ten times slower
         requirement.name,
         requirement.text,
         requirement.specifier,
@@ -5293,17 +5292,20 @@ def _with_file(requirement: BoundRequirement, file: BoundFile) -> BoundRequireme
 
 
 def _check_selection(bound: Bound, selection: Selection, files: str) -> None:
-    """A name that no bound file has is an error."""
-    asked = (
-        ("extra", selection.extras | selection.no_extras, bound.extras),
-        ("group", selection.groups | selection.no_groups | selection.only_groups, bound.groups),
-        ("extra or group", selection.options, bound.extras | bound.groups),
-        ("workspace member", selection.packages, bound.members),
-    )
-    for kind, names, known in asked:
-        for name in sorted(names - known):
-            has = f"it has {', '.join(sorted(known))}" if known else "it has none"
-            raise BoundError(f"there is no {kind} {quote_name(name)} ({has})", file=files)
+    """Raise BoundError for a selected name that no bound file has."""
+    extras = selection.extras | selection.no_extras
+    groups = selection.groups | selection.no_groups | selection.only_groups
+    _check_names("extra", extras, bound.extras, files)
+    _check_names("group", groups, bound.groups, files)
+    _check_names("extra or group", selection.options, bound.extras | bound.groups, files)
+    _check_names("workspace member", selection.packages, bound.members, files)
+
+
+def _check_names(kind: str, names: Names, known: Names, files: str) -> None:
+    """Raise BoundError for the first name that isn't known."""
+    for name in sorted(names - known):
+        has = f"it has {', '.join(sorted(known))}" if known else "it has none"
+        raise BoundError(f"there is no {kind} {quote_name(name)} ({has})", file=files)
 
 
 # ==================================================================================================
