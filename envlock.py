@@ -5313,11 +5313,13 @@ def _check_names(kind: str, names: Names, known: Names, files: str) -> None:
 # ==================================================================================================
 
 
-# An interpreter that is asked prints this before its answer: what a wrapper prints besides is passed over.
-ANSWER = "envlock-interpreter: "  # begins what an interpreter is asked for, whatever else it prints
+# An interpreter that is asked prints this before its answer: what a wrapper prints besides is
+# passed over.
+ANSWER = "envlock-interpreter: "
 ASK_SECONDS = 30
 
-# The first micro versions of 3.8 to 3.12 whose `site` passes over a .pth file with a leading dot; from 3.13 all do.
+# The first micro versions of 3.8 to 3.12 whose `site` passes over a .pth file with a leading dot;
+# from 3.13 all do.
 HIDDEN_PTH_SINCE = {8: 19, 9: 19, 10: 14, 11: 8, 12: 2}
 
 
@@ -5325,7 +5327,8 @@ class InterpreterError(EnvlockError):
     """An interpreter that can't be found, doesn't answer or is no Python."""
 
 
-# A foreign Python as old as 3.6 runs this function's source too: no later syntax, quoted annotations.
+# A foreign Python as old as 3.6 runs the source of this function and of the next, too: no later
+# syntax, quoted annotations.
 def describe_interpreter(
     user_site: "bool | None" = None,  # noqa: UP037
     forced: "bool" = False,  # noqa: UP037
@@ -5333,40 +5336,29 @@ def describe_interpreter(
 ) -> "dict[str, Any]":  # noqa: UP037
     """Tell, as JSON data, where this Python's packages lie, without running a start-up file.
 
-    Works before, while and after `site` runs, and under -S. `user_site` says whether a usual start has the user site;
-    None: as this one; `forced` adds it to any. `sites` are directories in sys.path's order, existing or not; `user` is
-    the user site or null. `executable` makes it that of another virtual environment of this Python.
+    Works before, while and after `site` runs, and under -S. `user_site` says whether a usual start
+    has the user site; None: as this one; `forced` adds it to any. `sites` are directories in
+    sys.path's order, existing or not; `user` is the user site or null. `executable` makes it that of
+    another virtual environment of this Python.
     """
     import os
     import site
     import sys
 
     executable = executable or sys.executable
-
-    prefixes = [sys.base_prefix] + [sys.base_exec_prefix] * (
-        sys.base_exec_prefix != sys.base_prefix
-    )
-    private, system = None, True
-    scripts = os.path.dirname(os.path.abspath(executable)) if executable else ""
-    for folder in (scripts, os.path.dirname(scripts)):
-        config = os.path.join(folder, "pyvenv.cfg")
-        if scripts and os.path.isfile(config):
-            private = os.path.dirname(scripts)
-            with open(config, encoding="utf-8", errors="surrogateescape") as file:
-                lines = file.read(1 << 20).split("\n")
-            pairs = [line.partition("=") for line in lines if "=" in line]
-            values = {key.strip().lower(): value.strip().lower() for key, _, value in pairs}
-            system = values.get("include-system-site-packages", "true") == "true"
-            break
+    private, system = virtual_environment(executable)
     if user_site is None:
         user_site = not sys.flags.no_user_site
     if hasattr(os, "geteuid"):  # Pyodide has os.getuid alone
-        user_site = user_site and os.getuid() == os.geteuid() and os.getgid() == os.getegid()
+        # `site` leaves the user site out where the rights are another user's or group's.
+        same_user = os.getuid() == os.geteuid()
+        user_site = user_site and same_user and os.getgid() == os.getegid()
     user = site.getusersitepackages() if forced or (user_site and system) else None
-    before = (
-        sys.prefix,
-        sys.exec_prefix,
-    )  # under -S they are the base's; Debian's site decides by them
+    prefixes = [sys.base_prefix]
+    if sys.base_exec_prefix != sys.base_prefix:
+        prefixes.append(sys.base_exec_prefix)
+    # Under -S they are the base's; Debian's site decides by them.
+    before = sys.prefix, sys.exec_prefix
     if private:
         sys.prefix = sys.exec_prefix = private
     try:
@@ -5374,18 +5366,52 @@ def describe_interpreter(
         base = site.getsitepackages(prefixes) if system else []
     finally:
         sys.prefix, sys.exec_prefix = before
-    # PyPy's standard library comes with distributions (cffi, greenlet, hpy), which pip lists and freezes.
-    library = os.path.dirname(os.__file__) if sys.implementation.name == "pypy" else None
-    sites = [library] * bool(library) + own + [user] * bool(user) + base
+    # PyPy's standard library comes with distributions (cffi, greenlet, hpy), which pip lists and
+    # freezes.
+    implementation = sys.implementation.name
+    library = os.path.dirname(os.__file__) if implementation == "pypy" else None
+    sites = []
+    for path in [library, *own, user, *base]:
+        if path and path not in sites:
+            sites.append(path)
+    prefix = private or sys.base_prefix
+    version = list(sys.version_info[:3])
     return {
         "executable": executable,
-        "implementation": sys.implementation.name,
-        "version": list(sys.version_info[:3]),
-        "prefix": private or sys.base_prefix,
-        "sites": [path for index, path in enumerate(sites) if path not in sites[:index]],
+        "implementation": implementation,
+        "version": version,
+        "prefix": prefix,
+        "sites": sites,
         "user": user,
         "library": library,
     }
+
+
+def virtual_environment(executable: "str") -> "tuple[str | None, bool]":  # noqa: UP037
+    """The folder of a Python's virtual environment, and whether the base's packages count (PEP 405).
+
+    None for a Python that is in none.
+    """
+    import os
+
+    if not executable:
+        return None, True
+    scripts = os.path.dirname(os.path.abspath(executable))
+    prefix = os.path.dirname(scripts)
+    for folder in (scripts, prefix):
+        config = os.path.join(folder, "pyvenv.cfg")
+        if os.path.isfile(config):
+            break
+    else:
+        return None, True
+    with open(config, encoding="utf-8", errors="surrogateescape") as file:
+        lines = file.read(1 << 20).split("\n")
+    system = "true"
+    for line in lines:
+        key, equals, value = line.partition("=")
+        if equals and key.strip().lower() == "include-system-site-packages":
+            system = value.strip().lower()
+    return prefix, system == "true"
 
 
 class Interpreter(NamedTuple):
@@ -5397,29 +5423,33 @@ class Interpreter(NamedTuple):
     prefix: str  # the virtual environment's folder, or the installation's
     sites: tuple[str, ...]  # in the order of sys.path, existing or not
     user: str | None  # the one of these that is the user site
-    library: (
-        str | None
-    )  # the one that is the standard library's: what it holds came with the interpreter
-    variables: (
-        Mapping[str, str] | None
-    )  # for markers; None: this very interpreter's, found out when needed
+    # The one that is the standard library's: what it holds came with the interpreter.
+    library: str | None
+    # For markers; None: this very interpreter's, found out when needed.
+    variables: Mapping[str, str] | None
 
     def environment(self) -> Mapping[str, str]:
+        """The marker variables (PEP 508)."""
         return default_environment() if self.variables is None else self.variables
 
 
 def is_inside(path: str, folder: str) -> bool:
-    """Whether a path lies below a folder: Windows compares without case, and a drive's root ends with a separator."""
+    """Whether a path lies below a folder.
+
+    Windows compares without case, and a drive's root ends with a separator.
+    """
     import os
 
-    path, start = os.path.normcase(path), os.path.normcase(os.path.join(folder, ""))
+    path = os.path.normcase(path)
+    start = os.path.normcase(os.path.join(folder, ""))
     return path.startswith(start) and path != start
 
 
 def this_interpreter(user_site: bool | None = None, executable: str = "") -> Interpreter:
-    """The interpreter that runs envlock; `user_site` True adds the user site where a start would leave it out.
+    """The interpreter that runs envlock. Raises InterpreterError.
 
-    `executable` makes it that of another virtual environment of this Python.
+    `user_site` True adds the user site where a start would leave it out. `executable` makes it that
+    of another virtual environment of this Python.
     """
     try:
         return _interpreter(describe_interpreter(user_site, bool(user_site), executable), None)
@@ -5428,16 +5458,10 @@ def this_interpreter(user_site: bool | None = None, executable: str = "") -> Int
 
 
 def _interpreter(answer: dict[str, Any], variables: Mapping[str, str] | None) -> Interpreter:
-    return Interpreter(
-        answer["executable"],
-        answer["implementation"],
-        tuple(answer["version"]),
-        answer["prefix"],
-        tuple(answer["sites"]),
-        answer["user"],
-        answer["library"],
-        variables,
-    )
+    """What `describe_interpreter` has told, as a record. Raises TypeError and LookupError."""
+    version, sites = tuple(answer["version"]), tuple(answer["sites"])
+    fields = {**answer, "version": version, "sites": sites, "variables": variables}
+    return Interpreter(**fields)
 
 
 def find_executable(exe: str) -> str:
@@ -5457,21 +5481,19 @@ def find_executable(exe: str) -> str:
         if os.name == "nt" and os.path.isfile(path + ".exe"):
             path += ".exe"
         if not os.path.exists(path):
-            raise InterpreterError(
-                f"{exe}: no such interpreter {_other_environment(path)}".rstrip()
-            )
+            hint = _other_environment(path)
+            raise InterpreterError(f"{exe}: no such interpreter {hint}".rstrip())
         return os.path.abspath(path)
-    found = find_on_path(path)
-    if found:
-        return os.path.abspath(found)
+    program = find_on_path(path)
+    if program:
+        return os.path.abspath(program)
     hint = f"(did you mean ./{exe}?)" if os.path.exists(path) else _other_environment(path)
-    raise InterpreterError(
-        f"{exe}: no such folder, and no such interpreter on PATH {hint}".rstrip()
-    )
+    what = "no such folder, and no such interpreter on PATH"
+    raise InterpreterError(f"{exe}: {what} {hint}".rstrip())
 
 
 def _python_inside(exe: str, folder: str) -> str:
-    """The Python of an environment's folder, or of its folder of commands; empty if there is none."""
+    """The Python of an environment's folder, or of its folder of commands; empty: there is none."""
     places = ["bin/python", "bin/python3", "Scripts/python.exe", "python.exe"]
     if os.path.basename(os.path.normpath(folder)) in ("bin", "Scripts"):
         places += ["python", "python3"]
@@ -5480,9 +5502,8 @@ def _python_inside(exe: str, folder: str) -> str:
         if os.path.isfile(path):
             return path
         if os.path.islink(path) and not os.path.exists(path):
-            raise InterpreterError(
-                f"{exe}: its Python is gone ({path} is a link to {os.readlink(path)})"
-            )
+            gone = f"{path} is a link to {os.readlink(path)}"
+            raise InterpreterError(f"{exe}: its Python is gone ({gone})")
     return ""
 
 
@@ -5494,35 +5515,40 @@ def _other_environment(path: str) -> str:
         except OSError:
             continue
         for entry in entries:
-            found = os.path.normpath(os.path.join(folder, entry))
-            other = found != os.path.normpath(path)
-            if other and os.path.isfile(os.path.join(found, "pyvenv.cfg")):
-                return f"(did you mean {found}?)"
+            other = os.path.normpath(os.path.join(folder, entry))
+            if other == os.path.normpath(path):
+                continue
+            if os.path.isfile(os.path.join(other, "pyvenv.cfg")):
+                return f"(did you mean {other}?)"
     return ""
 
 
 def find_on_path(name: str) -> str | None:
-    """The program that a shell would run by this name; on Windows never the working directory's, as `which` has it."""
+    """The program that a shell would run by this name; None if there is none."""
     import shutil
 
     if os.name != "nt":
         return shutil.which(name)
-    folders = [
-        folder for folder in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(folder)
-    ]
-    paths = (os.path.join(folder, name + suffix) for folder in folders for suffix in ("", ".exe"))
-    return next(filter(os.path.isfile, paths), None)
+    # There `which` looks into the working directory first.
+    folders = filter(os.path.isabs, os.environ.get("PATH", "").split(os.pathsep))
+    for folder in folders:
+        for suffix in ("", ".exe"):
+            path = os.path.join(folder, name + suffix)
+            if os.path.isfile(path):
+                return path
+    return None
 
 
 def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list[Interpreter]:
-    """Ask interpreters, all at once; without any, the one that runs envlock. Raises InterpreterError.
+    """Ask interpreters, all at once; without any, the one that runs envlock.
 
-    Each runs the source of `describe_interpreter` and `default_environment`, isolated and without `site`, so that none
-    of its start-up files run.
+    Each runs the source of the functions that answer, isolated and without `site`, so that none of
+    its start-up files run. Raises InterpreterError.
     """
     if not exes:
         return [this_interpreter(user_site)]
-    sources = map(_source_of, (describe_interpreter, default_environment))
+    functions = describe_interpreter, virtual_environment, default_environment
+    sources = map(_source_of, functions)
     wanted = "True" if user_site else 'not os.environ.get("PYTHONNOUSERSITE")'
     answer = f"[describe_interpreter({wanted}, {bool(user_site)}), default_environment()]"
     code = "\n".join((*sources, "import os", answer_code(answer)))
@@ -5537,14 +5563,19 @@ def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list
 
 
 def _source_of(function: Any) -> str:
-    """The text of a function at the top level of this module: importing `inspect` takes longer than asking."""
+    """The text of a function at the top level of this module.
+
+    Importing `inspect` takes longer than asking an interpreter.
+    """
     import linecache
 
     first = function.__code__.co_firstlineno
     lines = linecache.getlines(function.__code__.co_filename, globals())[first - 1 :]
     if not lines:  # python3 - < envlock.py
         raise InterpreterError("-e needs envlock as a file")
-    end = next(index for index, line in enumerate(lines) if index and line[0] not in " \n#)")
+    end = 1
+    while lines[end][0] in " \n#)":  # `)` ends arguments that take several lines
+        end += 1
     return "".join(lines[:end])
 
 
@@ -5576,8 +5607,9 @@ def read_answer(output: str) -> Any:
     """The value that a child Python has answered by `answer_code`. Raises ValueError."""
     import json
 
-    lines = [line for line in output.splitlines() if line.startswith(ANSWER)]
-    return json.loads("".join(lines[-1:])[len(ANSWER) :])
+    answers = [line for line in output.splitlines() if line.startswith(ANSWER)]
+    answer = answers[-1] if answers else ""
+    return json.loads(answer[len(ANSWER) :])
 
 
 def _answered(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
@@ -5586,18 +5618,17 @@ def _answered(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
     try:
         output, errors = child.communicate(timeout=ASK_SECONDS)
     except subprocess.TimeoutExpired:
-        raise InterpreterError(
-            f"{exe}: no answer from this interpreter in {ASK_SECONDS} seconds"
-        ) from None
+        message = f"{exe}: no answer from this interpreter in {ASK_SECONDS} seconds"
+        raise InterpreterError(message) from None
     try:
         return _interpreter(*read_answer(output.decode(errors="replace")))
     except (ValueError, TypeError, LookupError):
-        told = errors.decode(errors="replace").strip()
-        last = told.rpartition("\n")[2]
+        message = errors.decode(errors="replace").strip()
+        last_line = message.rpartition("\n")[2]
+        status = f"exit status {child.returncode}"
         # What isn't Python may quote the source that it was to run.
-        if describe_interpreter.__name__ in told:
-            last = ""
-        status = f"exit status {child.returncode}{last and ', ' + repr(last[:80])}"
+        if last_line and describe_interpreter.__name__ not in message:
+            status += f", {last_line[:80]!r}"
         raise InterpreterError(f"{exe}: not a Python 3.6 or newer ({status})") from None
 
 
@@ -5628,9 +5659,8 @@ class Distribution(NamedTuple):
     label: str  # NAME-VERSION as recorded
     site: str  # the directory on the path
     record: str  # the path of the *.dist-info, the *.egg-info or the egg
-    develop: str = (
-        ""  # the source folder of a `setup.py develop` install, which has no direct_url.json
-    )
+    # The source folder of a `setup.py develop` install, which has no direct_url.json.
+    develop: str = ""
 
 
 # What an environment holds is read up to limits, for it to make envlock neither hang nor swell.
@@ -5644,7 +5674,10 @@ _MOST_ROWS = 250_000  # of one RECORD
 
 
 def is_record(entry: str) -> bool:
-    """Whether an entry of a site directory is a record; leftovers of an uninstall ("~", once "-") are passed over."""
+    """Whether an entry of a site directory is a record.
+
+    Leftovers of an uninstall ("~", once "-") are passed over.
+    """
     return entry.lower().endswith((".dist-info", ".egg-info")) and entry[0] not in "~-"
 
 
@@ -5657,13 +5690,13 @@ _PLAIN_RECORD = (
 
 
 def parse_record_name(entry: str) -> tuple[str, str]:
-    """Name and version as the name of a record has them; ("", "") where its metadata have to tell them."""
+    """Name and version as the name of a record has them; ("", "") where only its metadata do."""
     match = re.fullmatch(_PLAIN_RECORD, entry, re.DOTALL)
     return (match[1], match[2]) if match else ("", "")
 
 
 def metadata_files(record: str) -> list[str]:
-    """Where a record's metadata may stand, in the order of reading; "" is the egg or the file itself."""
+    """Where a record's metadata may stand, in the order of reading; last the egg or file itself."""
     return [record + inside for inside in ("/METADATA", "/PKG-INFO", "/EGG-INFO/PKG-INFO", "")]
 
 
@@ -5676,13 +5709,17 @@ def version_files(record: str, entry: str) -> list[str]:
 
 
 def _site_directories(interpreter: Interpreter) -> Iterator[tuple[str, list[str]]]:
-    """Each directory that holds packages, as (path, entries) in the order of sys.path; those of path lines too."""
+    """Each directory that holds packages, as (path, entries) in the order of sys.path.
+
+    Those of path lines do so, too.
+    """
     seen = set()
     for site in interpreter.sites:
         entries = list_entries(site)
         directories = [(site, entries)]
         lines = path_lines(start_up_files(site, entries, interpreter), interpreter)
-        directories += [(path, list_entries(path)) for path in lines if os.path.exists(path)]
+        existing = filter(os.path.exists, lines)
+        directories += [(path, list_entries(path)) for path in existing]
         for path, inside in directories:
             identity = os.path.normcase(os.path.abspath(path))
             if identity not in seen:
@@ -5691,34 +5728,37 @@ def _site_directories(interpreter: Interpreter) -> Iterator[tuple[str, list[str]
 
 
 def list_entries(path: str) -> list[str]:
+    """The sorted names in a directory; none where it can't be read."""
     try:
         return sorted(os.listdir(path))
-    except OSError:  # not there, no directory (a zipped egg), or not ours to read: Python can't import from it either
+    except OSError:
+        # Not there, no directory (a zipped egg), or not ours to read: Python can't import from it
+        # either.
         return []
 
 
 def start_up_files(site: str, entries: list[str], interpreter: Interpreter) -> list[str]:
     """The .pth files that `site` reads in a directory, in its order."""
-    major, minor, micro = interpreter.version
-    hidden = (major, minor) >= (3, 13) or micro >= HIDDEN_PTH_SINCE.get(minor, 99)
-    names = [
-        entry for entry in entries if entry.endswith(".pth") and not (hidden and entry[0] == ".")
-    ]
-    paths = [os.path.join(site, name) for name in names]
-    if hidden and sys.platform in ("win32", "darwin"):
-        return [
-            path
-            for path in paths
-            if not (os.path.lexists(path) and _has_hidden_flag(os.lstat(path)))
-        ]
+    names = [entry for entry in entries if entry.endswith(".pth")]
+    _, minor, micro = interpreter.version
+    hidden_since = HIDDEN_PTH_SINCE.get(minor, 99)
+    if interpreter.version < (3, 13) and micro < hidden_since:
+        return [os.path.join(site, name) for name in names]
+    paths = [os.path.join(site, name) for name in names if name[0] != "."]
+    if sys.platform in ("win32", "darwin"):
+        return [path for path in paths if not _is_hidden(path)]
     return paths
+
+
+def _is_hidden(path: str) -> bool:
+    return os.path.lexists(path) and _has_hidden_flag(os.lstat(path))
 
 
 def _has_hidden_flag(status: os.stat_result) -> bool:
     """Whether a file is hidden by its attribute (Windows) or its flag UF_HIDDEN (macOS)."""
-    return bool(
-        getattr(status, "st_file_attributes", 0) & 2 or getattr(status, "st_flags", 0) & 0x8000
-    )
+    attributes = getattr(status, "st_file_attributes", 0)
+    flags = getattr(status, "st_flags", 0)
+    return bool(attributes & 2 or flags & 0x8000)
 
 
 def path_lines(files: list[str], interpreter: Interpreter) -> Iterator[str]:
@@ -5730,9 +5770,8 @@ def path_lines(files: list[str], interpreter: Interpreter) -> Iterator[str]:
                 continue
             count += 1
             if count > _MOST_PATH_LINES:
-                raise InterpreterError(
-                    f"{path}: more than {_MOST_PATH_LINES} lines that add to the path"
-                )
+                what = f"more than {_MOST_PATH_LINES} lines that add to the path"
+                raise InterpreterError(f"{path}: {what}")
             yield os.path.abspath(os.path.join(folder, line.rstrip()))
 
 
@@ -5743,7 +5782,8 @@ def start_up_lines(path: str, interpreter: Interpreter) -> Iterator[str] | None:
     if data is None:
         return None
     text = _decode_start_up_file(data, newer)
-    # As str.splitlines has them, and as a file in text mode; one at a time, for there may be millions.
+    # As str.splitlines has them, and as a file in text mode; one at a time, for there may be
+    # millions.
     ends = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029" if newer else r"\n\r"
     lines = (match[0] for match in re.finditer(f"[^{ends}]+", text))
     return map(str.strip, lines) if interpreter.version >= (3, 15) else lines
@@ -5768,19 +5808,21 @@ def _decode_start_up_file(data: bytes, newer: bool) -> str:
 
 
 def scan(interpreter: Interpreter) -> list[Distribution]:
-    """The distributions that count for an interpreter, by normalised name; shadowed ones are left out."""
-    found: dict[str, list[Distribution]] = {}
+    """The distributions that count for an interpreter, by normalised name; no shadowed ones."""
+    by_name: dict[str, list[Distribution]] = {}
     links: set[str] = set()
     for site, entries in _site_directories(interpreter):
-        links.update(
-            canonicalize_name(entry[:-9]) for entry in entries if entry.endswith(".egg-link")
-        )
+        egg_links = [entry for entry in entries if entry.endswith(".egg-link")]
+        links.update(canonicalize_name(entry[: -len(".egg-link")]) for entry in egg_links)
         linked = links if site not in interpreter.sites else set()
         for distribution in _distributions(site, entries, linked):
-            known = found.setdefault(distribution.name, [])
-            if not known or not distribution.name or known[0].site == site:
-                known.append(distribution)
-    return [distribution for name in sorted(found) for distribution in found[name]]
+            others = by_name.setdefault(distribution.name, [])
+            if not others or not distribution.name or others[0].site == site:
+                others.append(distribution)
+    distributions: list[Distribution] = []
+    for name in sorted(by_name):
+        distributions += by_name[name]
+    return distributions
 
 
 def record_paths(site: str, entries: Iterable[str]) -> Iterator[str]:
@@ -5792,6 +5834,10 @@ def record_paths(site: str, entries: Iterable[str]) -> Iterator[str]:
 
 
 def _distributions(site: str, entries: list[str], linked: set[str]) -> Iterator[Distribution]:
+    """The distributions that a directory of the path holds records of.
+
+    `linked` are the names of the *.egg-link files that may have led to it.
+    """
     for record in record_paths(site, entries):
         yield _distribution(site, record, linked)
 
@@ -5806,25 +5852,26 @@ def _distribution(site: str, record: str, linked: set[str]) -> Distribution:
         name, version = _recorded_name_and_version(record)
     if not name and stem.count("-") == 1:
         name, _, version = stem.partition("-")
-        name, version = (
-            (name, version) if is_project_name(name) and is_version(version) else ("", "")
-        )
+        if not is_project_name(name) or not is_version(version):
+            name = version = ""
     normal = canonicalize_name(name)
-    develop = site if normal in linked and stem == entry[:-9] and "-" not in stem else ""
+    # `setup.py develop` leaves NAME.egg-info, without a version, among the sources.
+    is_egg_info = stem == entry[: -len(".egg-info")] and "-" not in stem
+    develop = site if normal in linked and is_egg_info else ""
     label = f"{name}-{version}" if name and version else stem
     return Distribution(normal, version, label, site, record, develop)
 
 
 def origin_file(record: str) -> str:
-    """Where a record tells what its distribution was installed from, unless that was an index (PEP 610)."""
+    """Where a record tells what its distribution was installed from, if no index (PEP 610)."""
     return f"{record}/direct_url.json"
 
 
 def _recorded_name_and_version(record: str) -> tuple[str, str]:
-    """Name and version from a record's METADATA or PKG-INFO; ("", "") where either can't be told."""
+    """Name and version from a record's METADATA or PKG-INFO; ("", "") where one can't be told."""
     headers = core_metadata(record).decode("utf-8", "surrogateescape")
-    found = (re.search(rf"(?mi)^{key}:(.*)$", headers) for key in ("Name", "Version"))
-    name, version = (match[1].strip() if match else "" for match in found)
+    matches = [re.search(rf"(?mi)^{key}:(.*)$", headers) for key in ("Name", "Version")]
+    name, version = (match[1].strip() if match else "" for match in matches)
     return (name, version) if is_project_name(name) and version else ("", "")
 
 
@@ -5857,16 +5904,13 @@ def _zipped_metadata(egg: BinaryIO) -> bytes:
     import zipfile
 
     try:
-        if (
-            os.fstat(egg.fileno()).st_size > METADATA_LIMIT
-        ):  # what lists its contents may be as large
+        # What lists its contents may be as large.
+        if os.fstat(egg.fileno()).st_size > METADATA_LIMIT:
             return b""
         with zipfile.ZipFile(egg) as archive:
             info = archive.getinfo("EGG-INFO/PKG-INFO")
-            if info.compress_type not in (
-                zipfile.ZIP_STORED,
-                zipfile.ZIP_DEFLATED,
-            ):  # they ask for memory
+            # Other methods ask for memory.
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 return b""
             with archive.open(info) as file:
                 return _read_headers(file)
@@ -5900,29 +5944,34 @@ def _is_listed_by_conda(distribution: Distribution, folder: str) -> bool:
 
 
 def recorded_reference(distribution: Distribution) -> DirectReference | None:
-    """What a distribution's direct_url.json tells (PEP 610); None for an index install, or if the file is no use."""
+    """What a distribution's direct_url.json tells (PEP 610).
+
+    None for an index install, or if the file is no use.
+    """
     if distribution.develop:
-        return DirectReference(
-            "directory", url_of_path(os.path.abspath(distribution.develop)), editable=True
-        )
+        source = os.path.abspath(distribution.develop)
+        return DirectReference("directory", url_of_path(source), editable=True)
     path = origin_file(distribution.record)
     if not os.access(path, os.F_OK) or not os.path.isfile(path):  # nearly always, and cheapest so
         return None
     import json
 
     try:
-        found = _recorded_reference(json.loads(read_file(path, SMALL_LIMIT) or b""))
+        data = json.loads(read_file(path, SMALL_LIMIT) or b"")
+        reference = _recorded_reference(data)
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
         return None  # pip too takes such a record for an index install
-    texts = found.url, found.vcs, found.revision, found.commit, found.subdirectory
-    return found if all(isinstance(text, str) for text in texts) else None
+    texts = [reference.url, reference.vcs, reference.revision]
+    texts += [reference.commit, reference.subdirectory]
+    return reference if all(isinstance(text, str) for text in texts) else None
 
 
 def _recorded_reference(data: dict[str, Any]) -> DirectReference:
     url, subdirectory = data["url"], data.get("subdirectory") or ""
     if "vcs_info" in data:
         info = data["vcs_info"]
-        revision, commit = info.get("requested_revision") or "", info.get("commit_id") or ""
+        revision = info.get("requested_revision") or ""
+        commit = info.get("commit_id") or ""
         return DirectReference(
             "vcs", url, info.get("vcs", ""), revision, commit, subdirectory=subdirectory
         )
@@ -5930,7 +5979,8 @@ def _recorded_reference(data: dict[str, Any]) -> DirectReference:
         editable = bool(data["dir_info"].get("editable", False))
         return DirectReference("directory", url, editable=editable, subdirectory=subdirectory)
     info = data.get("archive_info") or {}
-    hashes = {f"{name}:{value}".lower() for name, value in (info.get("hashes") or {}).items()}
+    recorded = info.get("hashes") or {}
+    hashes = {f"{algorithm}:{digest}".lower() for algorithm, digest in recorded.items()}
     if info.get("hash"):
         hashes.add(info["hash"].replace("=", ":", 1).lower())
     return DirectReference("archive", url, subdirectory=subdirectory, hashes=frozenset(hashes))
