@@ -3579,14 +3579,14 @@ class LockGraph(LockReader):
 
     def resolve(self, active: Names = NO_NAMES) -> list[ParsedTable]:
         """The packages that count: those of the first walk that ends with what it began with."""
-        found: set[ParsedTable] = set()
+        reached: set[ParsedTable] = set()
         state = WalkState(active, {})
         for _ in range(_MAX_WALKS):
             before = state
-            found, state = self.walk(before)
+            reached, state = self.walk(before)
             if state == before:
                 break
-        return [package for package in self.packages if package in found]
+        return [package for package in self.packages if package in reached]
 
     def walk(self, state: WalkState) -> tuple[set[ParsedTable], WalkState]:
         """The packages that the starts lead to, and those that they lead to in turn.
@@ -3636,8 +3636,8 @@ class LockGraph(LockReader):
                 if not dependents[other]:
                     doubtful.add(other)
                     queue.append(other)
-        for found in self.by_key.values():
-            living = set(found) - doubtful
+        for packages in self.by_key.values():
+            living = set(packages) - doubtful
             doubtful |= living if len(living) > 1 else set()
         return [package for package in self.packages if package not in doubtful]
 
@@ -3650,9 +3650,9 @@ class LockGraph(LockReader):
         for package in self.packages:
             for dependency in self.dependencies_of(package):
                 others = {package} if self.counts(dependency, set()) else set()
-                for found in _filter_candidates(dependency.candidates, dependency.specifier):
-                    dependents.setdefault(found, set()).update(others - {found})
-                    dependencies.setdefault(package, set()).add(found)
+                for candidate in _filter_candidates(dependency.candidates, dependency.specifier):
+                    dependents.setdefault(candidate, set()).update(others - {candidate})
+                    dependencies.setdefault(package, set()).add(candidate)
         return dependents, dependencies
 
 
@@ -3816,10 +3816,10 @@ class _PoetryProject(NamedTuple):
 
     def with_included(self, groups: Names) -> Names:
         """These groups and those that they include."""
-        found = sorted(groups)
-        for group in found:
-            found += sorted(self.includes.get(group, NO_NAMES) - set(found))
-        return frozenset(found)
+        included = sorted(groups)
+        for group in included:
+            included += sorted(self.includes.get(group, NO_NAMES) - set(included))
+        return frozenset(included)
 
 
 def poetry_project(pyproject: ParsedTable, standard_groups: bool = True) -> _PoetryProject:
@@ -4087,14 +4087,14 @@ class _PoetryLock(LockGraph):
     def doubtful(self) -> set[ParsedTable]:
         """Without the project: the packages that don't count as far as they themselves tell."""
         listing = poetry_listing(self.data.table("extras"))
-        found = set()
+        doubtful = set()
         for package in self.packages:
             category = canonicalize_name(package.text("category") or "main")
             listed = listing.get(name_of(package), set())
             unlisted = package.flag("optional") and not listed & self.extras
             if category not in self.groups or unlisted or not self.fits(package):
-                found.add(package)
-        return found
+                doubtful.add(package)
+        return doubtful
 
     def counting(self, doubtful: set[ParsedTable]) -> list[ParsedTable]:
         """The packages that count; those of which that can't be told are added to `doubtful`."""
@@ -4121,10 +4121,10 @@ def read_poetry(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     poetry = _PoetryLock(lock, path, target)
     doubtful: set[ParsedTable] = set()
     counting = poetry.counting(doubtful)
-    found = _poetry_python(poetry.metadata, "python-versions")
-    found += [_poetry_requirement(poetry, package) for package in counting]
+    requirements = _poetry_python(poetry.metadata, "python-versions")
+    requirements += [_poetry_requirement(poetry, package) for package in counting]
     permitted = project_names(poetry.pyproject).union(map(name_of, doubtful))
-    return Bound(tuple(found), permitted, poetry.known_extras, poetry.known_groups)
+    return Bound(tuple(requirements), permitted, poetry.known_extras, poetry.known_groups)
 
 
 def _poetry_python(table: ParsedTable, key: str) -> list[BoundRequirement]:
@@ -4172,12 +4172,12 @@ def read_poetry_project(data: dict[str, Any], path: str, target: ReadContext) ->
     default = project.groups - project.optional_groups
     groups = chosen_groups_with_main(selection, project.groups, default, "main")
     groups = project.with_included(groups)
-    found = python_requirement(reader.data.table("project"))
-    found += _poetry_python(reader.data.table("tool", "poetry", "dependencies"), "python")
+    requirements = python_requirement(reader.data.table("project"))
+    requirements += _poetry_python(reader.data.table("tool", "poetry", "dependencies"), "python")
     for dependency in project.dependencies:
         if dependency.group in groups and dependency.counts(reader, extras):
-            found.append(_poetry_demand(reader, dependency))
-    return Bound(tuple(found), project_names(reader.data), project.extras, project.groups)
+            requirements.append(_poetry_demand(reader, dependency))
+    return Bound(tuple(requirements), project_names(reader.data), project.extras, project.groups)
 
 
 def _poetry_demand(reader: LockReader, dependency: PoetryDependency) -> BoundRequirement:
@@ -4239,6 +4239,7 @@ def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Boun
         expected = "[project], [dependency-groups] or [tool.poetry]"
         raise BoundError(f"expected {expected}, found none of them", 1)
     if "dependencies" in dynamic:
+        # PEP 621: a build backend supplies the fields that `dynamic` lists
         message = "project.dynamic: the build alone tells the dependencies (give a lock)"
         raise BoundError(message, key_path="project.dynamic")
     extras, groups = extra_entries(project), frozenset(by_normal_name(table))
@@ -4249,10 +4250,10 @@ def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Boun
             entries += extras[extra]
     entries += group_entries(table, sorted(selected_groups(target.selection, groups)))
     name = canonicalize_name(project.text("name"))
-    found = python_requirement(project) if whole else []  # pip asks it of the project alone
-    found += _entry_requirements(entries, name, extras, target)
+    requirements = python_requirement(project) if whole else []  # pip asks it of the project alone
+    requirements += _entry_requirements(entries, name, extras, target)
     permitted = frozenset({name} - {""})
-    return Bound(tuple(found), permitted, frozenset(extras), groups)
+    return Bound(tuple(requirements), permitted, frozenset(extras), groups)
 
 
 def group_entries(table: ParsedTable, names: Iterable[str]) -> Iterator[Entry]:
@@ -4327,7 +4328,7 @@ def _toml_of_script(text: str) -> str:
     for number, line in enumerate(lines, 1):
         if line != "# /// script" or number < end:
             continue
-        if start:
+        if start:  # PEP 723: several blocks of one type are an error
             raise BoundError("a second `# /// script` block", number)
         start, end = number, _block_end(lines, number)
     if not start:
@@ -4440,16 +4441,16 @@ class _UvLock(LockGraph):
 
     def not_installed(self, selection: Selection) -> Names:
         """The names that `--no-install-project` and `--no-install-workspace` leave out."""
-        found: list[ParsedTable] = []
+        left_out: list[ParsedTable] = []
         if selection.no_install_project:
             # of several members that were asked for, none is "the project"
             of_workspace = selection.all_packages or not selection.packages
             if of_workspace and self.project:
-                found = [self.project]
+                left_out = [self.project]
             elif not of_workspace and len(selection.packages) == 1:
-                found = self.roots
+                left_out = self.roots
         members = self.members if selection.no_install_workspace else NO_NAMES
-        return members.union(map(name_of, found))
+        return members.union(map(name_of, left_out))
 
     def conflict_names(self, root: ParsedTable) -> Names:
         """What is selected on a root, as the markers of conflicts name it."""
@@ -4462,15 +4463,15 @@ class _UvLock(LockGraph):
 
     def python_requirements(self) -> list[BoundRequirement]:
         """What the lock and the groups that count demand of the interpreter."""
-        found = [*python_requirement(self.data), *self.environments("supported-markers")]
+        requirements = [*python_requirement(self.data), *self.environments("supported-markers")]
         for root in self.roots:
             table = root.table("group-requires-python")
             for group in sorted(self.choice.groups.intersection(table.data)):
                 key_path = key_path_of(table.key_path, group)
                 specifier = parse_specifier(table.require(group, str), key_path)
                 text = f"python{specifier}"
-                found.append(BoundRequirement("python", text, specifier, key_path=key_path))
-        return found
+                requirements.append(BoundRequirement("python", text, specifier, key_path=key_path))
+        return requirements
 
     def permitted(self) -> Names:
         """The project may be there, unless uv takes it away for this selection."""
@@ -4603,10 +4604,10 @@ def _uv_groups(package: ParsedTable) -> Names:
 def read_uv(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     """uv.lock: what its roots reach."""
     uv = _UvLock(lock, path, target)
-    found = uv.python_requirements()
-    found += [_uv_requirement(uv, package) for package in uv.counting()]
+    requirements = uv.python_requirements()
+    requirements += [_uv_requirement(uv, package) for package in uv.counting()]
     extras, groups = uv.choice.known_extras, uv.choice.known_groups
-    return Bound(tuple(found), uv.permitted(), extras, groups, uv.members)
+    return Bound(tuple(requirements), uv.permitted(), extras, groups, uv.members)
 
 
 def _uv_requirement(uv: _UvLock, package: ParsedTable) -> BoundRequirement:
@@ -4664,7 +4665,7 @@ def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     named = selection.all_groups or (selection.groups | selection.options) & groups
     chosen_groups = selected_groups(selection, groups, NO_NAMES if named else default)
     chosen_extras = selected_extras(selection, extras)
-    found = [*python_requirement(reader.data), *reader.environments("environments")]
+    requirements = [*python_requirement(reader.data), *reader.environments("environments")]
     for name, packages in grouped(reader.data.tables("packages"), name_of).items():
         counting = [
             package
@@ -4676,11 +4677,11 @@ def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
             message = f"{key_path}: {quote_name(name)} counts twice for this interpreter"
             raise BoundError(message, key_path=key_path)
         for package in counting:
-            found += python_requirement(package)
+            requirements += python_requirement(package)
             if not (selection.no_install_project and _is_pylock_project(reader, package)):
-                found.append(_pylock_requirement(reader, package))
+                requirements.append(_pylock_requirement(reader, package))
     permitted = NO_NAMES if selection.no_install_project else project_names(reader.beside())
-    return Bound(tuple(found), permitted, extras, groups)
+    return Bound(tuple(requirements), permitted, extras, groups)
 
 
 def _is_pylock_project(reader: LockReader, package: ParsedTable) -> bool:
@@ -4691,6 +4692,7 @@ def _is_pylock_project(reader: LockReader, package: ParsedTable) -> bool:
 
 def _pylock_requirement(reader: LockReader, package: ParsedTable) -> BoundRequirement:
     """What a package that counts demands: one of the kinds of sources must be there."""
+    # PEP 751: vcs, directory and archive exclude each other, and exclude sdist and wheels
     kinds = [kind for kind in ("vcs", "directory", "archive") if kind in package.data]
     indexed = "sdist" in package.data or "wheels" in package.data
     if len(kinds) + indexed != 1:
@@ -4903,12 +4905,12 @@ def read_pdm(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     pdm = _PdmLock(lock, path, target)
     doubtful: set[ParsedTable] = set()
     counting = pdm.counting(doubtful)
-    found = {name_of(package): _pdm_requirement(pdm, package) for package in counting}
+    by_name = {name_of(package): _pdm_requirement(pdm, package) for package in counting}
     permitted = pdm.permitted().union(map(name_of, doubtful))
     if pdm.has_assumed:
         other = _PdmLock(lock, path, target, assumption=True)
         permitted = permitted.union(map(name_of, other.counting(doubtful)))
-    requirements = (*_pdm_python(pdm.metadata, target), *found.values())
+    requirements = (*_pdm_python(pdm.metadata, target), *by_name.values())
     return Bound(requirements, permitted, pdm.extras, pdm.known)
 
 
@@ -4942,8 +4944,8 @@ def _pdm_admits(table: ParsedTable, target: ReadContext) -> bool:
         return True
     machine = platform[2] or ("arm64" if platform[1] == "macos" else "x86_64")
     wanted = _PDM_SYSTEMS.get(platform[1], "linux"), _PDM_MACHINES.get(machine, machine)
-    found = environment["platform_machine"].lower()
-    return wanted == (environment["sys_platform"], _PDM_MACHINES.get(found, found))
+    own_machine = environment["platform_machine"].lower()
+    return wanted == (environment["sys_platform"], _PDM_MACHINES.get(own_machine, own_machine))
 
 
 def _pdm_requirement(pdm: _PdmLock, package: ParsedTable) -> BoundRequirement:
@@ -5019,11 +5021,11 @@ def read_pipfile(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
     groups = frozenset(categories) | {"default"}
     chosen = chosen_groups_with_main(target.selection, groups, frozenset({"default"}), "default")
     keys = [categories[name] for name in sorted(chosen.intersection(categories))]
-    found, permitted = reader.requirements(keys), project_names(reader.beside())
+    requirements, permitted = reader.requirements(keys), project_names(reader.beside())
     if reader.has_assumed:
         other = _PipfileLock(ParsedLock(data), path, target, assumption=True)
         permitted = permitted.union(name for name, _ in other.requirements(keys))
-    return Bound(tuple(found.values()), permitted, NO_NAMES, groups)
+    return Bound(tuple(requirements.values()), permitted, NO_NAMES, groups)
 
 
 def _pipfile_requirement(reader: LockReader, key: str, entry: ParsedTable) -> BoundRequirement:
