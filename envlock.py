@@ -7512,21 +7512,23 @@ def format_table(
     """
     rows: list[tuple[str, ...]] = [(*_COLUMNS, "Detail")]
     for finding in findings:
-        rows.append((*map(printable, _row(finding)), printable(finding.detail)))
+        cells = (*_row(finding), finding.detail)
+        rows.append(tuple(map(printable, cells)))
     if not detail:
         rows = [row[:4] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     start = widths[0] + widths[1] + 4
     lines = []
     for number, row in enumerate(rows):
-        cells = [cell.ljust(wide) for cell, wide in zip(row, widths)]
-        line = "  ".join(cells).rstrip()
+        padded = [cell.ljust(column_width) for cell, column_width in zip(row, widths)]
+        line = "  ".join(padded).rstrip()
         if width and len(line) > width:
             line = line[: width - 1].rstrip() + "…"
         if color:
             end = start + len(row[2])
             code = _COLORS.get(row[2], "35") if number else "1"
-            line = f"{line[:start]}\033[{code}m{line[start:end]}\033[0m{line[end:]}"
+            colored = f"\033[{code}m{line[start:end]}\033[0m"
+            line = line[:start] + colored + line[end:]
         lines.append(f"{line}\n")
     return "".join(lines)
 
@@ -7539,9 +7541,8 @@ def count(number: int, noun: str) -> str:
 def count_verdicts(findings: Iterable[Finding]) -> str:
     """`2 Unrequired, 1 Missing`."""
     verdicts = [finding.explain for finding in findings]
-    return ", ".join(
-        f"{verdicts.count(verdict)} {verdict}" for verdict in _MEANINGS if verdict in verdicts
-    )
+    counted = [verdict for verdict in _MEANINGS if verdict in verdicts]
+    return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in counted)
 
 
 def shorten_path(path: str) -> str:
@@ -7557,12 +7558,15 @@ def shorten_path(path: str) -> str:
 
 def _with_tilde(path: str) -> str:
     home = os.path.expanduser("~").rstrip(os.sep) + os.sep
-    return f"~{os.sep}{path[len(home) :]}" if is_inside(path, home) else path
+    if not is_inside(path, home):
+        return path
+    return f"~{os.sep}{path[len(home) :]}"
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
     places = (finding.detail,) if finding.explain in Verdict.OF_FILES else finding.sites
-    return finding.package, finding.dependency, finding.explain, ", ".join(map(_with_tilde, places))
+    sites = ", ".join(map(_with_tilde, places))
+    return finding.package, finding.dependency, finding.explain, sites
 
 
 def format_json(findings: Sequence[Finding]) -> str:
@@ -7573,9 +7577,11 @@ def format_json(findings: Sequence[Finding]) -> str:
         *("name", "package", "dependency", "explain", "reason"),
         *("sites", "executable", "detail", "file", "line"),
     )
-    rows = [{key: getattr(finding, key) or None for key in keys} for finding in findings]
-    for row in rows:
+    rows = []
+    for finding in findings:
+        row = {key: getattr(finding, key) or None for key in keys}
         row["sites"] = row["sites"] or []
+        rows.append(row)
     return json.dumps(rows, indent=2) + "\n"
 
 
@@ -7587,7 +7593,7 @@ class _Place(NamedTuple):
 
 
 def _place_of(finding: Finding, bounds: Sequence[str]) -> _Place:
-    """A finding that no requirement is about stands at the first bound file."""
+    """Where a finding shows: one that no requirement is about stands at the first bound file."""
     first = next((bound for bound in bounds if not is_stream(bound)), "")
     file = finding.file or first
     if not file or is_stream(file):
@@ -7606,9 +7612,9 @@ def format_github(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
     lines = []
     for finding in findings:
         path, line = _place_of(finding, bounds)
-        key_path = f"file={_escaped(path, ':,')},line={line}," if path else ""
+        position = f"file={_escaped(path, ':,')},line={line}," if path else ""
         title = f"title=envlock%3A {finding.explain}"
-        lines.append(f"::error {key_path}{title}::{_escaped(_sentence(finding))}\n")
+        lines.append(f"::error {position}{title}::{_escaped(_sentence(finding))}\n")
     return "".join(lines)
 
 
@@ -7646,12 +7652,10 @@ def _sarif_result(finding: Finding, bounds: Sequence[str], seen: dict[str, int])
     identity = "\n".join((finding.explain, finding.package, finding.dependency, finding.detail))
     digest = sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     seen[digest] = seen.get(digest, 0) + 1
-    result: dict[str, Any] = {
-        "ruleId": finding.explain,
-        "level": "error",
-        "message": {"text": printable(_sentence(finding))},
-        "partialFingerprints": {"primaryLocationLineHash": f"{digest}:{seen[digest]}"},
-    }
+    result: dict[str, Any] = {"ruleId": finding.explain, "level": "error"}
+    result["message"] = {"text": printable(_sentence(finding))}
+    fingerprint = f"{digest}:{seen[digest]}"
+    result["partialFingerprints"] = {"primaryLocationLineHash": fingerprint}
     path, line = _place_of(finding, bounds)
     if path:
         address = quote(path.encode("utf-8", "surrogateescape"))
@@ -7667,18 +7671,17 @@ def format_junit(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
 
     GitLab keeps one of the cases that agree in class and name, and shows the text of a failure alone.
     """
-    count = f'tests="{len(findings)}" failures="{len(findings)}"'
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<testsuites name="envlock" {count}>']
-    lines.append(f'  <testsuite name="envlock" {count} errors="0" skipped="0">')
+    totals = f'tests="{len(findings)}" failures="{len(findings)}"'
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<testsuites name="envlock" {totals}>']
+    lines.append(f'  <testsuite name="envlock" {totals} errors="0" skipped="0">')
     for finding in findings:
         path, line = _place_of(finding, bounds)
         words = [finding.explain, finding.package or finding.dependency]
         words += [finding.detail] if finding.explain in Verdict.OF_FILES else []
         about = " ".join(filter(None, words))
-        key_path = f" file={_quoted(path)} line={_quoted(str(line))}" if path else ""
-        lines.append(
-            f"    <testcase classname={_quoted(finding.executable)} name={_quoted(about)}{key_path}>"
-        )
+        position = f" file={_quoted(path)} line={_quoted(str(line))}" if path else ""
+        names = f"classname={_quoted(finding.executable)} name={_quoted(about)}"
+        lines.append(f"    <testcase {names}{position}>")
         text = _sentence(finding)
         failure = f"<failure type={_quoted(finding.explain)} message={_quoted(text)}>"
         where = f"{path}:{line}: {text}" if path else text
@@ -7733,7 +7736,8 @@ def format_status(status: Mapping[str, Any]) -> str:
     for key, value in status.items():
         if key != "findings":
             values = [value] if isinstance(value, str) else value or ()
-            lines += [f"{key.replace('_', ' ')}: {printable(one)}\n" for one in values]
+            label = key.replace("_", " ")
+            lines += [f"{label}: {printable(text)}\n" for text in values]
     findings = status["findings"]
     return "".join(lines) + (format_table(findings) if findings else "")
 
@@ -7770,37 +7774,36 @@ def repair_commands(
         return []
     if is_externally_managed(interpreter) or not _is_writable(interpreter):
         return []
-    installed = {one.label: one for one in scan(interpreter)}
-    removed, asked, renewed = _to_repair(report, installed)
+    installed = {distribution.label: distribution for distribution in scan(interpreter)}
+    removed, requirements, pins = _to_repair(report, installed)
     removed = removed if is_virtual(interpreter) else []
     words = _repair_words(report, paths, selection, policy.superset)
     # Poetry's constraints aren't words of pip.
-    plain = all(re.fullmatch(r"\S+( @ \S+)?", text) for text in asked)
+    plain = all(re.fullmatch(r"\S+( @ \S+)?", text) for text in requirements)
     if not words or ("{names}" in words and not plain):
         return []
     pip = _pip_command(shell_word(interpreter.executable), installed.values())
     values = {"pip": pip, **_repair_values(interpreter, paths)}
     steps = (
         ("{pip} uninstall -y {names}", removed),
-        (words, asked),
-        ("{pip} install --force-reinstall --no-deps {names}", renewed),
+        (words, requirements),
+        ("{pip} install --force-reinstall --no-deps {names}", pins),
     )
     commands = []
     for step, names in steps:
         if names and (pip or "{pip}" not in step):
-            commands.append(step.format(names=" ".join(map(shell_word, names)), **values))
+            quoted = " ".join(map(shell_word, names))
+            commands.append(step.format(names=quoted, **values))
     return list(filter(None, map(_for_windows, commands))) if os.name == "nt" else commands
 
 
 def _repair_values(interpreter: Interpreter, paths: Sequence[str]) -> dict[str, str]:
     """What stands in braces in a repair."""
-    return {
-        "python": shell_word(interpreter.executable),
-        "prefix": shell_word(interpreter.prefix),
-        "file": shell_word(paths[0]),
-        "folder": shell_word(os.path.dirname(paths[0])),
-        "files": " ".join(f"-r {shell_word(path)}" for path in paths),
-    }
+    words = {"python": interpreter.executable, "prefix": interpreter.prefix, "file": paths[0]}
+    words["folder"] = os.path.dirname(paths[0])
+    values = {name: shell_word(word) for name, word in words.items()}
+    values["files"] = " ".join(f"-r {shell_word(path)}" for path in paths)
+    return values
 
 
 def shell_word(word: str) -> str:
@@ -7843,12 +7846,12 @@ def is_externally_managed(interpreter: Interpreter) -> bool:
         return False
     major, minor, _ = interpreter.version
     name = "pypy" if interpreter.implementation == "pypy" else "python"
-    libraries = [
-        os.path.join(interpreter.prefix, "lib", f"{name}{major}.{minor}"),
-        f"{interpreter.prefix}/Lib",
-    ]
-    libraries += [interpreter.library] if interpreter.library else []
-    return any(os.path.isfile(os.path.join(library, "EXTERNALLY-MANAGED")) for library in libraries)
+    library = os.path.join(interpreter.prefix, "lib", f"{name}{major}.{minor}")
+    libraries = [library, f"{interpreter.prefix}/Lib"]
+    if interpreter.library:
+        libraries.append(interpreter.library)
+    markers = [os.path.join(folder, "EXTERNALLY-MANAGED") for folder in libraries]
+    return any(map(os.path.isfile, markers))
 
 
 def _is_writable(interpreter: Interpreter) -> bool:
@@ -7899,43 +7902,60 @@ def _to_repair(
     report: Report, installed: Mapping[str, Distribution]
 ) -> tuple[list[str], list[str], list[str]]:
     """Names to uninstall first, requirements that the bound's tool has to see to, and pins to install once more."""
-    interpreter, bound, found = report
+    interpreter, bound, findings = report
     (form,) = bound.formats
     needed = set() if form.removes else _needed(bound, list(installed.values()))
-    removed, asked, renewed = [], {}, {}
-    for one in found:
-        record = installed.get(one.package)
-        if not all(is_inside(site, interpreter.prefix) for site in one.sites):
+    removed: list[str] = []
+    unmet: dict[str, Finding] = {}
+    pins: dict[str, str] = {}
+    for finding in findings:
+        distribution = installed.get(finding.package)
+        if not all(is_inside(site, interpreter.prefix) for site in finding.sites):
             continue
-        if one.explain in (Verdict.MISSING, Verdict.MISDEFINED, Verdict.UNREQUIRED):
-            asked[one.package or one.dependency] = one
-        elif one.explain not in (Verdict.MODIFIED, Verdict.DELETED):
+        if finding.explain in (Verdict.MISSING, Verdict.MISDEFINED, Verdict.UNREQUIRED):
+            unmet[finding.package or finding.dependency] = finding
+        elif finding.explain not in (Verdict.MODIFIED, Verdict.DELETED):
             continue
-        elif record and recorded_reference(record) is None:
-            renewed[one.package] = f"{record.name}=={record.version}"
-        foreign = (
-            one.explain == Verdict.MISDEFINED and not form.replaces and one.reason != Reason.VERSION
-        )
-        surplus = one.explain == Verdict.UNREQUIRED and not form.removes and one.name not in needed
-        if record and (foreign or surplus):
-            removed.append(record.name)
-    texts = [one.dependency for one in asked.values() if form.removes or one.dependency]
-    return removed, texts, [pin for label, pin in renewed.items() if label not in asked]
+        elif distribution and recorded_reference(distribution) is None:
+            pins[finding.package] = f"{distribution.name}=={distribution.version}"
+        if distribution and _goes_first(finding, form, needed):
+            removed.append(distribution.name)
+    for label in unmet:
+        pins.pop(label, None)
+    dependencies = [finding.dependency for finding in unmet.values()]
+    # What isn't in the bound has none: only a tool that removes has to see to it.
+    if not form.removes:
+        dependencies = list(filter(None, dependencies))
+    return removed, dependencies, list(pins.values())
+
+
+def _goes_first(finding: Finding, form: Format, needed: Container[str]) -> bool:
+    """Whether a package must be uninstalled because the bound's tool would leave it as it is."""
+    if finding.explain == Verdict.MISDEFINED:
+        return not form.replaces and finding.reason != Reason.VERSION
+    if finding.explain == Verdict.UNREQUIRED:
+        return not form.removes and finding.name not in needed
+    return False
+
+
+# In core metadata: the name, the bracket before its extras, and what follows up to the marker.
+_REQUIRES_DIST = r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)"
 
 
 def _needed(bound: Bound, installed: Sequence[Distribution]) -> set[str]:
     """The names of what the required packages need in turn, as far as they tell; of a package's extras all or none."""
-    records = {(one.name, extras): one.record for one in installed for extras in (False, True)}
+    unread: dict[tuple[str, bool], str] = {}  # records, by name and whether extras count
+    for distribution in installed:
+        for with_extras in (False, True):
+            unread[distribution.name, with_extras] = distribution.record
     required = name_requirements(bound.requirements, installed)
-    queue = [(one.name, "[" in one.text) for one in required]
-    for each in queue:
-        metadata = (
-            core_metadata(records.pop(each)).decode(errors="replace") if each in records else ""
-        )
-        for name, bracket, rest in re.findall(
-            r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)", metadata
-        ):
-            if each[1] or "extra" not in rest:
+    queue = [(requirement.name, "[" in requirement.text) for requirement in required]
+    for entry in queue:  # which grows meanwhile
+        if entry not in unread:
+            continue
+        metadata = core_metadata(unread.pop(entry)).decode(errors="replace")
+        for name, bracket, rest in re.findall(_REQUIRES_DIST, metadata):
+            if entry[1] or "extra" not in rest:
                 queue.append((canonicalize_name(name), bool(bracket)))
     return {name for name, _ in queue}
 
@@ -7950,7 +7970,8 @@ def _repair_words(
     if words is None or "{pip}" in words:
         return " ".join(words or [])
     folder, name = os.path.split(paths[0])
-    files = os.path.join(prefix, "pyvenv.cfg"), os.path.join(folder, form.project or name)
+    project = os.path.join(folder, form.project or name)
+    files = (os.path.join(prefix, "pyvenv.cfg"), project)
     if len(paths) > 1 or name != form.title or not all(map(os.path.isfile, files)):
         return ""
     if not folder:
@@ -7960,18 +7981,19 @@ def _repair_words(
 
 def _with_options(selection: Selection, bound: Bound) -> Selection:
     """A selection whose `options` are told apart: as extras and groups."""
-    extras, groups = selection.options & bound.extras, selection.options & bound.groups
-    extras, groups = selection.extras | extras, selection.groups | groups
+    extras = selection.extras | (selection.options & bound.extras)
+    groups = selection.groups | (selection.options & bound.groups)
     return selection._replace(extras=extras, groups=groups, options=NO_NAMES)
 
 
 def _is_default(word: str, prefix: str, folder: str) -> bool:
     """Whether the variable in `VARIABLE={prefix}…` tells the tool what it takes anyway."""
     variable, separator, rest = word.partition("={prefix}")
+    if not separator:
+        return False
     default = os.path.abspath(os.path.join(folder, ".venv")) + rest
-    return bool(separator) and os.path.normcase(
-        os.environ.get(variable) or default
-    ) == os.path.normcase(prefix + rest)
+    taken = os.environ.get(variable) or default
+    return os.path.normcase(taken) == os.path.normcase(prefix + rest)
 
 
 # ==================================================================================================
