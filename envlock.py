@@ -9411,16 +9411,7 @@ def install_guard(
     site, command = guard_site(interpreter), command or interpreter.executable
     try:
         with exclusive_lock(site):
-            _refuse_foreign(site)
-            before = _guard_files(site)
-            try:
-                _write_guard(interpreter, site, configuration)
-                _prove_guard(command, interpreter, site, configuration)
-                start_once(command, configuration)
-            except BaseException:
-                with suppress(OSError):
-                    _restore_guard(site, before)
-                raise
+            before = _replace_guard(command, interpreter, site, configuration)
     except OSError as error:
         raise GuardError(
             f"{error.filename or site}: cannot be written ({error.strerror})"
@@ -9433,18 +9424,37 @@ def install_guard(
     return take_back
 
 
+def _replace_guard(
+    command: str, interpreter: Interpreter, site: str, configuration: GuardConfiguration
+) -> dict[str, bytes]:
+    """Write a guard and prove it, or leave all as it was; returns the guard's files that stood there before."""
+    from contextlib import suppress
+
+    _refuse_foreign(site)
+    before = _guard_files(site)
+    try:
+        _write_guard(interpreter, site, configuration)
+        _prove_guard(command, interpreter, site, configuration)
+        start_once(command, configuration)
+    except BaseException:
+        with suppress(OSError):
+            _restore_guard(site, before)
+        raise
+    return before
+
+
 def orphaned_guards(folder: str) -> list[str]:
     """What is left of a guard in an environment whose Python can't be asked any more."""
     from glob import escape, glob
 
     root = escape(os.path.expanduser(folder))
     names = (f"{START_STEM}.pth", f"{START_STEM}.start", GUARD_FOLDER)
-    found: dict[str, str] = {}  # lib64 is a link to lib
-    for place in ("lib/p*/site-packages", "lib64/p*/site-packages", "Lib/site-packages"):
+    paths: dict[str, str] = {}  # by real path: lib64 is a link to lib
+    for site in ("lib/p*/site-packages", "lib64/p*/site-packages", "Lib/site-packages"):
         for name in names:
-            for path in glob(os.path.join(root, place, name)):
-                found.setdefault(os.path.realpath(path), path)
-    return list(found.values())
+            for path in glob(os.path.join(root, site, name)):
+                paths.setdefault(os.path.realpath(path), path)
+    return list(paths.values())
 
 
 def uninstall_guard(interpreter: Interpreter) -> bool:
@@ -9462,19 +9472,10 @@ def uninstall_guard(interpreter: Interpreter) -> bool:
 
 def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
     """Whether an interpreter's guard runs, and whether its environment is aligned; nothing is changed."""
-    status: dict[str, Any] = {
-        "executable": interpreter.executable,
-        "guard": "none",  # "not armed": it can't run; "armed"
-        "mode": None,
-        "bounds": [],
-        "version": None,
-        "last_verdict": None,
-        "last_verdict_at": None,
-        "now": None,
-        "log": None,
-        "notes": [],
-        "findings": [],
-    }
+    # The guard is "none", "not armed" (it can't run) or "armed".
+    status: dict[str, Any] = {"executable": interpreter.executable, "guard": "none", "mode": None}
+    status.update(bounds=[], version=None, last_verdict=None, last_verdict_at=None, now=None)
+    status.update(log=None, notes=[], findings=[])
     try:
         site = guard_site(interpreter)
         if not any(entry.startswith((START_STEM, GUARD_FOLDER)) for entry in list_entries(site)):
@@ -9483,14 +9484,12 @@ def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
         configuration = GuardConfiguration.read(os.path.join(site, GUARD_FOLDER))
         log = configuration.log or None
         status.update(mode=configuration.mode(), bounds=configuration.bounds, log=log)
-        version, verdict, at = _prove_guard(command, interpreter, site, configuration)
-        status.update(
-            guard="armed", version=version, last_verdict=verdict or None, last_verdict_at=at or None
-        )
+        version, verdict, judged = _prove_guard(command, interpreter, site, configuration)
+        status.update(guard="armed", version=version)
+        status.update(last_verdict=verdict or None, last_verdict_at=judged or None)
         if version != __version__:
-            status["notes"].append(
-                f"its copy of envlock is another than this one, {__version__} (site-install renews it)"
-            )
+            note = f"its copy of envlock is another than this one, {__version__}"
+            status["notes"].append(f"{note} (site-install renews it)")
         findings = check(interpreter, configuration.demand(interpreter), configuration.policy)
         status["now"] = "not aligned" if findings else "aligned"
         status["findings"] = findings
@@ -9501,7 +9500,8 @@ def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
 
 # The guard's own files, and what a start or an install that was killed may have left of them.
 _OWN_NAME = (
-    r"(envlock\.py|guard\.json|__init__\.py|__pycache__|[0-9a-f]{7,8}(\.(lean|tell|full|state[01]))?)"
+    r"(envlock\.py|guard\.json|__init__\.py|__pycache__"
+    r"|[0-9a-f]{7,8}(\.(lean|tell|full|state[01]))?)"
     r"(\.[0-9a-f]+\.tmp)?"
 )
 _LEFT_OVER = r"0-envlock\.(pth|start)\.[0-9a-f]+\.tmp"
@@ -9518,7 +9518,8 @@ def _refuse_foreign(site: str) -> None:
     elif not os.path.isdir(folder):
         problem = "it is no folder"
     else:
-        foreign = [name for name in os.listdir(folder) if not re.fullmatch(_OWN_NAME, name)]
+        names = os.listdir(folder)
+        foreign = [name for name in names if not re.fullmatch(_OWN_NAME, name)]
         if foreign:
             problem = f"it holds {excerpt(min(foreign))}"
     if problem:
@@ -9533,17 +9534,19 @@ def _remove_leftovers(site: str) -> None:
 
 
 def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfiguration) -> None:
+    """Write the guard's folder first and its start-up file last, which needs all of it."""
     _remove_leftovers(site)
     with open(__file__, "rb") as file:
         source = file.read()
     _write_files(site, {f"{GUARD_FOLDER}/envlock.py": source})
     folder = os.path.join(site, GUARD_FOLDER)
-    for name in os.listdir(
-        folder
-    ):  # an older guard's states and code; starts meanwhile go by the source
-        if os.path.isfile(os.path.join(folder, name)) and name not in ("envlock.py", CONFIGURATION):
-            patiently(os.unlink, os.path.join(folder, name))
-    _write_files(site, {f"{GUARD_FOLDER}/{CONFIGURATION}": configuration.to_json().encode("ascii")})
+    # An older guard's states and code go; starts meanwhile go by the source.
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if os.path.isfile(path) and name not in ("envlock.py", CONFIGURATION):
+            patiently(os.unlink, path)
+    settings = configuration.to_json().encode("ascii")
+    _write_files(site, {f"{GUARD_FOLDER}/{CONFIGURATION}": settings})
     run_source(interpreter.executable, ["-I", "-S"], "m.write_guard_code(sys.argv[1])", site)
     _write_files(site, _texts(configuration, interpreter))
 
@@ -9563,11 +9566,11 @@ def describe_guard(site: str) -> tuple[object, ...]:
     ran = ran and path.startswith(f"{site}/{GUARD_FOLDER}/")
     try:
         verdict = read_state(guard_base(site))
-        at = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(verdict["found"] // 10**9))
-        kept = "not aligned" if verdict["message"] else "aligned", at
+        judged = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(verdict["found"] // 10**9))
+        last = ("not aligned" if verdict["message"] else "aligned", judged)
     except Exception:  # no state yet, or another release's
-        kept = "", ""
-    return (ran, sys.flags.no_site, __version__, *kept)
+        last = ("", "")
+    return (ran, sys.flags.no_site, __version__, *last)
 
 
 def _prove_guard(
@@ -9577,10 +9580,10 @@ def _prove_guard(
 
     Returns the version of its envlock.py, the verdict that starts like this one keep, and when it was found (or "").
     """
-    told: list[str]
-    ran, no_site, *told = run_source(command, [], "m.describe_guard(sys.argv[1])", site)
+    status: list[str]
+    ran, no_site, *status = run_source(command, [], "m.describe_guard(sys.argv[1])", site)
     if ran:
-        return told
+        return status
     stem = os.path.join(site, START_STEM)
     texts = _texts(configuration, interpreter)
     reason = "its start-up file does not run, or fails"
@@ -9596,10 +9599,8 @@ def _prove_guard(
 def _guard_files(site: str) -> dict[str, bytes]:
     """An installed guard, as `_write_files` takes it."""
     folder = os.path.join(site, GUARD_FOLDER)
-    names = [f"{GUARD_FOLDER}/{name}" for name in list_entries(folder)] + [
-        f"{START_STEM}.pth",
-        f"{START_STEM}.start",
-    ]
+    names = [f"{GUARD_FOLDER}/{name}" for name in list_entries(folder)]
+    names += [f"{START_STEM}.pth", f"{START_STEM}.start"]
     files = {}
     for name in names:
         path = os.path.join(site, name)
@@ -9610,19 +9611,23 @@ def _guard_files(site: str) -> dict[str, bytes]:
 
 
 def _restore_guard(site: str, before: Mapping[str, bytes]) -> None:
+    """Make the guard what `_guard_files` returned before; other files are left alone."""
     if not before:
         _remove_guard(site)
         return
     now = _guard_files(site)
     for name in now.keys() - before.keys():
         patiently(os.unlink, os.path.join(site, name))
-    _write_files(site, {name: data for name, data in before.items() if now.get(name) != data})
+    for name, data in before.items():
+        if now.get(name) != data:
+            _write_files(site, {name: data})
     folder = os.path.join(site, GUARD_FOLDER)
     if os.path.isdir(folder) and not os.listdir(folder):
         os.rmdir(folder)
 
 
 def _write_files(site: str, files: Mapping[str, bytes]) -> None:
+    """Write files by their paths below a site directory, in their order."""
     for name, data in files.items():
         path = os.path.join(site, name)
         folder = os.path.dirname(path)
@@ -9636,12 +9641,12 @@ def _remove_guard(site: str) -> bool:
     """Remove what stands of a guard, the start-up file first: without its folder, it would stop every start."""
     import shutil
 
-    found = False
+    removed = False
     for suffix in (".pth", ".start"):
         path = os.path.join(site, START_STEM + suffix)
         if os.path.isfile(path) and os.path.getsize(path):  # an empty .start is somebody else's
             patiently(os.unlink, path)
-            found = True
+            removed = True
     _remove_leftovers(site)
     folder = os.path.join(site, GUARD_FOLDER)
     if os.path.isdir(folder):
@@ -9649,8 +9654,8 @@ def _remove_guard(site: str) -> bool:
             shutil.rmtree(folder, ignore_errors=True)
         if os.path.isdir(folder):
             patiently(shutil.rmtree, folder)
-        found = True
-    return found
+        removed = True
+    return removed
 
 
 # ==================================================================================================
