@@ -9710,7 +9710,9 @@ class Command(NamedTuple):
 
     def options(self) -> list[Option]:
         """All options of the command and of its words."""
-        options = [option for _, group in self.groups for option in group]
+        options: list[Option] = []
+        for _, group in self.groups:
+            options += group
         for word in self.words:
             options += [option for option in word.options if option not in options]
         return options
@@ -10058,16 +10060,16 @@ def unknown_option(
     name: str, value: str, plain: Sequence[str], commands: Sequence[Command], program: str
 ) -> UsageError:
     """An option that isn't there, with the right one where it can be told."""
-    command = next((each for each in commands if each.word in plain[:1]), commands[0])
-    names = [each for option in command.options() for each in option.names]
+    given = [command for command in commands if command.word in plain[:1]]
+    command = (given or commands)[0]
+    names: list[str] = []
+    for option in command.options():
+        names += option.names
     words = [word.word for word in command.words]
     right = _find_guess(OPTION_GUESSES, name, [*names, *words, "WORD"])
     if right == "WORD":
-        right = (
-            value
-            if value in words
-            else f"(the output is a word without dashes: {', '.join(words)})"
-        )
+        advice = f"(the output is a word without dashes: {', '.join(words)})"
+        right = value if value in words else advice
     if right:
         hint = _hint(right, value, f"{program} {command.word}")
     else:
@@ -10076,6 +10078,7 @@ def unknown_option(
 
 
 def unknown_command(word: str, commands: Sequence[Command], program: str) -> UsageError:
+    """A command that isn't there, with the right one where it can be told."""
     words = [command.word for command in commands]
     right = _find_guess(WORD_GUESSES, word, [*words, "--help", "--version"])
     if right:
@@ -10090,7 +10093,8 @@ def unknown_command(word: str, commands: Sequence[Command], program: str) -> Usa
 
 
 def unknown_word(word: str, command: Command, program: str) -> UsageError:
-    words = [each.word for each in command.words]
+    """A word for which a command has no use, with the right one where it can be told."""
+    words = [word.word for word in command.words]
     call = f"{program} {command.word}"
     right = _find_guess(WORD_GUESSES, word, words)
     if right:
@@ -10098,17 +10102,22 @@ def unknown_word(word: str, command: Command, program: str) -> UsageError:
     elif _is_path(word):
         hint = _hint(f"--bound {shown_bound(word)}", "", call)
     elif words:
-        hint = nearest_word(word, words) or f"(after {command.word} may stand {', '.join(words)})"
+        advice = f"(after {command.word} may stand {', '.join(words)})"
+        hint = nearest_word(word, words) or advice
     else:
         hint = f"({command.word} takes none)"
     return UsageError(f"there is no use for the word {shown_bound(word)!r} {hint}")
 
 
 def _is_path(word: str) -> bool:
-    return os.path.exists(word) or is_remote(word) or any(mark in word for mark in "./\\")
+    """Whether a word is meant for a file, be it there or not."""
+    if os.path.exists(word) or is_remote(word):
+        return True
+    return bool(re.search(r"[./\\]", word))
 
 
 def _hint(right: str, value: str, call: str) -> str:
+    """What to type instead, with `value` in the place of what is in capitals."""
     if right[0] == "(":
         return right
     if value:
@@ -10151,9 +10160,7 @@ def split_words(
 
     Options stand anywhere; `--` ends them. Raises UsageError.
     """
-    options = [option for command in commands for option in command.options()]
-    known = {name: option for option in options for name in option.names}
-    ends = {word.word for command in commands for word in command.words}
+    options, output_words = _all_names(commands)
     given: list[tuple[Option, str]] = []
     plain: list[str] = []
     rest = list(reversed(argv))
@@ -10166,24 +10173,36 @@ def split_words(
             plain.append(word)
             continue
         name, value = _name_and_value(word)
-        if name not in known:
-            following = rest[-1] if rest and not is_option(rest[-1]) else ""
-            raise unknown_option(name, value or following, plain, commands, program)
-        option = known[name]
+        if name not in options:
+            raise unknown_option(name, value or _next_value(rest), plain, commands, program)
+        option = options[name]
         if not option.metavar:
             given.append((option, ""))
             rest += _cluster(name, value)
             continue
-        given.append((option, _take_value(option, name, rest) if value is None else value))
-        stops = ends if plain else ends | {command.word for command in commands}
-        while value is None and option.several and rest and rest[-1] not in stops:
-            if is_option(rest[-1]):
-                break
+        if value is not None:
+            given.append((option, value))
+            continue
+        given.append((option, _take_value(option, name, rest)))
+        stops = output_words if plain else output_words | {command.word for command in commands}
+        while option.several and rest and not is_option(rest[-1]) and rest[-1] not in stops:
             given.append((option, rest.pop()))
     return given, plain
 
 
+def _all_names(commands: Iterable[Command]) -> tuple[dict[str, Option], set[str]]:
+    """All options by each of their names, and the words that may stand behind a command."""
+    options: dict[str, Option] = {}
+    words: set[str] = set()
+    for command in commands:
+        words.update(word.word for word in command.words)
+        for option in command.options():
+            options.update(dict.fromkeys(option.names, option))
+    return options, words
+
+
 def is_option(word: str) -> bool:
+    """Whether a word has the form of an option; `-` is standard input."""
     return word[:1] == "-" and word != "-"
 
 
@@ -10204,10 +10223,18 @@ def _cluster(name: str, value: str | None) -> list[str]:
     return [f"-{value}"]
 
 
+def _next_value(rest: Sequence[str]) -> str:
+    """What may be the value of an unknown option; empty if nothing may."""
+    return rest[-1] if rest and not is_option(rest[-1]) else ""
+
+
 def _take_value(option: Option, name: str, rest: list[str]) -> str:
-    if not rest or is_option(rest[-1]):
-        found = f", found {rest[-1].partition('=')[0]!r}" if rest else ""
-        raise UsageError(f"{name}: expected {option.metavar}{found}")
+    """Take an option's value off the end of `rest`. Raises UsageError where there is none."""
+    if not rest:
+        raise UsageError(f"{name}: expected {option.metavar}")
+    if is_option(rest[-1]):
+        following = rest[-1].partition("=")[0]
+        raise UsageError(f"{name}: expected {option.metavar}, found {following!r}")
     return rest.pop()
 
 
@@ -10218,9 +10245,8 @@ def _read_values(given: Iterable[tuple[Option, str]]) -> dict[str, Any]:
         try:
             value = option.parse(text) if option.metavar else True
         except ValueError as error:
-            raise UsageError(
-                f"{option.names[-1]}: expected {error}, found {excerpt(text)}"
-            ) from None
+            problem = f"expected {error}, found {excerpt(text)}"
+            raise UsageError(f"{option.names[-1]}: {problem}") from None
         if option.repeatable:
             values.setdefault(option.key, []).append(value)
         else:
@@ -10251,26 +10277,28 @@ def _find_word(plain: Sequence[str], command: Command, program: str) -> str:
 
 def _check_place(option: Option, command: Command, word: str, program: str) -> None:
     """An option of another command, or of another output word, is an error."""
+    name, call = option.names[-1], f"{program} {command.word}"
     if option not in command.options():
-        raise UsageError(
-            f"{option.names[-1]} is no option of {command.word}"
-            f" (see: {program} {command.word} --help)"
-        )
-    owners = [each.word for each in command.words if option in each.options]
+        raise UsageError(f"{name} is no option of {command.word} (see: {call} --help)")
+    owners = [owner.word for owner in command.words if option in owner.options]
     if owners and word not in owners:
-        spelling = f"{owners[0]} {option.names[0]} {option.metavar}".rstrip()
-        hint = f"(did you mean '{program} {command.word} {spelling}'?)"
-        raise UsageError(f"{option.names[-1]} goes with {owners[0]!r} alone {hint}")
+        owner = owners[0]
+        spelling = f"{owner} {option.names[0]} {option.metavar}".rstrip()
+        hint = f"(did you mean '{call} {spelling}'?)"
+        raise UsageError(f"{name} goes with {owner!r} alone {hint}")
 
 
 def _check_needs(
     given: Sequence[tuple[Option, str]], command: Command, word: str, program: str
 ) -> None:
-    needed = [each.needs for each in command.words if each.word == word and each.needs]
+    """An output word without the option that it needs is an error."""
+    present = [option for option, _ in given]
+    needed = [row.needs for row in command.words if row.word == word]
     for option in needed:
-        if option not in [one for one, _ in given]:
-            example = f"{program} {command.word} {word} {option.names[0]} {option.metavar}"
-            raise UsageError(f"{word} needs {option.names[-1]} (did you mean '{example}'?)")
+        if option and option not in present:
+            call = f"{program} {command.word} {word}"
+            hint = f"(did you mean '{call} {option.names[0]} {option.metavar}'?)"
+            raise UsageError(f"{word} needs {option.names[-1]} {hint}")
 
 
 def format_help(commands: Sequence[Command], plain: Sequence[str], program: str, width: int) -> str:
@@ -10281,8 +10309,9 @@ def format_help(commands: Sequence[Command], plain: Sequence[str], program: str,
     usage = f"usage: {program} [OPTION]... COMMAND [OPTION | WORD]..."
     rows = [(command.word, command.summary) for command in commands]
     sections = [("commands", rows), *_option_sections([GENERAL_GROUP])]
-    parts = [usage, DESCRIPTION, *(_format_rows(*section, width) for section in sections)]
-    return "\n\n".join([*parts, EPILOG.format(call=program)]) + "\n"
+    parts = [_format_rows(title, rows, width) for title, rows in sections]
+    parts = [usage, DESCRIPTION, *parts, EPILOG.format(call=program)]
+    return "\n\n".join(parts) + "\n"
 
 
 def _format_command_help(command: Command, call: str, width: int) -> str:
@@ -10291,20 +10320,24 @@ def _format_command_help(command: Command, call: str, width: int) -> str:
     summary = f"{command.summary[0].upper()}{command.summary[1:]}."
     *first, general = _option_sections(command.groups)
     sections = [*first, (command.words_title, _word_rows(command)), general]
-    parts = [_format_rows(*section, width) for section in sections if section[1]]
-    return "\n\n".join([usage, summary, *parts, command.epilog.format(call=call)]) + "\n"
+    parts = [_format_rows(title, rows, width) for title, rows in sections if rows]
+    parts = [usage, summary, *parts, command.epilog.format(call=call)]
+    return "\n\n".join(parts) + "\n"
 
 
 def _option_sections(
     groups: Iterable[tuple[str, Iterable[Option]]],
 ) -> list[tuple[str, list[tuple[str, str]]]]:
-    return [(title, [_option_row(option) for option in options]) for title, options in groups]
+    return [(title, list(map(_option_row, options))) for title, options in groups]
 
 
 def _option_row(option: Option) -> tuple[str, str]:
+    """Both columns of an option in the help."""
     more = "; repeatable" if option.repeatable else ""
     dots = "..." if option.several else ""
-    return f"{', '.join(option.names)} {option.metavar}{dots}".rstrip(), option.help + more
+    names = ", ".join(option.names)
+    left = f"{names} {option.metavar}{dots}".rstrip()
+    return left, option.help + more
 
 
 def _word_rows(command: Command) -> list[tuple[str, str]]:
@@ -10381,9 +10414,11 @@ def extended_environment(prefix: str) -> str:
             lines = file.read().splitlines()
     except (OSError, ValueError):
         return ""
-    pairs = [line.partition("=") for line in lines]
-    values = [value.strip() for key, _, value in pairs if key.strip() == "extends-environment"]
-    return values[0] if values else ""
+    for line in lines:
+        key, _, value = line.partition("=")
+        if key.strip() == "extends-environment":
+            return value.strip()
+    return ""
 
 
 def find_default_environment(here: Interpreter) -> tuple[str, str]:
@@ -10410,22 +10445,24 @@ def find_default_environment(here: Interpreter) -> tuple[str, str]:
     return "", ""
 
 
-def _same_file(one: str, other: str) -> bool:
-    return real_path(one) == real_path(other)
+def _same_file(path: str, other: str) -> bool:
+    return real_path(path) == real_path(other)
+
+
+def _existing(folder: str, names: Iterable[str]) -> list[str]:
+    """The names for which a folder has a file."""
+    return [name for name in names if os.path.isfile(os.path.join(folder, name))]
 
 
 def find_default_bound() -> str:
     """The one lock of the project's folder. Raises BoundError."""
     for folder in project_folders():
-        locks = [name for name in LOCK_NAMES if os.path.isfile(os.path.join(folder, name))]
+        locks = _existing(folder, LOCK_NAMES)
         if len(locks) > 1:
-            raise BoundError(
-                f"there are {', '.join(locks)} in {folder}: choose one, as in --bound {locks[0]}"
-            )
-        for name in locks or REQUIREMENTS_NAMES:
-            path = os.path.join(folder, name)
-            if os.path.isfile(path):
-                return relative_path(path)
+            problem = f"there are {', '.join(locks)} in {folder}"
+            raise BoundError(f"{problem}: choose one, as in --bound {locks[0]}")
+        for name in locks or _existing(folder, REQUIREMENTS_NAMES):
+            return relative_path(os.path.join(folder, name))
     names = ", ".join((*LOCK_NAMES, *REQUIREMENTS_NAMES))
     raise BoundError(f"there is no lock here (looked for {names}): name it, as in --bound FILE")
 
@@ -10439,36 +10476,33 @@ def read_configuration(options: Iterable[Option]) -> tuple[str, dict[str, Any]]:
         path = os.path.join(folder, "pyproject.toml")
         if os.path.isfile(path):
             file = BoundFile(relative_path(path))
+            configured = {option.key: option for option in options if option.configured}
             try:
-                return file, _read_table(
-                    file, {option.key: option for option in options if option.configured}
-                )
+                return file, _read_table(file, configured)
             except BoundError as error:
-                raise error.at(
-                    file, file.line_of(error.key_path) if error.key_path else 0
-                ) from None
+                line = file.line_of(error.key_path) if error.key_path else 0
+                raise error.at(file, line) from None
     return "", {}
 
 
 def _read_table(file: BoundFile, options: Mapping[str, Option]) -> dict[str, Any]:
+    """The values in [tool.envlock] of a pyproject.toml. Raises BoundError with a key path."""
     file.text = ReadContext(dict).read_text(file)
     if not re.search(_OWN_TABLE, file.text):
         return {}
     table = ParsedTable(load_toml(file.text)).table("tool", "envlock")
-    values = {}
+    values, folder = {}, os.path.dirname(file)
     for key, value in table.data.items():
         key_path = f"tool.envlock.{key}"
         if key not in options:
             hint = nearest_word(key, list(options)) or f"(it has {', '.join(options)})"
-            raise BoundError(
-                f"tool.envlock: there is no key {quote_name(key)} {hint}", key_path=key_path
-            )
+            problem = f"tool.envlock: there is no key {quote_name(key)} {hint}"
+            raise BoundError(problem, key_path=key_path)
         try:
-            values[key] = _configured_value(options[key], value, os.path.dirname(file))
+            values[key] = _configured_value(options[key], value, folder)
         except ValueError as error:
-            raise BoundError(
-                f"{key_path}: expected {error}, found {describe_value(value)}", key_path=key_path
-            ) from None
+            problem = f"{key_path}: expected {error}, found {describe_value(value)}"
+            raise BoundError(problem, key_path=key_path) from None
     return values
 
 
@@ -10478,14 +10512,20 @@ def _configured_value(option: Option, value: object, folder: str) -> Any:
         if not isinstance(value, bool):
             raise ValueError("true or false")
         return value
-    single = isinstance(value, str) and (option.key == "bound" or not option.repeatable)
-    texts = [value] if single else value if option.repeatable else None
+    texts = value if option.repeatable else [value]
+    if option.key == "bound" and isinstance(value, str):
+        texts = [value]
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise ValueError("an array of strings" if option.repeatable else "a string")
     values = [option.parse(text) for text in texts]
     if option.metavar == "FILE":
-        values = [text if is_stream(text) else os.path.join(folder, text) for text in values]
+        values = [_join_folder(folder, path) for path in values]
     return values if option.repeatable else values[-1]
+
+
+def _join_folder(folder: str, path: str) -> str:
+    """The path of a bound file that is named in a folder's pyproject.toml."""
+    return path if is_stream(path) else os.path.join(folder, path)
 
 
 # ==================================================================================================
