@@ -10568,11 +10568,11 @@ def validate(
     `exe` is what -e takes; None is the interpreter that runs this.
     """
     interpreter = ask_interpreters([os.fspath(exe)] if exe else [], user_site)[0]
-    paths = [
-        os.fspath(each) for each in ([bounds] if isinstance(bounds, (str, os.PathLike)) else bounds)
-    ]
-    target = ReadContext(interpreter.environment, selection, texts=read_streams(paths))
-    return check(interpreter, read_bounds(paths, target), policy)
+    if isinstance(bounds, (str, os.PathLike)):
+        bounds = [bounds]
+    paths = [os.fspath(bound) for bound in bounds]
+    context = ReadContext(interpreter.environment, selection, texts=read_streams(paths))
+    return check(interpreter, read_bounds(paths, context), policy)
 
 
 def _interpreters(arguments: Arguments) -> list[tuple[Interpreter, str]]:
@@ -10588,42 +10588,54 @@ def _interpreters(arguments: Arguments) -> list[tuple[Interpreter, str]]:
     return list(zip(ask_interpreters(exes, user_site), map(find_executable, exes)))
 
 
+# Fields of Selection, and the keys of the options that set them.
+_SELECTION_FLAGS = (
+    ("all_extras", "all-extras"),
+    ("all_groups", "all-groups"),
+    ("no_default_groups", "no-default-groups"),
+    ("all_packages", "all-packages"),
+    ("no_editable", "no-editable"),
+    ("no_install_project", "no-install-project"),
+    ("no_install_workspace", "no-install-workspace"),
+)
+_SELECTION_NAMES = (
+    ("extras", "extra"),
+    ("no_extras", "no-extra"),
+    ("groups", "group"),
+    ("no_groups", "no-group"),
+    ("only_groups", "only-group"),
+    ("packages", "package"),
+    ("options", "bound-options"),
+)
+
+
 def _selection(arguments: Arguments) -> Selection:
-    return Selection(
-        extras=frozenset(arguments.all("extra")),
-        all_extras=arguments.flag("all-extras"),
-        groups=frozenset(arguments.all("group")),
-        all_groups=arguments.flag("all-groups"),
-        no_groups=frozenset(arguments.all("no-group")),
-        no_default_groups=arguments.flag("no-default-groups"),
-        packages=frozenset(arguments.all("package")),
-        all_packages=arguments.flag("all-packages"),
-        options=frozenset(arguments.all("bound-options")),
-        no_extras=frozenset(arguments.all("no-extra")),
-        only_groups=frozenset(arguments.all("only-group")),
-        no_editable=arguments.flag("no-editable"),
-        no_install_project=arguments.flag("no-install-project"),
-        no_install_workspace=arguments.flag("no-install-workspace"),
-    )
+    """Which optional parts of the bound count."""
+    fields: dict[str, Any] = {}
+    for field, key in _SELECTION_FLAGS:
+        fields[field] = arguments.flag(key)
+    for field, key in _SELECTION_NAMES:
+        fields[field] = frozenset(arguments.all(key))
+    return Selection(**fields)
 
 
 def _policy(arguments: Arguments) -> Policy:
+    """Which differences count."""
+    subset, superset = arguments.flag("subset"), arguments.flag("superset")
     ignored = ",".join(arguments.all("ignore")).split(",")
     names = filter(None, map(str.strip, ignored))
-    return Policy(
-        subset=arguments.flag("subset"),
-        superset=arguments.flag("superset"),
-        ignore=frozenset(map(canonicalize_name, names)),
-        integrity=arguments.flag("integrity"),
-        ignore_files=frozenset(arguments.all("ignore-file")),
-    )
+    ignore = frozenset(map(canonicalize_name, names))
+    ignore_files = frozenset(arguments.all("ignore-file"))
+    integrity = arguments.flag("integrity")
+    return Policy(subset, superset, ignore, integrity, ignore_files)
 
 
 def _validate_command(arguments: Arguments) -> int:
     interpreters = _interpreters(arguments)
     arguments = _settings(arguments)
     bounds = arguments.all("bound")
-    selection, policy, texts = _selection(arguments), _policy(arguments), read_streams(bounds)
+    selection, policy = _selection(arguments), _policy(arguments)
+    texts = read_streams(bounds)
     reports: list[Report] = []
     for interpreter, _ in interpreters:
         bound = read_bounds(bounds, ReadContext(interpreter.environment, selection, texts=texts))
@@ -10642,9 +10654,14 @@ def _note_idle_ignores(arguments: Arguments, reports: Iterable[Report]) -> None:
         return
     for interpreter, bound, _ in reports:
         idle -= {distribution.name for distribution in scan(interpreter)}
-        idle -= {each.name or each.text for each in bound.requirements}
+        idle -= _required_names(bound)
     for name in sorted(idle):
         _note(arguments, f"--ignore {name}: no such package is installed or in the bound")
+
+
+def _required_names(bound: Bound) -> set[str]:
+    """Names, or the texts of requirements that have none."""
+    return {requirement.name or requirement.text for requirement in bound.requirements}
 
 
 def _print_reports(arguments: Arguments, reports: list[Report]) -> None:
@@ -10653,12 +10670,15 @@ def _print_reports(arguments: Arguments, reports: list[Report]) -> None:
         if word.word == name and word.print:
             word.print(arguments, reports)
     if name != "display" and arguments.flag("verbose"):
-        for one in reports:
-            _note_comparison(arguments, one)
+        for report in reports:
+            _note_comparison(arguments, report)
 
 
 def _findings(reports: Iterable[Report]) -> list[Finding]:
-    return [finding for _, _, findings in reports for finding in findings]
+    together: list[Finding] = []
+    for _, _, findings in reports:
+        together += findings
+    return together
 
 
 def _print_json(arguments: Arguments, reports: list[Report]) -> None:  # noqa: ARG001
@@ -10695,34 +10715,37 @@ def _write_report(arguments: Arguments, reports: list[Report]) -> None:
 
 def _print_tables(arguments: Arguments, reports: list[Report]) -> None:
     width, color = terminal_style(arguments.values.get("color", "auto"))
-    for one in reports:
-        interpreter, _, findings = one
+    for report in reports:
+        interpreter, _, findings = report
         if findings:
             heading = f"{printable(interpreter.executable)}\n" if len(reports) > 1 else ""
             table = format_table(findings, width, color, arguments.flag("verbose"))
             say(heading + table, sys.stdout)
         if is_terminal(sys.stderr) or arguments.flag("verbose"):
-            _note_comparison(arguments, one)
+            _note_comparison(arguments, report)
         if findings and width:
-            _advise(arguments, one)
+            _advise(arguments, report)
 
 
-def _advise(arguments: Arguments, one: Report) -> None:
+def _advise(arguments: Arguments, report: Report) -> None:
     """Say what would align an environment."""
-    if not arguments.flag("quiet"):
-        policy = _policy(arguments)
-        commands = repair_commands(one, arguments.all("bound"), _selection(arguments), policy)
-        commands += filter(None, [surplus_advice(one, policy)])
-        say("".join(f"To align: {printable(command)}\n" for command in commands), sys.stderr)
+    if arguments.flag("quiet"):
+        return
+    bounds, policy = arguments.all("bound"), _policy(arguments)
+    commands = repair_commands(report, bounds, _selection(arguments), policy)
+    commands += filter(None, [surplus_advice(report, policy)])
+    lines = [f"To align: {printable(command)}\n" for command in commands]
+    say("".join(lines), sys.stderr)
 
 
-def _note_comparison(arguments: Arguments, one: Report) -> None:
+def _note_comparison(arguments: Arguments, report: Report) -> None:
     """Say what was compared, how many findings there are, and what can't be seen."""
-    interpreter, bound, findings = one
+    interpreter, bound, findings = report
     names = {distribution.name for distribution in scan(interpreter)} - _policy(arguments).ignore
     verdict = f"not aligned: {count_verdicts(findings)}" if findings else "aligned"
     files = ", ".join(_shown_bounds(arguments))
-    where = f"{count(len(names), 'package')} of {shorten_path(interpreter.executable)}, {files}"
+    packages = count(len(names), "package")
+    where = f"{packages} of {shorten_path(interpreter.executable)}, {files}"
     _note(arguments, f"{verdict}: {where}")
     _note_unpinned(arguments, bound)
 
@@ -10747,7 +10770,7 @@ def _note_unpinned(arguments: Arguments, bound: Bound) -> None:
     """Say for how many packages the bound admits several versions."""
     loose = unpinned_names(bound)
     if loose:
-        names = {each.name or each.text for each in bound.requirements} - {"python"}
+        names = _required_names(bound) - {"python"}
         required = count(len(names), "requirement")
         unseen = "drift among the versions that they admit can't be seen"
         _note(arguments, f"{len(loose)} of {required} name no exact version: {unseen}")
@@ -10785,16 +10808,14 @@ def _guard_configuration(arguments: Arguments) -> GuardConfiguration:
     """What starts are to do."""
     code = arguments.values.get("code", DEFAULT_CODE) if arguments.word == "exit" else 0
     log = arguments.values.get("log", "")
+    log = log and os.path.abspath(log)
     if code == 3:
         meaning = "the reloaders of Django, Flask and bottle take it for 'start again'"
         _note(arguments, f"--code 3: {meaning}")
+    bounds, embedded = arguments.all("bound"), arguments.flag("embedded")
+    selection, policy = _selection(arguments), _policy(arguments)
     return GuardConfiguration.for_bounds(
-        arguments.all("bound"),
-        _selection(arguments),
-        _policy(arguments),
-        code=code,
-        embedded=arguments.flag("embedded"),
-        log=log and os.path.abspath(log),
+        bounds, selection, policy, code=code, embedded=embedded, log=log
     )
 
 
@@ -10808,8 +10829,9 @@ def _note_ended(arguments: Arguments, interpreter: Interpreter) -> None:
 
 def _refuse_old(version: tuple[int, ...], reason: str, where: str = "") -> None:
     if version < OLDEST_PYTHON:
-        needed, found = ".".join(map(str, OLDEST_PYTHON)), ".".join(map(str, version))
-        raise EnvlockError(f"{where}this is Python {found}, and {reason.format(needed)}")
+        oldest = ".".join(map(str, OLDEST_PYTHON))
+        python = "Python " + ".".join(map(str, version))
+        raise EnvlockError(f"{where}this is {python}, and {reason.format(oldest)}")
 
 
 def _install_guards(
@@ -10833,27 +10855,38 @@ def _status_command(arguments: Arguments) -> int:
         guard_status(interpreter, command) for interpreter, command in _interpreters(arguments)
     ]
     if arguments.word == "json":
-        rows = [{**one, "findings": json.loads(format_json(one["findings"]))} for one in statuses]
+        rows = []
+        for status in statuses:
+            findings = json.loads(format_json(status["findings"]))
+            rows.append({**status, "findings": findings})
         text = json.dumps(rows, indent=2) + "\n"
     else:
         text = "\n".join(map(format_status, statuses))
     say(text, sys.stdout)
-    return max(4 if one["guard"] != "armed" else 3 * (one["now"] != "aligned") for one in statuses)
+    return max(map(_status_code, statuses))
+
+
+def _status_code(status: Mapping[str, Any]) -> int:
+    """The exit status for one interpreter; that of several is the worst."""
+    if status["guard"] != "armed":
+        return 4
+    return 0 if status["now"] == "aligned" else 3
 
 
 def _uninstall_command(arguments: Arguments) -> int:
     try:
         interpreters = _interpreters(arguments)
     except InterpreterError as error:
-        left = [path for exe in arguments.all("exe") or [".venv"] for path in orphaned_guards(exe)]
-        if not left:
+        orphans: list[str] = []
+        for folder in arguments.all("exe") or [".venv"]:
+            orphans += orphaned_guards(folder)
+        if not orphans:
             raise
-        raise InterpreterError(
-            f"{error}; its guard is removed by deleting {' and '.join(left)}"
-        ) from None
+        remedy = f"its guard is removed by deleting {' and '.join(orphans)}"
+        raise InterpreterError(f"{error}; {remedy}") from None
     for interpreter, _ in interpreters:
-        found = uninstall_guard(interpreter)
-        done = "the guard is removed" if found else "there is no guard to remove"
+        was_guarded = uninstall_guard(interpreter)
+        done = "the guard is removed" if was_guarded else "there is no guard to remove"
         _note(arguments, f"{interpreter.executable}: {done}")
     return 0
 
