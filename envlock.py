@@ -111,6 +111,8 @@ if TYPE_CHECKING:
     # Compares in a marker: the variable's name, the left side, the operator, the right side.
     Compare = Callable[[str, str, str, str], bool]
     Entry = tuple[str, str]  # where a requirement stands (`project.dependencies[0]`), and its text
+    # By what their sources have in common: names, and the references that records have of them.
+    NamesBySource = dict[tuple[str, ...], list[tuple[str, "DirectReference"]]]
 
     class StartVerdict(TypedDict):
         """A verdict that starts go by, as a guard keeps it for those to come."""
@@ -7195,9 +7197,9 @@ def check(
         findings += _record_findings(records, requirements, is_permitted)
         findings += files.get(name, [])
     if not policy.subset:
-        for each in unnamed:
+        for requirement in unnamed:
             detail = "no installed package tells that it comes from there"
-            findings.append(_finding(Verdict.MISSING, None, each, detail))
+            findings.append(_finding(Verdict.MISSING, None, requirement, detail))
         for name in sorted(required):
             missing = _first(required[name])
             findings.append(_finding(Verdict.MISSING, None, missing, "not installed"))
@@ -7206,11 +7208,15 @@ def check(
 
 def _for_people(finding: Finding, interpreter: Interpreter) -> Finding:
     """A finding without secrets: reports, the guard's message and its kept verdict show all of it."""
+    name = without_secrets(finding.name)
+    package = without_secrets(finding.package)
+    dependency = without_secrets(finding.dependency)
+    detail = without_secrets(finding.detail)
     return finding._replace(
-        name=without_secrets(finding.name),
-        package=without_secrets(finding.package),
-        dependency=without_secrets(finding.dependency),
-        detail=without_secrets(finding.detail),
+        name=name,
+        package=package,
+        dependency=dependency,
+        detail=detail,
         executable=interpreter.executable,
     )
 
@@ -7223,29 +7229,27 @@ def name_requirements(
     The text of a requirement may tell a source alone (`-e .`, `git+URL`, the URL of an archive).
     It stays without a name if nothing was installed from there.
     """
-    if all(each.name for each in requirements):
+    if all(requirement.name for requirement in requirements):
         return requirements
-    recorded = [(each.name, recorded_reference(each)) for each in distributions]
-    names: dict[tuple[str, ...], list[tuple[str, DirectReference]]] = {}
-    for name, reference in recorded:
+    names: NamesBySource = {}
+    for distribution in distributions:
+        reference = recorded_reference(distribution)
         if reference:
-            names.setdefault(_source_key(reference), []).append((name, reference))
-    return [each if each.name else _with_recorded_name(each, names) for each in requirements]
+            same_source = names.setdefault(_source_key(reference), [])
+            same_source.append((distribution.name, reference))
+    return [_with_recorded_name(requirement, names) for requirement in requirements]
 
 
-def _with_recorded_name(
-    requirement: BoundRequirement,
-    names: Mapping[tuple[str, ...], list[tuple[str, DirectReference]]],
-) -> BoundRequirement:
-    """A requirement with the name of a record from its source, best of one that it admits."""
+def _with_recorded_name(requirement: BoundRequirement, names: NamesBySource) -> BoundRequirement:
+    """A requirement with its name, or that of a record from its source, best of one that it admits."""
     source = requirement.reference
-    found = names.get(_source_key(source), []) if source else []
-    if not source or not found:
+    if requirement.name or not source:
         return requirement
-    admitted = [
-        name for name, recorded in found if _reference_mismatch(source, recorded) == _NO_MISMATCH
-    ]
-    return requirement._replace(name=(admitted or [found[0][0]])[0])
+    same_source = names.get(_source_key(source), [])
+    for name, recorded in same_source:
+        if _reference_mismatch(source, recorded) == _NO_MISMATCH:
+            return requirement._replace(name=name)
+    return requirement._replace(name=same_source[0][0]) if same_source else requirement
 
 
 def _source_key(reference: DirectReference) -> tuple[str, ...]:
@@ -7262,10 +7266,11 @@ def _required_by_name(
     installed" (pip).
     """
     grouped = _by_name(requirements, policy)
-    return {name: each for name, each in grouped.items() if _first(each)}
+    return {name: same_name for name, same_name in grouped.items() if _first(same_name)}
 
 
 def _by_name(entries: Iterable[NamedRecord], policy: Policy) -> dict[str, list[NamedRecord]]:
+    """Records by name, in their order, without the names that the policy ignores."""
     grouped: dict[str, list[NamedRecord]] = {}
     for entry in entries:
         if entry.name not in policy.ignore:
@@ -7274,8 +7279,8 @@ def _by_name(entries: Iterable[NamedRecord], policy: Policy) -> dict[str, list[N
 
 
 def _first(requirements: list[BoundRequirement]) -> BoundRequirement | None:
-    """The first that is no constraint."""
-    return next((each for each in requirements if not each.constraint), None)
+    """The first that is no constraint; None if all are."""
+    return next((entry for entry in requirements if not entry.constraint), None)
 
 
 def _finding(
@@ -7285,13 +7290,12 @@ def _finding(
     detail: str,
     reason: str = "",
 ) -> Finding:
+    """A finding about a distribution, a requirement or both."""
     finding = Finding(verdict, detail=detail, reason=reason)
     if requirement:
+        file, key_path = requirement.file, requirement.line or requirement.key_path or 0
         finding = finding._replace(
-            name=requirement.name,
-            dependency=requirement.text,
-            file=requirement.file,
-            key_path=requirement.line or requirement.key_path or 0,
+            name=requirement.name, dependency=requirement.text, file=file, key_path=key_path
         )
     if distribution:
         finding = finding._replace(
@@ -7307,10 +7311,11 @@ def _python_findings(
     # pip, uv and poetry compare requires-python with the release alone: 3.14.0rc1 counts as 3.14.0.
     version = ".".join(map(str, interpreter.version))
     python = Distribution("python", version, f"python-{version}", interpreter.prefix, "")
-    for each in requirements:
-        if each.specifier is not None and not each.specifier.contains(version):
+    for requirement in requirements:
+        specifier = requirement.specifier
+        if specifier is not None and not specifier.contains(version):
             detail = f"the interpreter is Python {version}"
-            return [_finding(Verdict.MISDEFINED, python, each, detail, Reason.PYTHON)]
+            return [_finding(Verdict.MISDEFINED, python, requirement, detail, Reason.PYTHON)]
     return []
 
 
@@ -7320,30 +7325,36 @@ def _record_findings(
     """The findings for all records of one name: of several in one site directory, or one."""
     first = records[0]
     if not first.name:
-        unread = Verdict.UNREADABLE
-        return [
-            _finding(unread, one, None, f"no name or version in {one.record}") for one in records
-        ]
-    if len(records) > 1 and not all(_same_version(one.version, first.version) for one in records):
-        versions = " and ".join(one.version for one in records)
+        return [_unreadable(record) for record in records]
+    others = records[1:]
+    if not all(_same_version(other.version, first.version) for other in others):
+        versions = " and ".join(record.version for record in records)
         detail = f"this site directory holds records of {versions}"
         required = _first(requirements)
-        return [_finding(Verdict.DUPLICATE, one, required, detail) for one in records]
+        return [_finding(Verdict.DUPLICATE, record, required, detail) for record in records]
     if not requirements:
         detail = "not in the bound"
         return [] if is_permitted else [_finding(Verdict.UNREQUIRED, first, None, detail)]
-    for each in requirements:
-        reason, detail = _mismatch(first, each, requirements)
+    for requirement in requirements:
+        reason, detail = _mismatch(first, requirement, requirements)
         if reason:
-            return [_finding(Verdict.MISDEFINED, first, each, detail, reason)]
+            return [_finding(Verdict.MISDEFINED, first, requirement, detail, reason)]
     return []
 
 
-def _same_version(one: str, other: str) -> bool:
+def _unreadable(record: Distribution) -> Finding:
+    """The finding for a record that doesn't tell what it is of."""
+    detail = f"no name or version in {record.record}"
+    return _finding(Verdict.UNREADABLE, record, None, detail)
+
+
+def _same_version(version: str, other: str) -> bool:
     """PEP 440 equality, the local label included; text where either is no PEP 440 version."""
-    return one == other or (
-        is_version(one) and is_version(other) and Version(one) == Version(other)
-    )
+    if version == other:
+        return True
+    if not is_version(version) or not is_version(other):
+        return False
+    return Version(version) == Version(other)
 
 
 def _mismatch(
@@ -7365,7 +7376,7 @@ def _mismatch(
     if requirement.version is None and is_from_conda(distribution):
         return _NO_MISMATCH  # pip leaves it, as what it records is where it was built
     if recorded.kind != "archive":
-        tells_source = any(each.reference for each in requirements)
+        tells_source = any(entry.reference for entry in requirements)
         if tells_source or not _is_pin(requirement):
             return _NO_MISMATCH
         reason = Reason.EDITABLE if recorded.editable else Reason.SOURCE
@@ -7394,66 +7405,78 @@ def _is_pin(requirement: BoundRequirement) -> bool:
     """
     if requirement.version is not None:
         return True
-    pins = (one.version for one in requirement.specifier or () if one.operator in ("==", "==="))
-    return not all(version.endswith(".*") for version in pins)
+    for clause in requirement.specifier or ():
+        if clause.operator in ("==", "===") and not clause.version.endswith(".*"):
+            return True
+    return False
 
 
-def _hashes_meet(asked: frozenset[str], recorded: frozenset[str]) -> bool:
+def _hashes_meet(required: frozenset[str], recorded: frozenset[str]) -> bool:
     """False only where both sides tell a hash by the same algorithm and none is the same."""
-    return not _algorithms(asked) & _algorithms(recorded) or bool(asked & recorded)
+    if required & recorded:
+        return True
+    return not _algorithms(required) & _algorithms(recorded)
 
 
 def _algorithms(hashes: frozenset[str]) -> set[str]:
+    """Those of hashes like `sha256:…`."""
     return {text.partition(":")[0] for text in hashes}
 
 
 def _origin(reference: DirectReference) -> str:
-    return (
-        f"it was installed from {'the editable ' * reference.editable}{reference_text(reference)}"
-    )
+    """What a finding says of a recorded source."""
+    editable = "the editable " if reference.editable else ""
+    return f"it was installed from {editable}{reference_text(reference)}"
 
 
 def _reference_mismatch(
-    asked: DirectReference, recorded: DirectReference | None
+    required: DirectReference, recorded: DirectReference | None
 ) -> tuple[str, str]:
-    """How PEP 610's record differs from the reference that was asked for, as `_mismatch` tells it.
+    """How PEP 610's record differs from the reference that is required, as `_mismatch` tells it.
 
     What either doesn't tell is not compared.
     """
     if recorded is None:
         return Reason.SOURCE, "it was installed from an index"
     source = _origin(recorded)
-    if asked.editable != recorded.editable:
+    if required.editable != recorded.editable:
         return Reason.EDITABLE, source
-    if asked.kind == "vcs" and asked.editable:
+    if required.kind == "vcs" and required.editable:
         # `pip install -e git+URL` leaves a record that is an editable directory and tells neither
         # URL nor commit.
         return _NO_MISMATCH
-    if asked.kind != recorded.kind:
+    if required.kind != recorded.kind:
         return Reason.SOURCE, source
-    if asked.kind == "archive" and _algorithms(asked.hashes) & _algorithms(recorded.hashes):
-        return _NO_MISMATCH if _hashes_meet(asked.hashes, recorded.hashes) else _OTHER_HASH
-    same_folder = asked.subdirectory.strip("/") == recorded.subdirectory.strip("/")
-    if not same_folder or not _same_url(asked.url, recorded.url):
+    if required.kind == "archive" and _algorithms(required.hashes) & _algorithms(recorded.hashes):
+        # The same archive may come from elsewhere: a mirror, a cache.
+        return _NO_MISMATCH if _hashes_meet(required.hashes, recorded.hashes) else _OTHER_HASH
+    same_folder = required.subdirectory.strip("/") == recorded.subdirectory.strip("/")
+    if not same_folder or not _same_url(required.url, recorded.url):
         return Reason.SOURCE, source
-    if asked.commit and recorded.commit and asked.commit != recorded.commit:
+    if required.commit and recorded.commit and required.commit != recorded.commit:
         return Reason.COMMIT, source
-    return _NO_MISMATCH if _meets_revision(asked.revision, recorded) else (Reason.COMMIT, source)
+    if not _meets_revision(required.revision, recorded):
+        return Reason.COMMIT, source
+    return _NO_MISMATCH
 
 
 def _meets_revision(revision: str, recorded: DirectReference) -> bool:
+    """Whether a record is of a branch, a tag or an abbreviated commit; what it doesn't tell is not compared."""
     if not revision or not recorded.commit or revision == recorded.revision:
         return True
     return bool(re.match(r"[0-9a-f]{7,}\Z", revision)) and recorded.commit.startswith(revision)
 
 
-def _same_url(one: str, other: str) -> bool:
-    if one == other:
+def _same_url(url: str, other: str) -> bool:
+    """Whether two URLs name the same resource, or the same file of this machine."""
+    if url == other:
         return True
-    one, other = _comparable_url(one), _comparable_url(other)
-    if not one.startswith("file://") or not other.startswith("file://"):
-        return one == other
-    return one == other or is_same_file(one[7:-1], other[7:-1])
+    url, other = _comparable_url(url), _comparable_url(other)
+    if url == other:
+        return True
+    if not url.startswith("file://") or not other.startswith("file://"):
+        return False
+    return is_same_file(url[7:-1], other[7:-1])
 
 
 def _comparable_url(url: str) -> str:
