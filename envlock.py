@@ -6380,7 +6380,8 @@ try:
   m.without_trace(k,m.start_from_source,sitedir)
 except BaseException:
  if os.environ.get('ENVLOCK_DISABLE')!='1'and os.path.exists(fullname):
-  try:os.write(2,os.fsencode('''envlock: this Python (%s) cannot be compared with its lock{told}: the guard failed
+  try:os.write(2,os.fsencode('''envlock: this Python (%s) cannot be compared with its \
+lock{told}: the guard failed
 To repair: renew the guard with site-install
 To pass once: set ENVLOCK_DISABLE=1
 To remove the guard: site-uninstall
@@ -6418,18 +6419,16 @@ class GuardConfiguration(NamedTuple):
     log: str = ""  # the drift log, absolute
 
     def to_json(self) -> str:
+        """The text that `from_json` reads."""
         import json
 
+        plain = self._asdict()
         # Paths as bytes: a start may have another file system encoding (PyPy 3.9 with LC_ALL=C).
-        plain = {
-            "bounds": list(map(_latin_path, self.bounds)),
-            "directory": _latin_path(self.directory),
-            "selection": self.selection._asdict(),
-            "policy": self.policy._asdict(),
-            "code": self.code,
-            "embedded": self.embedded,
-            "log": _latin_path(self.log),
-        }
+        plain["bounds"] = list(map(_latin_path, self.bounds))
+        plain["directory"] = _latin_path(self.directory)
+        plain["log"] = _latin_path(self.log)
+        plain["selection"] = self.selection._asdict()
+        plain["policy"] = self.policy._asdict()
         return json.dumps(plain, default=sorted, indent=1) + "\n"
 
     @classmethod
@@ -6438,24 +6437,24 @@ class GuardConfiguration(NamedTuple):
     ) -> GuardConfiguration:
         """A guard that warns; relative paths mean the working directory."""
         try:
-            return cls(tuple(map(os.path.abspath, bounds)), os.getcwd(), selection, policy, **more)
+            paths, directory = tuple(map(os.path.abspath, bounds)), os.getcwd()
         except OSError as error:
             raise GuardError(f"the working directory cannot be told ({error.strerror})") from None
+        return cls(paths, directory, selection, policy, **more)
 
     @classmethod
     def from_json(cls, text: str) -> GuardConfiguration:
+        """The configuration that `to_json` wrote; whatever Python raises for another text."""
         import json
 
         plain = json.loads(text)
-        return cls(
-            tuple(map(_path_of_latin, plain["bounds"])),
-            _path_of_latin(plain["directory"]),
-            Selection(**_with_sets(plain["selection"])),
-            Policy(**_with_sets(plain["policy"])),
-            plain["code"],
-            plain["embedded"],
-            _path_of_latin(plain["log"]),
-        )
+        bounds = tuple(map(_path_of_latin, plain["bounds"]))
+        directory = _path_of_latin(plain["directory"])
+        selection = Selection(**_with_sets(plain["selection"]))
+        policy = Policy(**_with_sets(plain["policy"]))
+        code, embedded = plain["code"], plain["embedded"]
+        log = _path_of_latin(plain["log"])
+        return cls(bounds, directory, selection, policy, code, embedded, log)
 
     @classmethod
     def read(cls, folder: str) -> GuardConfiguration:
@@ -6483,17 +6482,21 @@ class GuardConfiguration(NamedTuple):
 
 
 def _latin_path(path: str) -> str:
+    """A path as text of its bytes, a character each."""
     return os.fsencode(path).decode("latin-1")
 
 
 def _path_of_latin(text: str) -> str:
+    """The path whose `_latin_path` this is."""
     return os.fsdecode(text.encode("latin-1"))
 
 
 def _with_sets(fields: dict[str, Any]) -> dict[str, Any]:
     """Fields of a record, whose sets JSON has as arrays."""
-    sets = {key: frozenset(value) for key, value in fields.items() if isinstance(value, list)}
-    return {**fields, **sets}
+    with_sets = {}
+    for key, value in fields.items():
+        with_sets[key] = frozenset(value) if isinstance(value, list) else value
+    return with_sets
 
 
 def guard_base(site: str) -> str:
@@ -6504,9 +6507,12 @@ def guard_base(site: str) -> str:
 def refuse_streams(bounds: Iterable[str]) -> None:
     """Raise for a bound that can't be read at every start: a URL, or what is no file (a pipe would never end)."""
     for bound in bounds:
-        other = os.path.exists(bound) and not os.path.isfile(bound) and not os.path.isdir(bound)
-        if is_stream(bound) or other:
-            why = "a guard reads its bound at every start: it takes a file, no stream and nothing from the network"
+        is_special = os.path.exists(bound) and not os.path.isfile(bound)
+        if is_stream(bound) or (is_special and not os.path.isdir(bound)):
+            why = (
+                "a guard reads its bound at every start: "
+                "it takes a file, no stream and nothing from the network"
+            )
             raise GuardError(f"--bound {shown_bound(bound)}: {why}")
 
 
@@ -6522,11 +6528,9 @@ def foreign_code(executable: str, site: str) -> list[str]:
 
 def guard_site(interpreter: Interpreter) -> str:
     """The directory that a guard stands in: the first that belongs to the interpreter, not to a user or a base."""
+    others = (interpreter.user, interpreter.library)
     for site in interpreter.sites:
-        own = is_inside(site, interpreter.prefix) and site not in (
-            interpreter.user,
-            interpreter.library,
-        )
+        own = is_inside(site, interpreter.prefix) and site not in others
         if own and os.path.isdir(site):
             return site
     raise GuardError(
@@ -6582,7 +6586,7 @@ def _lock_file(path: str) -> int:
 
 
 def has_locked(descriptor: int) -> bool:
-    """Lock a file for this process, if no other has it."""
+    """Lock a file for this process, if no other has it; whether it has been locked."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -6602,11 +6606,8 @@ def start_up_texts(code: int, interpreter: Interpreter, embedded: bool = False) 
     end = f"{'' if embedded else 'p and '}os._exit({code})" if code else "0"
     damaged = _DAMAGED.format(end=end, told=" and was not started" if code else "")
     # PyPy's code depends on its own version.
-    hexversion = (
-        "sys.hexversion"
-        if interpreter.implementation == "cpython"
-        else "sys.implementation.hexversion"
-    )
+    is_cpython = interpreter.implementation == "cpython"
+    hexversion = "sys.hexversion" if is_cpython else "sys.implementation.hexversion"
     if interpreter.version < (3, 18):
         boot = _BOOT.format(version=hexversion, recover=repr(_RECOVER))
         return {f"{START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode("ascii")}
@@ -6639,6 +6640,7 @@ def run_source(executable: str, options: list[str], expression: str, site: str) 
 
 
 def _run_target(executable: str, arguments: list[str], disable: str = "1") -> str:
+    """What an interpreter writes to its standard output. Raises GuardError if it can't be started, or fails."""
     import subprocess
 
     environment = {**os.environ, "ENVLOCK_DISABLE": disable}
