@@ -8081,6 +8081,7 @@ def _split_process_arguments(data: bytes) -> list[str]:
 
 
 def _windows_own_words() -> list[str]:
+    """The command line of this process, as Windows keeps it."""
     import ctypes
 
     command_line = windows_library("kernel32").GetCommandLineW
@@ -8095,9 +8096,8 @@ def _split_command_line(text: str) -> list[str]:
     split = windows_library("shell32").CommandLineToArgvW
     split.restype = ctypes.POINTER(ctypes.c_wchar_p)
     count = ctypes.c_int()
-    words = split(
-        ctypes.c_wchar_p(text), ctypes.byref(count)
-    )  # never freed: a start asks once or twice
+    # Never freed: a start asks once or twice.
+    words = split(ctypes.c_wchar_p(text), ctypes.byref(count))
     return [words[index] for index in range(count.value)]
 
 
@@ -8110,6 +8110,7 @@ class WindowsParent(NamedTuple):
 
 
 def _windows_parent_words() -> list[str]:
+    """The command line of the process that started this one; empty where it can't be told."""
     parents = windows_parents()
     return parents[0].words if parents else []
 
@@ -8124,8 +8125,9 @@ def windows_parents() -> list[WindowsParent]:
     while number and len(found) < 3:
         number, parent = _windows_parent(kernel, number)
         found += [parent] if parent else []
-    redirected = sys.prefix != sys.base_prefix and found and found[0].words[1:] == own[1:]
-    return found[1:] if redirected else found[:2]
+    if sys.prefix != sys.base_prefix and found and found[0].words[1:] == own[1:]:
+        return found[1:]
+    return found[:2]
 
 
 def _windows_parent(kernel: Any, number: int) -> tuple[int, WindowsParent | None]:
@@ -8148,12 +8150,13 @@ def was_warned_on_windows(since: int) -> bool:
     parents = windows_parents()
     if not parents or not sys.executable:
         return False
-    if sys.prefix == sys.base_prefix:
-        same = is_same_file(parents[0].program, sys.executable)
-    else:  # started by the same python.exe of a virtual environment
-        launched = len(parents) > 1 and parents[0].words[1:] == parents[1].words[1:]
-        same = launched and is_same_file(parents[1].program, sys.executable)
-    return same and parents[0].began >= since
+    program = parents[0].program
+    if sys.prefix != sys.base_prefix:
+        # The parent is the base's Python; a python.exe of a virtual environment has started it.
+        if len(parents) < 2 or parents[0].words[1:] != parents[1].words[1:]:
+            return False
+        program = parents[1].program
+    return is_same_file(program, sys.executable) and parents[0].began >= since
 
 
 class _WindowsProcess:
@@ -8164,26 +8167,28 @@ class _WindowsProcess:
 
         self.kernel, self.parent, self.began = kernel, 0, 0
         kernel.OpenProcess.restype = ctypes.c_void_p
-        self.handle = (
-            kernel.OpenProcess(0x410, False, number) if number else None
-        )  # query, read memory
+        access = 0x410  # PROCESS_QUERY_INFORMATION, PROCESS_VM_READ
+        self.handle = kernel.OpenProcess(access, False, number) if number else None
         if self.handle is None:
             return
+        handle = ctypes.c_void_p(self.handle)
         times = (ctypes.c_uint64 * 4)()
-        places = [ctypes.byref(times, 8 * index) for index in range(4)]
-        kernel.GetProcessTimes(ctypes.c_void_p(self.handle), *places)
+        addresses = [ctypes.byref(times, 8 * index) for index in range(4)]
+        kernel.GetProcessTimes(handle, *addresses)
         self.basic = (ctypes.c_size_t * 6)()  # PROCESS_BASIC_INFORMATION
         query = windows_library("ntdll").NtQueryInformationProcess
-        query(ctypes.c_void_p(self.handle), 0, self.basic, ctypes.sizeof(self.basic), None)
+        query(handle, 0, self.basic, ctypes.sizeof(self.basic), None)
         self.parent, self.began = self.basic[5], times[0]
 
     def close(self) -> None:
+        """Give the handle back, if there is one."""
         import ctypes
 
         if self.handle is not None:
             self.kernel.CloseHandle(ctypes.c_void_p(self.handle))
 
     def program(self) -> str:
+        """The path of what it runs; empty where it can't be told."""
         import ctypes
 
         path, size = ctypes.create_unicode_buffer(32768), ctypes.c_uint32(32768)
@@ -8194,32 +8199,30 @@ class _WindowsProcess:
     def words(self) -> list[str]:
         """The command line, which no function tells: it is read where the process itself finds it."""
         wide = sys.maxsize > 1 << 32
-        parameters = self._pointer(
-            self.basic[1] + (0x20 if wide else 0x10)
-        )  # of the process environment block
-        place = parameters + (
-            0x70 if wide else 0x40
-        )  # a UNICODE_STRING: length in bytes, and where it is
-        size = int.from_bytes(self._read(place, 2), "little")
-        text = self._read(self._pointer(place + (8 if wide else 4)), size).decode(
-            "utf-16-le", "surrogatepass"
-        )
+        # ProcessParameters of the process environment block (PEB), and CommandLine of these:
+        # a UNICODE_STRING, which has its length in bytes, and the address of its text.
+        parameters = self._pointer(self.basic[1] + (0x20 if wide else 0x10))
+        command_line = parameters + (0x70 if wide else 0x40)
+        size = int.from_bytes(self._read(command_line, 2), "little")
+        address = self._pointer(command_line + (8 if wide else 4))
+        text = self._read(address, size).decode("utf-16-le", "surrogatepass")
         return _split_command_line(text) if text else []
 
-    def _pointer(self, place: int) -> int:
+    def _pointer(self, address: int) -> int:
+        """The address that stands at one."""
         import ctypes
 
-        return int.from_bytes(self._read(place, ctypes.sizeof(ctypes.c_void_p)), "little")
+        return int.from_bytes(self._read(address, ctypes.sizeof(ctypes.c_void_p)), "little")
 
-    def _read(self, place: int, size: int) -> bytes:
+    def _read(self, address: int, size: int) -> bytes:
         """Bytes of its memory; none where they can't be read."""
         import ctypes
 
-        data, process = ctypes.create_string_buffer(size), ctypes.c_void_p(self.handle)
-        found = self.kernel.ReadProcessMemory(
-            process, ctypes.c_void_p(place), data, ctypes.c_size_t(size), None
-        )
-        return data.raw if found else b""
+        data = ctypes.create_string_buffer(size)
+        process, start = ctypes.c_void_p(self.handle), ctypes.c_void_p(address)
+        read = self.kernel.ReadProcessMemory
+        is_read = read(process, start, data, ctypes.c_size_t(size), None)
+        return data.raw if is_read else b""
 
 
 # ==================================================================================================
@@ -8238,8 +8241,9 @@ def python_command(words: Sequence[str]) -> Invocation:
     """
     index = 1
     while index < len(words):
-        word, rest = words[index], list(words[index + 1 :])
+        word = words[index]
         index += 1
+        rest = list(words[index:])
         if word == "-" or not word.startswith("-"):
             return "" if word == "-" else "script", word, rest
         if word.startswith("--"):
@@ -8248,7 +8252,9 @@ def python_command(words: Sequence[str]) -> Invocation:
         option = next((letter for letter in word if letter in "cmWX"), "")
         glued = word.partition(option)[2] if option else ""
         if option and option in "cm":
-            return f"-{option}", glued or "".join(rest[:1]), rest if glued else rest[1:]
+            if glued:
+                return f"-{option}", glued, rest
+            return f"-{option}", "".join(rest[:1]), rest[1:]
         index += bool(option) and not glued
     return "", "", []
 
@@ -8271,16 +8277,16 @@ def own_command(words: Sequence[str]) -> Invocation | None:
     import os
     import sys
 
-    told = hasattr(sys, "orig_argv")  # from Python 3.10
+    has_words = hasattr(sys, "orig_argv")  # from Python 3.10
     if not words:
-        return None if told else ("", "", [])
+        return None if has_words else ("", "", [])
     command = python_command(words)
     kind, what, _ = command
     # A Python that reads these words as its own begins sys.argv with one of:
     first = {"": ("", "-"), "script": (what,)}.get(kind, (kind,))
     if sys.argv and sys.argv[0] not in first:
         return None
-    if kind or told or os.name == "nt":
+    if kind or has_words or os.name == "nt":
         return command
     try:
         name = os.path.basename(os.readlink("/proc/self/exe"))
@@ -8306,11 +8312,10 @@ def is_worker(command: Invocation) -> bool:
     kind, what, arguments = command
     if kind == "-m":
         loky = "loky.backend.popen_loky_posix"
+        if what not in (loky, f"joblib.externals.{loky}"):
+            return False
         options = [word for word in arguments if word.startswith("--")]
-        return what in (loky, f"joblib.externals.{loky}") and options == [
-            "--process-name",
-            "--pipe",
-        ]
+        return options == ["--process-name", "--pipe"]
     if kind != "-c":
         return False
     text = " ".join((what, *arguments))  # `ps` tells words without quotes
@@ -8325,8 +8330,8 @@ def runs_worker(code: str) -> bool:
         compiled = compile(code, "<string>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
-    if any(hasattr(one, "co_code") for one in compiled.co_consts):
-        return False
+    if any(hasattr(constant, "co_code") for constant in compiled.co_consts):
+        return False  # it defines a function, or the like
     packages = {"multiprocessing", "multiprocess", "billiard"}
     packages |= {"loky.backend", "joblib.externals.loky.backend"}
     functions = dict.fromkeys(("forkserver", "resource_tracker", "semaphore_tracker"), "main")
@@ -8367,7 +8372,9 @@ def is_repair_script(name: str) -> bool:
     tools = {"pip", "pip3", "pip-sync", "pip-compile", "virtualenv", "poetry", "pdm", "pipenv"}
     helpers = {"__pip-runner__.py", "_in_process.py", "pip_compileall.py"}
     helpers |= {"sysconfig_get_paths.py", "_py_info_collect.py", "envlock", "envlock.py"}
-    return name in tools or name in helpers or (name[:5] == "pip3." and name[5:].isdigit())
+    if name in tools or name in helpers:
+        return True
+    return name[:5] == "pip3." and name[5:].isdigit()  # pip3.13
 
 
 def asks_for_repair(parent: Sequence[str], isolated: bool) -> bool:
@@ -8377,13 +8384,16 @@ def asks_for_repair(parent: Sequence[str], isolated: bool) -> bool:
         tool = module
     else:
         names = [program_name(word) for word in parent[:2]]
-        tool = next(
-            (name for name in names if name in ("uv", "pdm", "poetry", "pipenv", "pip-sync")), ""
-        )
-        rest = list(parent[names.index(tool) + 1 :]) if tool else []
-    if tool == "pdm" and not isolated:
+        tools = ("uv", "pdm", "poetry", "pipenv", "pip-sync")
+        tool = next((name for name in names if name in tools), "")
+        if not tool:
+            return False
+        rest = list(parent[names.index(tool) + 1 :])
+    if isolated:
+        return True
+    if tool == "pdm":
         return is_pdm_command(rest)
-    return bool(tool) and (isolated or tool not in ("uv", "poetry", "pipenv") or "run" not in rest)
+    return tool not in ("uv", "poetry", "pipenv") or "run" not in rest
 
 
 def is_pdm_command(words: Sequence[str]) -> bool:
