@@ -6674,36 +6674,43 @@ _UNSIZED_LIMIT = 8 << 30  # a file whose size its record doesn't tell is not rea
 _EASY_INSTALL_LINES = (
     "import sys; sys.__plen = len(sys.path)",
     (
-        "import sys; new=sys.path[sys.__plen:]; del sys.path[sys.__plen:]; p=getattr(sys,'__egginsert',0); "
-        "sys.path[p:p]=new; sys.__egginsert = p+len(new)"
+        "import sys; new=sys.path[sys.__plen:]; del sys.path[sys.__plen:]; "
+        "p=getattr(sys,'__egginsert',0); sys.path[p:p]=new; sys.__egginsert = p+len(new)"
     ),
 )
 _DISTUTILS_PRECEDENCE = (
-    rb"import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os\.environ\.get\(var, '(stdlib|local)'\) == 'local'; "
+    rb"import os; var = 'SETUPTOOLS_USE_DISTUTILS'; "
+    rb"enabled = os\.environ\.get\(var, '(stdlib|local)'\) == 'local'; "
     rb"enabled and __import__\('_distutils_hack'\)\.(do_override|add_shim)\(\);?\s*"
 )
 # A console script as pip, uv or conda write it: its imports, and a call of what it imports.
 _LAUNCHER = rb"""(?x)
-    (?: \#(?!.*coding[:=](?![ \t]*(?i:utf-?8)\b)).*\n | \s | import\ (?:re|sys)\n )* from\ ([\w.]+)\ import\ (\w+)\s+
+    (?: \#(?!.*coding[:=](?![ \t]*(?i:utf-?8)\b)).*\n | \s | import\ (?:re|sys)\n )*
+    from\ ([\w.]+)\ import\ (\w+)\s+
     (?: if\ __name__\ ==\ ['"]__main__['"]:\s+ )?
-    (?: (?:el)?if\ sys\.argv\[0\]\.endswith\(['"][\w.-]+['"]\):\s+ | sys\.argv\[0\]\ =\ (?: sys\.argv\[0\]\[:-\d+\]
-      | sys\.argv\[0\]\.removesuffix\(['"]\.exe['"]\) | re\.sub\(r?['"][^'"\n]*['"],\ ?['"]{2},\ ?sys\.argv\[0\]\)
+    (?: (?:el)?if\ sys\.argv\[0\]\.endswith\(['"][\w.-]+['"]\):\s+
+      | sys\.argv\[0\]\ =\ (?: sys\.argv\[0\]\[:-\d+\]
+        | sys\.argv\[0\]\.removesuffix\(['"]\.exe['"]\)
+        | re\.sub\(r?['"][^'"\n]*['"],\ ?['"]{2},\ ?sys\.argv\[0\]\)
       )\s+ )*
     (?:sys\.exit|raise\ SystemExit)\( ([\w.]+) \(\)\)\s*"""
 # On Windows the folder of an installation is a site directory itself. Of an embeddable Python it holds the extension
 # modules of the standard library.
 _WINDOWS_OWN_ENTRIES = r"""(?xi)
     DLLs | Doc | include | Lib | libs | Scripts | tcl | Tools | (?:
-    _(?: asyncio | bz2 | ctypes | decimal | elementtree | hashlib | interpchannels | interpqueues | interpreters | lzma
-      | msi | multiprocessing | overlapped | queue | remote_debugging | socket | sqlite3 | ssl | tkinter | uuid | wmi
-      | zoneinfo | zstd )
+    _(?: asyncio | bz2 | ctypes | decimal | elementtree | hashlib
+      | interpchannels | interpqueues | interpreters | lzma | msi | multiprocessing
+      | overlapped | queue | remote_debugging | socket | sqlite3 | ssl | tkinter
+      | uuid | wmi | zoneinfo | zstd )
     | pyexpat | select | unicodedata | winsound )\.pyd"""
 # A script's first line that starts some Python, and what stands for one too long or with blanks; without a path, that
 # finds its Python by itself.
 _PYTHON = r"(?:python|pypy)[\w.]*"
 _SHEBANG = rf"""(?x) \#!(?!.*coding[:=]) (?:
-    /bin/sh\n'''exec'\ (?: "\$\(dirname\ --\ "\$\(realpath\ --\ "\$0"\)"\)"/(?:{_PYTHON}|'{_PYTHON}')
-      | (?P<quote>["']?)(?P<path>/[^"'$`\\\n;|&<>()*?]*)(?P=quote) ) (?:\ -[EIOPSsuB]+)*\ "\$0"\ "\$@"\n'\ '''\n
+    /bin/sh\n'''exec'\ (?:
+        "\$\(dirname\ --\ "\$\(realpath\ --\ "\$0"\)"\)"/(?:{_PYTHON}|'{_PYTHON}')
+      | (?P<quote>["']?)(?P<path>/[^"'$`\\\n;|&<>()*?]*)(?P=quote) )
+      (?:\ -[EIOPSsuB]+)*\ "\$0"\ "\$@"\n'\ '''\n
   | (?:/usr/bin/env\ )? {_PYTHON} (?:\ -[EIOPSsuB]+)*\n
   | (?P<plain>/[^\n]*?) (?:\ -[EIOPSsuB]+)*\n
 )""".encode("ascii")
@@ -6725,9 +6732,8 @@ def integrity_findings(
     findings: dict[str, list[Finding]] = {}
     for path, remark in sorted(_unrecorded(interpreter, recorded)):
         if not _is_ignored_file(path, os.path.dirname(path), policy):
-            findings.setdefault("", []).append(
-                _file_finding(Verdict.UNRECORDED, None, path, remark)
-            )
+            finding = _file_finding(Verdict.UNRECORDED, None, path, remark)
+            findings.setdefault("", []).append(finding)
     for path, verdict, remark in sorted(results):
         owner = _first_owner(path, recorded, policy)
         if verdict and owner:
@@ -6756,8 +6762,10 @@ def _is_ignored_file(path: str, site: str, policy: Policy) -> bool:
     """Whether a file below a site directory is what one of the globs means."""
     if not policy.ignore_files:
         return False
-    parts = os.path.relpath(path, site).replace(os.sep, "/").split("/")
-    return any(_matches_glob(parts, pattern.split("/")) for pattern in policy.ignore_files)
+    relative = os.path.relpath(path, site).replace(os.sep, "/")
+    parts = relative.split("/")
+    patterns = [pattern.split("/") for pattern in policy.ignore_files]
+    return any(_matches_glob(parts, pattern) for pattern in patterns)
 
 
 def _matches_glob(parts: list[str], pattern: list[str]) -> bool:
@@ -6768,13 +6776,14 @@ def _matches_glob(parts: list[str], pattern: list[str]) -> bool:
         return not parts
     if pattern[0] == "**":
         rest = (parts[start:] for start in range(len(parts) + 1))
-        return any(_matches_glob(each, pattern[1:]) for each in rest)
-    return (
-        bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches_glob(parts[1:], pattern[1:])
-    )
+        return any(_matches_glob(end, pattern[1:]) for end in rest)
+    if not parts or not fnmatchcase(parts[0], pattern[0]):
+        return False
+    return _matches_glob(parts[1:], pattern[1:])
 
 
 def _tell_what_was_not_compared(recorded: RecordIndex, unread: list[str], tell: Tell) -> None:
+    """A note for each kind, with the first five names."""
     for what, names in (
         ("packages without hashes in their records, not compared", recorded.unhashed),
         ("recorded files outside of the environment, not read", recorded.outside),
@@ -6782,15 +6791,18 @@ def _tell_what_was_not_compared(recorded: RecordIndex, unread: list[str], tell: 
     ):
         if names:
             more = ", ..." if len(names) > 5 else ""
-            tell(f"{len(names)} {what}: {', '.join(names[:5])}{more}", False)
+            first = ", ".join(names[:5])
+            tell(f"{len(names)} {what}: {first}{more}", False)
 
 
 def _file_finding(
     explain: str, distribution: Distribution | None, path: str, remark: str
 ) -> Finding:
+    """The finding about a file, of a distribution or of none."""
     path = path.replace("/", os.sep)
     site = distribution.site if distribution else os.path.dirname(path)
-    finding = Finding(explain, sites=(site,), detail=f"{path} ({remark})" if remark else path)
+    detail = f"{path} ({remark})" if remark else path
+    finding = Finding(explain, sites=(site,), detail=detail)
     if distribution:
         finding = finding._replace(name=distribution.name, package=distribution.label)
     return finding
@@ -6814,11 +6826,11 @@ def _verify_files(
 
     def examine(batch: list[str]) -> None:
         for path in batch:
-            explain, remark = (
-                ("Right", "") if stop.is_set() else _verify_file(path, recorded, interpreter, stop)
-            )
-            if explain != "Right":
-                results.append((path, explain, remark))
+            if stop.is_set():
+                return
+            verdict, remark = _verify_file(path, recorded, interpreter, stop)
+            if verdict != "Right":
+                results.append((path, verdict, remark))
 
     for path, claims in recorded.claims.items():
         if path in known and any(claim.digest == known[path] for claim in claims):
@@ -6831,7 +6843,8 @@ def _verify_files(
         shares += [neighbours[first::16] for first in range(16)]
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
         try:
-            _await([(pool.submit(examine, share), len(share)) for share in shares], tell)
+            batches = [(pool.submit(examine, share), len(share)) for share in shares]
+            _await(batches, tell)
         finally:
             stop.set()
     return results
@@ -6843,21 +6856,27 @@ def _await(batches: list[tuple[Future[None], int]], tell: Tell | None) -> None:
     from time import monotonic
 
     began, shown = monotonic(), False
-    total = sum(size for _, size in batches)
     try:
         for future, _ in batches:
             while wait((future,), 0.2).not_done:
-                if tell and monotonic() - began > 1:
-                    done = sum(size for each, size in batches if each.done())
-                    tell(f"{done} of {total} files compared", True)
-                    shown = True
+                shown = monotonic() - began > 1
+                _tell_progress(batches, tell if shown else None)
             future.result()
     finally:
         if tell and shown:
             tell("", True)
 
 
+def _tell_progress(batches: list[tuple[Future[None], int]], tell: Tell | None) -> None:
+    """Tell how far batches of files are."""
+    if tell:
+        done = sum(size for future, size in batches if future.done())
+        total = sum(size for _, size in batches)
+        tell(f"{done} of {total} files compared", True)
+
+
 def _number(size: str) -> int:
+    """A recorded size; -1 if it tells none."""
     return int(size) if size.isdecimal() and len(size) < 20 else -1
 
 
@@ -6887,6 +6906,7 @@ def _verify_file(
 
 
 def _verdict_on_error(error: OSError, claims: list[RecordEntry]) -> str:
+    """The verdict on a file that the system refuses to read; none if it may be there."""
     from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
 
     if not any(claim.digest or claim.size for claim in claims):
@@ -6895,6 +6915,7 @@ def _verdict_on_error(error: OSError, claims: list[RecordEntry]) -> str:
 
 
 def _link(path: str) -> str:
+    """A remark where a path is a symbolic link."""
     return f"a link to {os.readlink(path)}" if os.path.islink(path) else ""
 
 
@@ -6932,11 +6953,10 @@ def _is_digest(claim: RecordEntry, digest: Any) -> bool:
     """Whether a hash is the recorded one: "urlsafe-base64-nopad" (PEP 376); some tools write other base64 or hex."""
     import binascii  # `from` would cost as much as all the rest
 
-    told = claim.digest.partition("=")[2].rstrip("=").replace("-", "+").replace("_", "/")
-    return (
-        told == binascii.b2a_base64(digest.digest()).decode().rstrip("=\n")
-        or told.lower() == digest.hexdigest()
-    )
+    recorded = claim.digest.partition("=")[2].rstrip("=")
+    recorded = recorded.replace("-", "+").replace("_", "/")
+    computed = binascii.b2a_base64(digest.digest()).decode().rstrip("=\n")
+    return recorded == computed or recorded.lower() == digest.hexdigest()
 
 
 def _is_rewritten_script(path: str, claim: RecordEntry, interpreter: Interpreter) -> bool:
@@ -6945,24 +6965,14 @@ def _is_rewritten_script(path: str, claim: RecordEntry, interpreter: Interpreter
     shebang = re.match(_SHEBANG, data)
     if not shebang:
         return False
-    path = os.fsdecode(shebang["path"] or shebang["plain"] or b"")
-    places = [
-        os.path.join(prefix, "bin")
-        for prefix in (interpreter.prefix, real_path(interpreter.prefix))
-    ]
-    if path and not (
-        os.path.dirname(path) in places and re.fullmatch(_PYTHON, os.path.basename(path))
-    ):
+    program = os.fsdecode(shebang["path"] or shebang["plain"] or b"")
+    if program and not _is_environments_python(program, interpreter):
         return False
     rest = data[shebang.end() :]
     launcher = re.fullmatch(_LAUNCHER, rest)
     if launcher:
-        entry_points = (
-            read_file(os.path.join(claim.distribution.record, "entry_points.txt"), METADATA_LIMIT)
-            or b""
-        )
-        called = rb"\s*:\s*".join(re.escape(name) for name in launcher.group(1, 3))
-        return bool(re.search(rb"(?m)^[^\n=]+=\s*" + called + rb"\s*(\[|$)", entry_points))
+        module, function = launcher.group(1, 3)
+        return _is_entry_point(module, function, claim.distribution)
     major, minor = interpreter.version[:2]
     for folder in ("", "/usr/bin/env ", f"{interpreter.prefix}/bin/"):
         for name in ("python", "pythonw", f"python{major}", f"python{major}.{minor}"):
@@ -6975,39 +6985,56 @@ def _is_rewritten_script(path: str, claim: RecordEntry, interpreter: Interpreter
     return False
 
 
+def _is_environments_python(program: str, interpreter: Interpreter) -> bool:
+    """Whether a path is that of a Python in the environment's own bin, whose prefix may be a link."""
+    folder, name = os.path.split(program)
+    prefixes = (interpreter.prefix, real_path(interpreter.prefix))
+    folders = [os.path.join(prefix, "bin") for prefix in prefixes]
+    return folder in folders and bool(re.fullmatch(_PYTHON, name))
+
+
+def _is_entry_point(module: bytes, function: bytes, distribution: Distribution) -> bool:
+    """Whether a distribution's entry_points.txt has a script that calls this function."""
+    path = os.path.join(distribution.record, "entry_points.txt")
+    entry_points = read_file(path, METADATA_LIMIT) or b""
+    called = re.escape(module) + rb"\s*:\s*" + re.escape(function)
+    return bool(re.search(rb"(?m)^[^\n=]+=\s*" + called + rb"\s*(\[|$)", entry_points))
+
+
 # -- files that no record lists
 
 
 def _unrecorded(interpreter: Interpreter, recorded: RecordIndex) -> list[tuple[str, str]]:
     """(path, remark) of start-up files and importable modules in site directories that no record lists."""
-    found: list[tuple[str, str]] = []
+    unrecorded: list[tuple[str, str]] = []
     library = os.path.realpath(interpreter.library or os.devnull)
     for site in dict.fromkeys(os.path.realpath(site) for site in interpreter.sites):
         entries = list_entries(site)
         loose = _loose_entries(site, entries, interpreter, recorded)
-        remarks = {
-            **dict.fromkeys(
-                _foreign_guard(site, loose, interpreter), "not as this envlock writes it"
-            ),
-            **_silenced(site, entries, interpreter, recorded),
-        }
-        suspects = {
-            entry
-            for entry in loose
-            if _is_foreign_start(site, entry, interpreter, recorded)
-            or _is_foreign_module(site, entry, recorded)
-        }
+        foreign_guard = _foreign_guard(site, loose, interpreter)
+        remarks = dict.fromkeys(foreign_guard, "not as this envlock writes it")
+        remarks.update(_silenced(site, entries, interpreter, recorded))
+        suspects = {entry for entry in loose if _is_foreign(site, entry, interpreter, recorded)}
         packaged = packaged_entries(site) if suspects else set()
         if site == library or (site in recorded.opaque and not packaged):
             suspects = set(filter(_is_start_up_code, suspects))
         if made_by_virtualenv(interpreter):
             packaged.add("_virtualenv.py")
         for entry in (suspects - packaged).union(remarks):
-            found.append((f"{site}{os.sep}{entry}", remarks.get(entry, "")))
-    return found
+            path = f"{site}{os.sep}{entry}"
+            unrecorded.append((path, remarks.get(entry, "")))
+    return unrecorded
+
+
+def _is_foreign(site: str, entry: str, interpreter: Interpreter, recorded: RecordIndex) -> bool:
+    """Whether an entry is start-up code or a module that nobody vouches for."""
+    return _is_foreign_start(site, entry, interpreter, recorded) or _is_foreign_module(
+        site, entry, recorded
+    )
 
 
 def _is_start_up_code(entry: str) -> bool:
+    """Whether an entry runs at each start, whatever is imported."""
     return entry.endswith((".pth", ".start")) or is_start_module(entry)
 
 
@@ -7015,10 +7042,11 @@ def _loose_entries(
     site: str, entries: list[str], interpreter: Interpreter, recorded: RecordIndex
 ) -> list[str]:
     """The entries of a site directory that neither a record lists nor Python itself has brought."""
-    loose = [entry for entry in entries if f"{site}{os.sep}{entry}" not in recorded.owners]
+    start, owners = site + os.sep, recorded.owners
+    loose = [entry for entry in entries if start + entry not in owners]
     if loose and ignores_case(site):
-        listed = set(map(fold_name, recorded.owners))
-        loose = [entry for entry in loose if fold_name(f"{site}{os.sep}{entry}") not in listed]
+        listed = set(map(fold_name, owners))
+        loose = [entry for entry in loose if fold_name(start + entry) not in listed]
     if os.name == "nt" and site == os.path.realpath(interpreter.prefix):
         loose = [entry for entry in loose if not re.fullmatch(_WINDOWS_OWN_ENTRIES, entry)]
     return loose
@@ -7026,41 +7054,31 @@ def _loose_entries(
 
 def _foreign_guard(site: str, loose: list[str], interpreter: Interpreter) -> list[str]:
     """What can run in the guard's place, and isn't as this envlock would write it for that interpreter."""
-    names, source = (
-        [entry for entry in loose if entry in GUARD_STARTS],
-        f"{GUARD_FOLDER}/envlock.py",
-    )
+    names = [entry for entry in loose if entry in GUARD_STARTS]
     # A start can't judge the code that judges it, and what it keeps changes the folder.
     if GUARD_FOLDER in loose and __name__ != GUARD_FOLDER:
         folder = os.path.join(site, GUARD_FOLDER)
-        names += [
-            f"{GUARD_FOLDER}/{entry}"
-            for entry in list_entries(folder)
-            if _is_module(folder, entry, [])
-        ]
-    foreign = [
-        name for name in names if not _is_guards(os.path.join(site, name), name, interpreter)
-    ]
-    if (
-        source in names and source not in foreign and os.path.isfile(__file__)
-    ):  # else nobody knows what would run
+        modules = [entry for entry in list_entries(folder) if _is_module(folder, entry, [])]
+        names += [f"{GUARD_FOLDER}/{entry}" for entry in modules]
+    foreign = [name for name in names if not _is_guards(site, name, interpreter)]
+    source = f"{GUARD_FOLDER}/envlock.py"
+    is_own = source in names and source not in foreign  # else nobody knows what would run
+    if is_own and os.path.isfile(__file__):
         foreign += foreign_code(interpreter.executable, site)
     return foreign
 
 
-def _is_guards(path: str, name: str, interpreter: Interpreter) -> bool:
+def _is_guards(site: str, name: str, interpreter: Interpreter) -> bool:
     """Whether a file has the bytes that `site-install` gives to one of this name, whatever its exit status."""
-    data = read_file(path, METADATA_LIMIT) or b""
+    data = read_file(os.path.join(site, name), METADATA_LIMIT) or b""
     if name == f"{GUARD_FOLDER}/envlock.py":
-        return read_file(__file__, METADATA_LIMIT) in (
-            data,
-            None,
-        )  # None: envlock came by standard input
-    return any(
-        data == start_up_texts(code, interpreter, embedded).get(name)
-        for code in range(256)
-        for embedded in (False, True)
-    )
+        own = read_file(__file__, METADATA_LIMIT)
+        return own is None or own == data  # None: envlock came by standard input
+    for code in range(256):
+        for embedded in (False, True):
+            if data == start_up_texts(code, interpreter, embedded).get(name):
+                return True
+    return False
 
 
 def _silenced(
@@ -7069,13 +7087,13 @@ def _silenced(
     """The .start files that keep another package's .pth from running (PEP 829), with a remark."""
     if interpreter.version < (3, 15):
         return {}
-    owners, silenced = recorded.owners, {}
+    start, owners, silenced = site + os.sep, recorded.owners, {}
     for entry in entries:
         other = f"{entry[:-6]}.pth"
         if not entry.endswith(".start") or entry[0] == "." or other not in entries:
             continue
-        owner = owners.get(f"{site}{os.sep}{entry}")
-        is_own = owner is not None and owner == owners.get(f"{site}{os.sep}{other}")
+        owner = owners.get(start + entry)
+        is_own = owner is not None and owner == owners.get(start + other)
         if not is_own and os.path.isfile(f"{site}/{entry}"):
             silenced[entry] = f"it silences {other}"
     return silenced
@@ -7105,8 +7123,10 @@ def _is_foreign_start(
         lines = None if data is None else start_up_lines(path, interpreter)
         return lines is None or not all(map(_is_easy_install_line, lines))
     stem = re.sub(r"(-\d[^-]*)?(-py[\d.]+)?-nspkg\Z", "", entry[:-4])
-    linked = entry.endswith("-nspkg.pth") and os.path.isfile(os.path.join(site, stem + ".egg-link"))
-    return not linked and canonicalize_name(stem) not in recorded.unlisted.get(site, set())
+    link = os.path.join(site, stem + ".egg-link")
+    if entry.endswith("-nspkg.pth") and os.path.isfile(link):
+        return False
+    return canonicalize_name(stem) not in recorded.unlisted.get(site, set())
 
 
 def _is_by_pipx(entry: str, interpreter: Interpreter) -> bool:
@@ -7116,6 +7136,7 @@ def _is_by_pipx(entry: str, interpreter: Interpreter) -> bool:
 
 
 def _is_easy_install_line(line: str) -> bool:
+    """Whether a line of a .pth file is a path, or code that easy_install itself writes."""
     return line.strip() in _EASY_INSTALL_LINES or not re.match(r"[\s;\ufeff]*import\s", line)
 
 
@@ -7123,37 +7144,35 @@ def _is_foreign_module(site: str, entry: str, recorded: RecordIndex) -> bool:
     """Whether an entry can be imported, and no package's own words claim it."""
     match = re.fullmatch(MODULE_FILE, entry)
     path = os.path.join(site, match[1] if match else entry)
-    return (
-        path not in recorded.modules
-        and entry != GUARD_FOLDER
-        and _is_module(site, entry, recorded.watched)
-    )
+    if path in recorded.modules or entry == GUARD_FOLDER:
+        return False
+    return _is_module(site, entry, recorded.watched)
 
 
 def _is_module(folder: str, entry: str, watched: list[str]) -> bool:
     """Whether an entry can be imported; `watched` gets the folders that this rests on."""
     path = os.path.join(folder, entry)
     if re.fullmatch(MODULE_FILE, entry):
-        return not (entry.endswith(".pyc") and os.path.exists(path[:-1]))
-    return entry.isidentifier() and entry != "__pycache__" and _holds_module(path, watched)
+        has_source = entry.endswith(".pyc") and os.path.exists(path[:-1])
+        return not has_source
+    return _can_be_package(entry) and _holds_module(path, watched)
+
+
+def _can_be_package(folder: str) -> bool:
+    """Whether a folder of this name can be imported."""
+    return folder.isidentifier() and folder != "__pycache__"
 
 
 def _holds_module(folder: str, watched: list[str]) -> bool:
     """Whether a folder has a module somewhere: what has none can be imported, but to no effect."""
     for path, folders, files in os.walk(folder):
         watched.append(path)
-        deep = path.count(os.sep) > 100  # some versions walk recursively
-        folders[:] = [
-            name for name in folders if not deep and name.isidentifier() and name != "__pycache__"
-        ]
-        links = filter(
-            os.path.islink, (os.path.join(path, name) for name in folders)
-        )  # which aren't walked
-        if any(
-            re.fullmatch(MODULE_FILE, name)
-            for names in (files, *map(list_entries, links))
-            for name in names
-        ):
+        is_deep = path.count(os.sep) > 100  # some versions walk recursively
+        folders[:] = [] if is_deep else list(filter(_can_be_package, folders))
+        paths = [os.path.join(path, name) for name in folders]
+        for link in filter(os.path.islink, paths):  # which aren't walked
+            files.extend(list_entries(link))
+        if any(re.fullmatch(MODULE_FILE, name) for name in files):
             return True
     return False
 
