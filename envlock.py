@@ -414,6 +414,7 @@ _VERSION_PATTERN = r"""(?aix)
     (?P<dev> [-_.]? dev [-_.]? (?P<dev_number>\d*) )?
     (?: \+ (?P<local> [a-z0-9]+ (?:[-_.][a-z0-9]+)* ) )?"""
 
+# The other spellings that PEP 440 takes for a, b and rc.
 _PRE_SPELLINGS = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc"}
 
 # The places of versions without a, b or rc among those with one:
@@ -501,7 +502,8 @@ class Version(Comparable):
     def key(self) -> tuple[Any, ...]:
         """(epoch, release without trailing zeros, pre, post, dev, local), in PEP 440's order."""
         if not self._key:  # made on demand: most versions of a lock are compared as text
-            self._key = (*self._release_key(), *self._suffix_key(), _local_key(self.local))
+            epoch, release = self._release_key()
+            self._key = (epoch, release, *self._suffix_key(), _local_key(self.local))
         return self._key
 
     @property
@@ -583,9 +585,10 @@ def as_version(item: object) -> Version | None:
 
 def is_version(text: str) -> bool:
     """Whether a text is a PEP 440 version."""
-    return (
-        bool(re.match(r"[0-9]{1,9}(?:\.[0-9]{1,9}){1,4}\Z", text)) or as_version(text) is not None
-    )
+    # Nearly all are numbers and dots: that takes no parsing.
+    if re.match(r"[0-9]{1,9}(?:\.[0-9]{1,9}){1,4}\Z", text):
+        return True
+    return as_version(text) is not None
 
 
 def _starts_with(version: Version, epoch: int, prefix: tuple[int, ...]) -> bool:
@@ -597,7 +600,7 @@ def _starts_with(version: Version, epoch: int, prefix: tuple[int, ...]) -> bool:
 def _is_below(version: Version, limit: Version) -> bool:
     """PEP 440: `<V` admits a pre-release of V only if V is a pre-release itself."""
     epoch, release, pre, post, dev = limit.public_key
-    if not limit.is_prerelease:
+    if not limit.is_prerelease:  # compare with V.dev0, the first of its pre-releases
         dev = 0
         pre = _BEFORE_PRE if limit.post is None else pre
     return bool(version.public_key < (epoch, release, pre, post, dev))
@@ -613,6 +616,9 @@ def _is_above(version: Version, limit: Version) -> bool:
 
 def _equals(version: Version, wanted: Version) -> bool:
     """PEP 440: a public version admits each of its local versions."""
+    # "If the specified version identifier is a public version identifier (no local version label),
+    # then the local version label of any candidate versions MUST be ignored when matching
+    # versions" (PEP 440).
     if wanted.local:
         return bool(version.key == wanted.key)
     return bool(version.public_key == wanted.public_key)
@@ -770,8 +776,9 @@ def specifier_hint(text: str) -> str:
     match = re.match(r"(=[<>]|=?)\s*(\d[^\s,;()]*)", text.strip())
     if not match or as_version(match[2]) is None:
         return ""
-    operator = match[1][::-1] if len(match[1]) == 2 else "=="
-    return f" (did you mean '{operator}{match[2]}'?)"
+    sign, version = match.groups()
+    operator = sign[::-1] if len(sign) == 2 else "=="
+    return f" (did you mean '{operator}{version}'?)"
 
 
 class SpecifierSet(_BaseSpecifier):
@@ -868,13 +875,14 @@ def default_environment() -> "dict[str, str]":  # noqa: UP037
     version = sys.implementation.version
     level = version.releaselevel
     suffix = "" if level == "final" else level[0] + str(version.serial)
-    full_version = f"{version.major}.{version.minor}.{version.micro}{suffix}"
+    implementation_version = f"{version.major}.{version.minor}.{version.micro}{suffix}"
+    python_version = ".".join(python.split(".")[:2])
     of_interpreter = {
         "implementation_name": sys.implementation.name,
-        "implementation_version": full_version,
+        "implementation_version": implementation_version,
         "platform_python_implementation": implementation,
         "python_full_version": python,
-        "python_version": ".".join(python.split(".")[:2]),
+        "python_version": python_version,
     }
     of_system = {
         "os_name": os.name,
@@ -1728,7 +1736,7 @@ def lines_of(text: str) -> dict[str, int]:
 
 
 def _line_breaks(match: re.Match[str]) -> str:
-    """The line breaks alone of a part that is passed over, so that later lines keep their numbers."""
+    """The line breaks alone of a part that is passed over: later lines keep their numbers."""
     return "\n" * match[0].count("\n")
 
 
@@ -1802,7 +1810,7 @@ def shown_bound(bound: str) -> str:
 def read_streams(bounds: Iterable[str]) -> dict[str, str]:
     """The texts of the bounds that are no files, read once for all interpreters."""
     texts = {}
-    for bound in dict.fromkeys(filter(is_stream, bounds)):
+    for bound in dict.fromkeys(filter(is_stream, bounds)):  # one that is named twice is read once
         try:
             data = _read_url(bound) if is_remote(bound) else _read_standard_input()
             texts[bound] = decode(data)
@@ -1814,7 +1822,7 @@ def read_streams(bounds: Iterable[str]) -> dict[str, str]:
 def _read_standard_input() -> bytes:
     try:
         return read_at_most(sys.stdin.buffer, SIZE_LIMIT + 1)
-    except AttributeError:
+    except AttributeError:  # Python sets sys.stdin to None where there is none
         raise BoundError("cannot be read (it is closed)") from None
     except (OSError, ValueError) as error:
         raise BoundError(f"cannot be read ({error})") from None
@@ -1849,6 +1857,7 @@ def _fetch(scheme: str, user: str | None, host: str, path: str, query: str) -> b
 
     class Redirects(HTTPRedirectHandler):
         def redirect_request(self, req: Request, *details: Any) -> Request | None:
+            # From https: to http: anybody on the way could give another bound.
             if not details[-1].lower().startswith(("https:", f"{req.type}:")):
                 raise OSError(f"it redirects to {shown_bound(details[-1])}")
             return super().redirect_request(req, *details)
@@ -1880,7 +1889,7 @@ READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK"
 
 
 def file_identity(path: str | int) -> Identity | None:
-    """What changes whenever a file or a directory (or an open one) does; None where there is none."""
+    """What changes whenever a file or a directory (or an open one) does; None if there is none."""
     from os import stat
 
     try:
@@ -1900,7 +1909,7 @@ def open_regular(path: str) -> BinaryIO:
         raise OSError(EISDIR, os.strerror(EISDIR), path)
     if S_ISREG(mode):  # before it is opened: that has an effect on some devices
         descriptor = os.open(path, READ_FLAGS)
-        if S_ISREG(os.fstat(descriptor).st_mode):
+        if S_ISREG(os.fstat(descriptor).st_mode):  # it may be another file by now
             return open(descriptor, "rb")
         os.close(descriptor)
     raise OSError(EINVAL, "not a regular file", path)
@@ -1949,7 +1958,7 @@ def patiently(function: Callable[..., None], *paths: str) -> None:
     """
     from time import sleep
 
-    for _ in range(40 if os.name == "nt" else 0):
+    for _ in range(40 if os.name == "nt" else 0):  # for two seconds
         try:
             return function(*paths)
         except PermissionError:
@@ -1999,7 +2008,7 @@ def _is_closed_pipe(error: OSError) -> bool:
 
 
 def report(text: str, passing: bool) -> None:
-    """Note something on standard error. What is only passing is overwritten, for a terminal alone."""
+    """Note something on standard error. What is only passing is for terminals; it's overwritten."""
     if not passing:
         say(f"envlock: {printable(without_secrets(text))}\n", sys.stderr)
     elif sys.stderr is not None and sys.stderr.isatty() and shows_escapes(-12):
@@ -2392,11 +2401,12 @@ ARCHIVE_SUFFIXES = (
     *(".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma"),
 )
 _SDIST_NAME = rf"({PROJECT_NAME})-([^-]+)\.(?:zip|tar\.\w+|tgz|tbz|txz|tlz|tar)"
+# NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl (PEP 427); tags may be several with dots (PEP 425).
 _WHEEL_NAME = (
     r"([A-Z0-9](?:[\w.]*[A-Z0-9])?)-([^-]+)(?:-\d[^-]*)?"
     r"-[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:-[^-.]+(?:\.[^-.]+)*){2}\.whl"
 )
-COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"
+COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"  # git's SHA-1, or its SHA-256
 
 
 def reference_from_url(url: str, target: ReadContext, editable: bool = False) -> DirectReference:
@@ -2981,6 +2991,7 @@ def _line_requirement(
         marker = options.get(";", [""])[0]
         found = _editable_requirement(text or options["--editable"][0], file)
     else:
+        # As pip has it: in a URL a semicolon counts only with a blank after it.
         text, _, marker = text.partition("; " if is_url(text) else ";")
         found = _plain_requirement(text.strip(), file)
         marker = marker.strip()
@@ -3114,6 +3125,7 @@ def _frozen_name(lines: list[str], number: int) -> str:
     for line in reversed(above):
         if not line.startswith("#"):
             break
+        # "# Editable install with no version control (NAME==VERSION)", or "# Editable Git … (…)"
         match = re.match(r"# Editable [^()]*\(([^()=]+)==", line)
         if match and is_project_name(match[1]):
             return match[1]
@@ -5342,8 +5354,8 @@ def describe_interpreter(
 
     Works before, while and after `site` runs, and under -S. `user_site` says whether a usual start
     has the user site; None: as this one; `forced` adds it to any. `sites` are directories in
-    sys.path's order, existing or not; `user` is the user site or null. `executable` makes it that of
-    another virtual environment of this Python.
+    sys.path's order, existing or not; `user` is the user site or null. `executable` makes it that
+    of another virtual environment of this Python.
     """
     import os
     import site
@@ -5392,9 +5404,9 @@ def describe_interpreter(
 
 
 def virtual_environment(executable: "str") -> "tuple[str | None, bool]":  # noqa: UP037
-    """The folder of a Python's virtual environment, and whether the base's packages count (PEP 405).
+    """A Python's virtual environment (its folder or None), and whether the base's packages count.
 
-    None for a Python that is in none.
+    PEP 405: a pyvenv.cfg stands beside the executable or one folder above it.
     """
     import os
 
@@ -5534,8 +5546,8 @@ def find_on_path(name: str) -> str | None:
     if os.name != "nt":
         return shutil.which(name)
     # There `which` looks into the working directory first.
-    folders = filter(os.path.isabs, os.environ.get("PATH", "").split(os.pathsep))
-    for folder in folders:
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    for folder in filter(os.path.isabs, folders):
         for suffix in ("", ".exe"):
             path = os.path.join(folder, name + suffix)
             if os.path.isfile(path):
@@ -5952,6 +5964,7 @@ def recorded_reference(distribution: Distribution) -> DirectReference | None:
 
     None for an index install, or if the file is no use.
     """
+    # `setup.py develop` is older than PEP 610 and writes no such file.
     if distribution.develop:
         source = os.path.abspath(distribution.develop)
         return DirectReference("directory", url_of_path(source), editable=True)
@@ -5983,6 +5996,7 @@ def _recorded_reference(data: dict[str, Any]) -> DirectReference:
         editable = bool(data["dir_info"].get("editable", False))
         return DirectReference("directory", url, editable=editable, subdirectory=subdirectory)
     info = data.get("archive_info") or {}
+    # `hashes` came after `hash`, an older key of the same file: "<algorithm>=<value>".
     recorded = info.get("hashes") or {}
     hashes = {f"{algorithm}:{digest}".lower() for algorithm, digest in recorded.items()}
     if info.get("hash"):
