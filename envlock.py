@@ -250,7 +250,8 @@ _AUTHORITY = r"""(?xi)
     ( :// | (?<![a-z])(?:https?|s?ftp|ssh|git|svn|hg|bzr)(?: : | %(?:25)*3A )/* )
     ( (?: (?!://)[^\s/?\#'"] )* )"""
 _BROKEN_AUTHORITY = r"""(?x)
-    (://) [^\s/?\#'"@:\[]* :(?!//) ([^\s/?\#'"@]*) (?=[\s/?\#'"]|\Z) ((?:[ \t]{1,9}[^\s'"@/]*@)?[^\s'"]*)"""
+    (://) [^\s/?\#'"@:\[]* :(?!//) ([^\s/?\#'"@]*) (?=[\s/?\#'"]|\Z)
+    ((?:[ \t]{1,9}[^\s'"@/]*@)?[^\s'"]*)"""
 _REMOTE_PATH = r"""(?x)
     (?<! [^\s'"(=+,/] ) [^\s'"(=+,/@:]{1,99} : [^\s'"/@]{0,200} @ (?= [\w.-]{1,99} : [^\s\d] )
   | (?<! [^\s'"(=+,] ) [^\s'"(=+,/@:]{1,99} @ (?= [\w.-]{1,99} : [^\s\d] )
@@ -2773,9 +2774,9 @@ def _logical_line_requirements(
     text, options = _split_options(line)
     nested = options.get("--requirement") or options.get("--constraint")
     if text or "--editable" in options:
-        found = _line_requirement(text, options, number, file)
-        if found:  # a new record: _replace takes ten times as long
-            yield BoundRequirement(*found[:6], file.constraint, file.path, number)
+        demand = _line_requirement(text, options, number, file)
+        if demand:  # a new record: _replace takes ten times as long
+            yield BoundRequirement(*demand[:6], file.constraint, file.path, number)
     elif nested:
         is_constraint = "--requirement" not in options
         yield from _nested_requirements(nested[0], file, is_constraint, finished)
@@ -2989,18 +2990,18 @@ def _line_requirement(
     """What one line demands; None if its marker doesn't hold."""
     if "--editable" in options:
         marker = options.get(";", [""])[0]
-        found = _editable_requirement(text or options["--editable"][0], file)
+        demand = _editable_requirement(text or options["--editable"][0], file)
     else:
         # As pip has it: in a URL a semicolon counts only with a blank after it.
         text, _, marker = text.partition("; " if is_url(text) else ";")
-        found = _plain_requirement(text.strip(), file)
+        demand = _plain_requirement(text.strip(), file)
         marker = marker.strip()
     if marker and not file.target.holds(parse_marker(marker)):
         return None
-    found = found if found.name else _with_name(found, number, file)
+    demand = demand if demand.name else _with_name(demand, number, file)
     if "--hash" in options and "--editable" not in options:
-        return found._replace(hashes=frozenset(map(str.lower, options["--hash"])))
-    return found
+        return demand._replace(hashes=frozenset(map(str.lower, options["--hash"])))
+    return demand
 
 
 def _plain_requirement(text: str, file: _RequirementsFile) -> BoundRequirement:
@@ -3102,21 +3103,21 @@ def _location_requirement(
     )
 
 
-def _with_name(found: BoundRequirement, number: int, file: _RequirementsFile) -> BoundRequirement:
+def _with_name(demand: BoundRequirement, number: int, file: _RequirementsFile) -> BoundRequirement:
     """A requirement with the name that the files of its directory tell, or a comment.
 
     If neither does, the name stays empty: an installed record may tell it.
     """
-    name, reference = "", found.reference
+    name, reference = "", demand.reference
     if reference and reference.kind == "directory":
         path = path_of_url(reference.url, file.target)
         folder = os.path.normpath(os.path.join(path, reference.subdirectory))
         name = project_name(folder, file.target)
     elif reference and reference.editable:  # its record would be an editable directory
-        raise BoundError(f"cannot tell the name of the project (write 'NAME @ URL'): {found.text}")
+        raise BoundError(f"cannot tell the name of the project (write 'NAME @ URL'): {demand.text}")
     if reference and reference.editable:
         name = name or _frozen_name(file.lines, number)
-    return found._replace(name=canonicalize_name(name))
+    return demand._replace(name=canonicalize_name(name))
 
 
 def _frozen_name(lines: list[str], number: int) -> str:
@@ -3140,8 +3141,8 @@ def _editable_requirement(text: str, file: _RequirementsFile) -> BoundRequiremen
     requirement = _direct_requirement(text)
     if requirement:
         _check_editable(requirement.url or "", text)
-        found = bound_requirement(requirement, file.target, editable=True)
-        return found._replace(text="-e " + found.text)
+        demand = bound_requirement(requirement, file.target, editable=True)
+        return demand._replace(text="-e " + demand.text)
     location = without_extras(text)
     path = _find_path(location, file)
     if file.target.is_directory(path):
@@ -3149,8 +3150,8 @@ def _editable_requirement(text: str, file: _RequirementsFile) -> BoundRequiremen
     elif location[:5].lower() != "file:":
         location = re.sub(r"^(git|hg|svn|bzr):", r"\1+\g<0>", text)
     _check_editable(location, text)
-    found = _location_requirement(location, text, file, editable=True)
-    return found._replace(text="-e " + found.text)
+    demand = _location_requirement(location, text, file, editable=True)
+    return demand._replace(text="-e " + demand.text)
 
 
 def _direct_requirement(text: str) -> Requirement | None:
@@ -5697,8 +5698,8 @@ def is_record(entry: str) -> bool:
     return entry.lower().endswith((".dist-info", ".egg-info")) and entry[0] not in "~-"
 
 
-# Each part of a record's name is escaped, so one dash divides it; an egg's may end with -py3.8 and a
-# platform. A version with letters takes a whole grammar to recognise.
+# Each part of a record's name is escaped, so one dash divides it; an egg's may end with -py3.8 and
+# a platform. A version with letters takes a whole grammar to recognise.
 _PLAIN_RECORD = (
     r"(?ai)([a-z0-9](?:[\w.]*[a-z0-9])?)-(\d+(?:\.\d+)*)"
     r"(?:\.dist-info|(?:-py[^-]*(?:-.*)?)?\.(?!dist-info)[^.]+)"
@@ -5792,7 +5793,7 @@ def path_lines(files: list[str], interpreter: Interpreter) -> Iterator[str]:
 
 
 def start_up_lines(path: str, interpreter: Interpreter) -> Iterator[str] | None:
-    """The lines of a .pth file as that interpreter's `site` takes them; None if it can't be read."""
+    """The lines of a .pth file as that interpreter's `site` takes them; None: it can't be read."""
     newer = interpreter.version >= (3, 13)
     data = read_file(path, METADATA_LIMIT)
     if data is None:
