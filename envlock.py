@@ -6452,7 +6452,8 @@ class GuardConfiguration(NamedTuple):
     ) -> GuardConfiguration:
         """A guard that warns; relative paths mean the working directory."""
         try:
-            paths, directory = tuple(map(os.path.abspath, bounds)), os.getcwd()
+            directory = os.getcwd()
+            paths = tuple(map(os.path.abspath, bounds))
         except OSError as error:
             raise GuardError(f"the working directory cannot be told ({error.strerror})") from None
         return cls(paths, directory, selection, policy, **more)
@@ -6759,7 +6760,8 @@ def integrity_findings(
         _tell_what_was_not_compared(recorded, unread, tell)
     if hashes is not None:
         hashes.clear()
-        hashes.update(dict.fromkeys((*recorded.watched, *recorded.claims), ""))
+        paths = (*recorded.watched, *recorded.claims)
+        hashes.update(dict.fromkeys(paths, ""))
         hashes.update(recorded.hashes)
     return findings
 
@@ -7168,8 +7170,8 @@ def _is_module(folder: str, entry: str, watched: list[str]) -> bool:
     """Whether an entry can be imported; `watched` gets the folders that this rests on."""
     path = os.path.join(folder, entry)
     if re.fullmatch(MODULE_FILE, entry):
-        has_source = entry.endswith(".pyc") and os.path.exists(path[:-1])
-        return not has_source
+        # Of a .pyc beside its .py, the latter counts.
+        return not entry.endswith(".pyc") or not os.path.exists(path[:-1])
     return _can_be_package(entry) and _holds_module(path, watched)
 
 
@@ -8155,13 +8157,14 @@ def windows_parents() -> list[WindowsParent]:
     In a virtual environment that is its python.exe, which starts the base's with its own words.
     """
     kernel, own, number = windows_library("kernel32"), own_words(), os.getpid()
-    found: list[WindowsParent] = []
-    while number and len(found) < 3:
+    parents: list[WindowsParent] = []
+    while number and len(parents) < 3:
         number, parent = _windows_parent(kernel, number)
-        found += [parent] if parent else []
-    if sys.prefix != sys.base_prefix and found and found[0].words[1:] == own[1:]:
-        return found[1:]
-    return found[:2]
+        if parent:
+            parents.append(parent)
+    if sys.prefix != sys.base_prefix and parents and parents[0].words[1:] == own[1:]:
+        return parents[1:]
+    return parents[:2]
 
 
 def _windows_parent(kernel: Any, number: int) -> tuple[int, WindowsParent | None]:
