@@ -161,8 +161,9 @@ class ComparedTest(IntegrityTest):
         script = self.put("../../../bin/tool", b"2")
         self.record("tool", "1.0", f"../../../bin/tool,{recorded_hash(b'1')},1")
         found = {"loose.py", "six.py", "six/data/a.txt", "six/data/deep/a.txt", str(script)}
+        nothing: set[str] = set()
         for patterns, ignored in (
-            (("nothing", "*.txt", "six/*", "data/*"), set[str]()),
+            (("nothing", "*.txt", "six/*", "data/*"), nothing),
             (("six.py", "loose.*"), {"six.py", "loose.py"}),
             (("six/data/*",), {"six/data/a.txt"}),
             (("six/**/a.txt",), {"six/data/a.txt", "six/data/deep/a.txt"}),
