@@ -3029,7 +3029,10 @@ def _location_of(text: str, file: _RequirementsFile) -> str:
     if is_url(text):
         return text
     name = without_extras(text)
-    is_pathlike = "/" in text or os.sep in text or text.startswith(".")
+    # A URL is looked for nowhere: what was looked for is kept, and a URL may hold a password.
+    is_pathlike = ("/" in text or os.sep in text or text.startswith(".")) and not re.search(
+        r"(?i)@\s*[a-z][a-z0-9+.-]*:", text
+    )
     is_archive = name.lower().endswith(ARCHIVE_SUFFIXES)
     if not is_pathlike and not is_archive:
         return ""
@@ -9245,9 +9248,12 @@ def _known_files(base: str) -> Known:
     if previous is None:
         return {}
     known = {}
-    for (path, identity), digest in zip(previous["entries"], previous["digests"].split("\0")):
-        if digest and identity and file_identity(path) == identity:
-            known[path] = digest, identity
+    try:
+        for (path, identity), digest in zip(previous["entries"], previous["digests"].split("\0")):
+            if digest and identity and file_identity(path) == identity:
+                known[path] = digest, identity
+    except (AttributeError, TypeError, ValueError):  # not as it was written
+        return {}
     return known
 
 

@@ -719,9 +719,9 @@ def main() -> int:
             for part in pool.map(supervise, homes, pythons, shares):
                 failures += part
         if not sys.argv[1:]:
-            python = prepare(folder / "special", keep_guard=True)
-            for part in (special_files, guarded_starts):
-                number, found = part(folder / "special", python)
+            for name, part in (("plain", special_files), ("guarded", guarded_starts)):
+                python = prepare(folder / name, keep_guard=part is guarded_starts)
+                number, found = part(folder / name, python)
                 count += number
                 failures += found
     finally:

@@ -501,6 +501,8 @@ def look_at_guard(folder: Path, python: str) -> Table:
         (record / "METADATA").write_text("Name: r\nVersion: 1.0\n")
         (record / "direct_url.json").write_text(filled(REFERENCES[0], url))
         for text in (ASKED[0], filled("a @ {}\n", url), filled("--pre={}\n", url)):
+            if form in REMOTE_PATHS and text.startswith("a @"):
+                continue  # a path
             bound = folder / "guard.txt"
             bound.write_text(ASKED[0])
             done = [
