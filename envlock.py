@@ -9317,25 +9317,25 @@ def _keep(base: str, verdict: StartVerdict, basis: _Basis, policy: Policy) -> bo
     files = dict(basis.files)
     settings = f"{os.path.dirname(base)}/{CONFIGURATION}"
     files[settings] = file_identity(settings)
-    folders = [path for path, digest in hashes.items() if not digest]
+    paths, sites = list(files), basis.watched.sites
+    # Before the check that nothing has changed: else what changes after that would be in the digest.
+    digest = b"" if policy.integrity else content_digest(paths[:sites], paths[sites:])
+    folders = [path for path, right in hashes.items() if not right]
     limit = began - 100_000_000
     appeared = any(map(os.access, basis.watched.absent, [os.F_OK] * len(basis.watched.absent)))
     if appeared or not is_settled(list(files.items()), began) or was_turned(folders, limit):
         return False
     entries = list(files.items())
-    for path, digest in hashes.items():
+    for path, right in hashes.items():
         identity = basis.known[path][1] if path in basis.known else file_identity(path)
-        if changed_at(identity) >= limit if identity else digest:
+        if changed_at(identity) >= limit if identity else right:
             return False  # changed, or gone
         entries.append((path, identity))
     paths = [path for path, _ in entries]
-    if not policy.integrity:
-        sites = basis.watched.sites
-        verdict["digest"] = content_digest(paths[:sites], paths[sites:])
     # A time too young to trust is kept as one that never recurs: the next start compares content.
     old = began - 2_000_000_000
     verdict["entries"] = [(path, one if is_old(one, old) else ()) for path, one in entries]
-    verdict["sites"] = basis.watched.sites
+    verdict["digest"], verdict["sites"] = digest, sites
     verdict["digests"] = "\0".join(hashes.get(path, "") for path in paths)
     _tell_whose(verdict, paths)
     write_state(base, verdict)

@@ -127,6 +127,25 @@ class StaleTest(GuardTestCase):
         (self.folder / "green").rename(self.folder / "blue")
         self.assertTrue(envlock.was_turned([path], began))
 
+    def test_a_bound_that_is_gone_when_all_else_was_settled(self) -> None:
+        self.install("exit")
+        site, aside = self.environment.site, self.folder / "aside.txt"
+        (site / "meddle.py").write_text(
+            "import os, sys\n"
+            "def note(frame, event, _):\n"
+            "    if event == 'return' and frame.f_code.co_name == 'is_settled':\n"
+            "        sys.setprofile(None)\n"
+            f"        os.rename({str(self.bound)!r}, {str(aside)!r})\n"
+            "sys.setprofile(note)\n"
+        )
+        (site / "0-a.pth").write_text("import meddle\n")  # before the guard's
+        time.sleep(0.3)
+        self.assertRuns()
+        self.assertTrue(aside.exists())
+        done = self.start()
+        self.assertIn("cannot be read (No such file or directory)", done.stderr)
+        self.assertEqual(done.returncode, CODE)
+
     def test_a_path_that_was_not_there(self) -> None:
         library = self.folder / "library"
         self.bound.write_text(f"-e {library}\nsix==1.0\n")
