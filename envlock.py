@@ -79,6 +79,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ast
     import subprocess
     from concurrent.futures import Future
     from threading import Event
@@ -169,7 +170,7 @@ PROJECT_URL = "https://git.example/envlock"
 
 if not TYPE_CHECKING:
     try:
-        from collections import _tuplegetter
+        from _collections import _tuplegetter  # what collections has it from; its import is dear
     except ImportError:  # Python 3.7, which comes as far as to read that it is too old
 
         def _tuplegetter(index, doc):
@@ -388,6 +389,24 @@ def canonicalize_name(name: str) -> str:
     while "--" in name:
         name = name.replace("--", "-")
     return name
+
+
+def is_plain_name(text: str) -> bool:
+    """Whether a text is surely a project's name. Without `re`: a start imports nothing for it."""
+    bare = text.replace("-", "").replace("_", "").replace(".", "")
+    return bare.isalnum() and bare.isascii() and text[0].isalnum() and text[-1].isalnum()
+
+
+def is_plain_version(text: str) -> bool:
+    """Whether a text is surely a version of numbers and dots; False for one that is long."""
+    digits = text.replace(".", "")
+    return (
+        digits.isdigit()
+        and digits.isascii()
+        and len(text) <= 18
+        and text[0] != "." != text[-1]
+        and ".." not in text
+    )
 
 
 def normalised(names: Iterable[str]) -> Names:
@@ -1315,13 +1334,13 @@ def read_at_most(file: BinaryIO, size: int) -> bytes:
 
     PyPy first clears as many bytes as are asked for, which takes long.
     """
-    import errno
-
     pieces: list[bytes] = []
     while size and (not pieces or pieces[-1]):
         piece = file.read(min(size, 1 << 16))
         if piece is None:  # a stream that doesn't wait
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            from errno import EAGAIN
+
+            raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
         pieces.append(piece)
         size -= len(piece)
     return b"".join(pieces)
@@ -1789,7 +1808,7 @@ _URL_SECONDS = 30  # in all
 
 def is_remote(bound: str) -> bool:
     """Whether a bound is a URL."""
-    return bool(re.match(r"[a-z][a-z\d+.-]+://", bound, re.IGNORECASE))
+    return "://" in bound and bool(re.match(r"[a-z][a-z\d+.-]+://", bound, re.IGNORECASE))
 
 
 def is_stream(bound: str) -> bool:
@@ -1902,17 +1921,18 @@ def file_identity(path: str | int) -> Identity | None:
 
 def open_regular(path: str) -> BinaryIO:
     """Open a regular file; OSError for anything else: a named pipe or a device might never end."""
-    from errno import EINVAL, EISDIR
     from stat import S_ISDIR, S_ISREG
 
     mode = os.stat(path).st_mode
-    if S_ISDIR(mode):
-        raise OSError(EISDIR, os.strerror(EISDIR), path)
     if S_ISREG(mode):  # before it is opened: that has an effect on some devices
         descriptor = os.open(path, READ_FLAGS)
         if S_ISREG(os.fstat(descriptor).st_mode):  # it may be another file by now
             return open(descriptor, "rb")
         os.close(descriptor)
+    from errno import EINVAL, EISDIR
+
+    if S_ISDIR(mode):
+        raise OSError(EISDIR, os.strerror(EISDIR), path)
     raise OSError(EINVAL, "not a regular file", path)
 
 
@@ -2742,12 +2762,10 @@ def _file_requirements(
 
     A file that was read before (as `finished` tells) adds nothing. So diamonds of files stay small.
     """
-    match_pin = re.compile(_PLAIN_PIN).fullmatch
     for count, (number, line) in enumerate(_logical_lines(file.lines)):
-        pin = match_pin(line)
-        if pin and count < _COUNT_LIMIT:
-            name = canonicalize_name(pin[1])
-            specifier = SpecifierSet.of_plain_pin(pin[2])
+        name, version = _plain_pin(line)
+        if name and count < _COUNT_LIMIT:
+            name, specifier = canonicalize_name(name), SpecifierSet.of_plain_pin(version)
             yield BoundRequirement(
                 name, line, specifier, None, None, NO_NAMES, file.constraint, file.path, number
             )
@@ -2765,6 +2783,15 @@ def _file_requirements(
                 wrong = "what stands here is wrong once its variables are replaced"
                 error.message = _hide_values(error.message, wrong, variables)
             raise error.at(file.path, number) from None
+
+
+def _plain_pin(line: str) -> tuple[str, str]:
+    """Name and version of a line `NAME==VERSION`, the version of numbers and dots; else ("", "")."""
+    name, _, version = line.partition("==")
+    if is_plain_name(name) and is_plain_version(version):  # nearly always
+        return name, version
+    match = re.fullmatch(_PLAIN_PIN, line) if version else None
+    return (match[1], match[2]) if match else ("", "")
 
 
 def _logical_line_requirements(
@@ -5232,6 +5259,10 @@ def _refuse_folder(path: str, target: ReadContext) -> None:
 def _format_of(path: str, text: str) -> Format:
     """By the file's name, else by its content."""
     name = os.path.basename(path)
+    usual = "requirements files" if name in REQUIREMENTS_NAMES or name.endswith(".txt") else name
+    for form in _FORMATS:
+        if form.title == usual:
+            return form
     for form in _FORMATS[::-1]:  # no two share a name, and the last is the most frequent
         if re.fullmatch(form.names, name, re.IGNORECASE | re.DOTALL):
             return form
@@ -5687,6 +5718,7 @@ class Distribution(NamedTuple):
 METADATA_LIMIT = 16 << 20  # bytes, of each file that says what is installed
 SMALL_LIMIT = 1 << 20  # bytes, of one that is parsed whole, or holds a few lines
 _MOST_PATH_LINES = 10_000  # of one start-up file
+_SHORT_TEXT = 1 << 16  # characters; what is longer is taken apart line by line
 _MOST_ROWS = 250_000  # of one RECORD
 
 
@@ -5711,6 +5743,9 @@ _PLAIN_RECORD = (
 
 def parse_record_name(entry: str) -> tuple[str, str]:
     """Name and version as the name of a record has them; ("", "") where only its metadata do."""
+    name, _, version = entry[:-10].partition("-")
+    if entry[-10:] == ".dist-info" and is_plain_name(name) and is_plain_version(version):
+        return name, version
     match = re.fullmatch(_PLAIN_RECORD, entry, re.DOTALL)
     return (match[1], match[2]) if match else ("", "")
 
@@ -5802,8 +5837,11 @@ def start_up_lines(path: str, interpreter: Interpreter) -> Iterator[str] | None:
     if data is None:
         return None
     text = _decode_start_up_file(data, newer)
-    # As str.splitlines has them, and as a file in text mode; one at a time, for there may be
-    # millions.
+    # As str.splitlines has them, and as a file in text mode.
+    if len(text) < _SHORT_TEXT:
+        short = text.splitlines() if newer else text.replace("\r", "\n").split("\n")
+        return map(str.strip, short) if interpreter.version >= (3, 15) else iter(short)
+    # One at a time, for there may be millions.
     ends = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029" if newer else r"\n\r"
     lines = (match[0] for match in re.finditer(f"[^{ends}]+", text))
     return map(str.strip, lines) if interpreter.version >= (3, 15) else lines
@@ -6464,9 +6502,7 @@ class GuardConfiguration(NamedTuple):
     @classmethod
     def from_json(cls, text: str) -> GuardConfiguration:
         """The configuration that `to_json` wrote; whatever Python raises for another text."""
-        import json
-
-        plain = json.loads(text)
+        plain = _parse_json(text)
         bounds = tuple(map(_path_of_latin, plain["bounds"]))
         directory = _path_of_latin(plain["directory"])
         selection = Selection(**_with_sets(plain["selection"]))
@@ -6498,6 +6534,29 @@ class GuardConfiguration(NamedTuple):
     def demand(self, interpreter: Interpreter) -> Bound:
         """What the bounds demand of an interpreter."""
         return read_bounds(self.bounds, self.read_context(interpreter))
+
+
+class _JsonRules:
+    """How `_json` reads what `json.dumps` wrote."""
+
+    strict = True
+    object_hook = object_pairs_hook = array_hook = None
+    parse_float, parse_int, parse_constant = float, int, float
+
+
+def _parse_json(text: str) -> Any:
+    """Parse JSON, if possible without the module json: its import takes all of `re` with it."""
+    try:
+        from _json import make_scanner
+    except ImportError:
+        import json
+
+        return json.loads(text)
+    rules: Any = _JsonRules
+    value, end = make_scanner(rules)(text, 0)
+    if text[end:].strip():
+        raise ValueError(text)
+    return value
 
 
 def _latin_path(path: str) -> str:
@@ -8473,13 +8532,12 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
             _signal.signal(2, "")
         except ValueError:  # "signal only works in … the main interpreter"
             return
-        except TypeError:  # which looks at the handler first, on every system
+        except Exception:  # noqa: S110 - it looks at the handler first, on every system
             pass
     message = None
     try:
-        # Without waiting: a named pipe might never end.
-        flags = getattr(os, "O_BINARY", 0) or os.O_NONBLOCK
-        file = os.open(f"{base}.state{sys.flags.no_user_site}", flags)
+        # The number stands for READ_FLAGS: a named pipe might never end.
+        file = os.open(f"{base}.state{sys.flags.no_user_site}", 0x5EED)
         data = os.read(file, 65536)
         if data[65535:]:  # with integrity there is more
             data += os.read(file, 1 << 26)
@@ -8613,7 +8671,7 @@ def run_telling(base: str, prefix: str, verdict: StartVerdict | None) -> None:
 
 
 def run_whole(base: str, prefix: str, verdict: StartVerdict | None) -> None:
-    """Run the code of the whole of envlock.py, and step 3."""
+    """Run the code of envlock.py, but for what `load_rest` adds, and step 3."""
     import gc
     import sys
     from marshal import loads
@@ -8624,7 +8682,9 @@ def run_whole(base: str, prefix: str, verdict: StartVerdict | None) -> None:
     gc.disable()  # it would look for cycles among all these functions again and again
     try:
         with open(base + ".full", "rb") as file:
-            exec(loads(file.read()), module.__dict__)  # noqa: S102
+            code, rest = loads(file.read())
+        module.__dict__["REST"] = rest
+        exec(code, module.__dict__)  # noqa: S102
         module.finish_start(base, prefix, verdict)
     finally:
         if collects:
@@ -8971,12 +9031,177 @@ TELLING_FUNCTIONS: tuple[Any, ...] = (
 # ==================================================================================================
 
 
+REST: bytes | None = None  # what `load_rest` adds, in the module that `run_whole` makes
+
+# What a start needs only for other bounds than plain pins, or where something differs; in the code
+# for starts a stub stands for each, and for what nothing else uses the code is left out.
+LATE_FUNCTIONS: tuple[Any, ...] = (
+    default_environment,
+    is_version,
+    without_secrets,
+    url_of_path,
+    reference_text,
+    load_toml,
+    load_script,
+    load_json,
+    load_lock,
+    toml_name,
+    read_pyproject,
+    read_script,
+    read_pylock,
+    read_uv,
+    read_poetry,
+    read_pdm,
+    read_pipfile,
+    install_names,
+    install_files,
+    uv_pip_sync,
+    uv_sync,
+    poetry_sync,
+    pdm_sync,
+    pipenv_sync,
+    _logical_line_requirements,
+    find_executable,
+    core_metadata,
+    _recorded_reference,
+    is_from_conda,
+    integrity_findings,
+    _with_recorded_name,
+    _same_version,
+    _reference_mismatch,
+    format_table,
+    format_json,
+    repair_commands,
+    shell_word,
+    was_warned_on_windows,
+)
+
+
+# Python 3.13 and newer warn where a function becomes a generator.
+_STUB = """\
+def {name}(*arguments, **named):
+    {returns} load_rest()["{name}"](*arguments, **named)
+"""
+
+
+_GENERATOR = 0x20  # of a code's flags
+
+
+class LateModule:
+    """A module that is imported when something of it is asked for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        module = globals()[self.name] = __import__(self.name)
+        return getattr(module, attribute)
+
+
+def load_rest() -> dict[str, Any]:
+    """Add what the code for starts leaves out, once; returns all by name.
+
+    Each stub becomes the function that it stands for: tables hold it already.
+    """
+    from marshal import loads
+
+    names = globals()
+    exec(loads(names.pop("REST")), names)  # noqa: S102
+    for stub in LATE_FUNCTIONS:
+        function = names[stub.__name__]
+        stub.__code__ = function.__code__
+        stub.__defaults__, stub.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
+        names[stub.__name__] = stub
+    return names
+
+
+def _parts_of(source: bytes, path: str) -> tuple[Any, Any]:
+    """The code of envlock.py in two parts: what `finish_start` uses, with stubs, and the rest."""
+    import ast
+
+    statements = ast.parse(source).body
+    by_name: dict[str, ast.stmt] = {}
+    for statement in statements:
+        by_name.update((name, statement) for name in _bound_names(statement))
+    late = {function.__name__: function.__code__ for function in LATE_FUNCTIONS}
+    used, names = {"re"}, ["finish_start", "load_rest", "LateModule"]
+    for name in names:  # grows by what these use
+        if name in by_name and name not in used:
+            used.add(name)
+            names += [] if name in late else _used_names(by_name[name])
+    first: list[ast.stmt] = []
+    rest: list[ast.stmt] = []
+    for each in statements:
+        bound = used.intersection(_bound_names(each))
+        if bound & late.keys():
+            name = min(bound)
+            returns = "yield from" if late[name].co_flags & _GENERATOR else "return"
+            first += ast.parse(_STUB.format(name=name, returns=returns)).body
+        elif bound and bound != {"re"}:
+            first.append(each)
+        if not bound or bound & {"re", *late}:
+            rest.append(each)
+    first += ast.parse("re = LateModule('re')").body
+    return _compiled(first, path), _compiled(rest, path)
+
+
+def _compiled(statements: list[ast.stmt], path: str) -> Any:
+    import __future__
+
+    import ast
+
+    others = [each for each in statements if getattr(each, "module", "") != "__future__"]
+    module = ast.Module(body=others, type_ignores=[])
+    flags = __future__.annotations.compiler_flag  # without an import of the module at each start
+    return _bare_code(compile(module, path, "exec", flags, dont_inherit=True, optimize=2))
+
+
+def _bound_names(statement: ast.stmt) -> Iterator[str]:
+    """The names that a statement of a module binds; none for what only type checkers read."""
+    import ast
+
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        yield statement.name
+    elif isinstance(statement, (ast.Import, ast.ImportFrom)):
+        for alias in statement.names:
+            yield alias.asname or alias.name
+    elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
+    elif isinstance(statement, (ast.If, ast.Try)) and not _is_for_checkers(statement):
+        for inner in ast.iter_child_nodes(statement):
+            if isinstance(inner, ast.stmt):
+                yield from _bound_names(inner)
+
+
+def _is_for_checkers(statement: ast.stmt) -> bool:
+    import ast
+
+    test = getattr(statement, "test", None)
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
+
+
+def _used_names(node: ast.AST) -> Iterator[str]:
+    """The names that a part of a program uses when it runs: annotations are never evaluated."""
+    import ast
+
+    for field, value in ast.iter_fields(node):
+        if field in ("annotation", "returns"):
+            continue
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, ast.Name):
+                yield inner.id
+            elif isinstance(inner, ast.AST):
+                yield from _used_names(inner)
+
+
 def _guard_code(site: str) -> dict[str, Any]:
     """This interpreter's code of the guard by path, made from the envlock.py that stands in the guard's folder."""
     base = guard_base(site)
     source = f"{os.path.dirname(base)}/envlock.py"
     with open(source, "rb") as file:
-        whole = compile(file.read(), source, "exec", dont_inherit=True, optimize=2)
+        parts = _parts_of(file.read(), source)
     lean = [_bare_code(function.__code__) for function in LEAN_FUNCTIONS]
     telling = [_bare_code(function.__code__) for function in TELLING_FUNCTIONS]
     first: Any = _bare_code(start_step_1.__code__)
@@ -8985,11 +9210,12 @@ def _guard_code(site: str) -> dict[str, Any]:
     names = [
         name if name in kept else chr(97 + index) for index, name in enumerate(first.co_varnames)
     ]
-    first = first.replace(co_name="", co_varnames=tuple(names))
+    constants = [READ_FLAGS if one == 0x5EED else one for one in first.co_consts]
+    first = first.replace(co_name="", co_varnames=tuple(names), co_consts=tuple(constants))
     if hasattr(first, "co_qualname"):
         first = first.replace(co_qualname="")
     return {
-        f"{base}.full": _bare_code(whole),
+        f"{base}.full": parts,
         f"{base}.tell": telling,
         f"{base}.lean": lean,
         base: first,
@@ -9010,6 +9236,8 @@ def write_guard_code(site: str) -> None:
     from marshal import dumps
 
     for path, code in _guard_code(site).items():
+        if isinstance(code, tuple):  # the second is taken apart where it is needed
+            code = code[0], dumps(code[1])  # noqa: PLW2901
         write_file(path, dumps(code), 0o644)
 
 
@@ -9020,7 +9248,8 @@ def damaged_code(site: str) -> list[str]:
     damaged = []
     for path, code in _guard_code(site).items():
         try:
-            same = loads(read_file(path, SIZE_LIMIT) or b"") == code
+            kept = loads(read_file(path, SIZE_LIMIT) or b"")
+            same = ((kept[0], loads(kept[1])) if isinstance(kept, tuple) else kept) == code
         except Exception:  # whatever such bytes cause
             same = not os.path.lexists(path)
         damaged += [] if same else [os.path.basename(path)]

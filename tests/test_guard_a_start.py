@@ -256,7 +256,7 @@ class FailureTest(GuardTestCase):
             )
             code = compile(broken, str(source), "exec", dont_inherit=True, optimize=2)
             source.with_name(f"{sys.implementation.hexversion:x}.full").write_bytes(
-                marshal.dumps(code)
+                marshal.dumps((code, b""))
             )
             self.bound.write_text(f"six==1.0 # {mode}\n")
             done = self.start()
