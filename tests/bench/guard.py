@@ -1,5 +1,6 @@
 """What a guarded start costs beyond the same start with a comment in the guard's place: part of `make bench`.
 
+With `--before FILE`, an older envlock.py, only its instructions beside today's are printed.
 Instructions are counted by valgrind's callgrind, where it is there; times are medians of paired differences.
 """
 
@@ -30,14 +31,21 @@ YOUNG = 2.1  # seconds after which the guard trusts a time stamp
 class Guarded:
     """A fabricated environment whose start-up file can be the guard's or a comment."""
 
-    def __init__(self, folder: Path, packages: int, files: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        packages: int,
+        files: int = 0,
+        source: str = str(ROOT / "envlock.py"),
+        mode: str = "exit",
+    ) -> None:
         self.made = Fabricated(folder, packages)
         self.start = [self.made.python, "-c", "pass"]
         self.site = next((folder / "lib").glob("*/site-packages"))
         self.modules = list(recorded_modules(self.site, files))
         install = [
             sys.executable,
-            str(ROOT / "envlock.py"),
+            source,
             "-e",
             self.made.python,
             "site-install",
@@ -47,7 +55,7 @@ class Guarded:
         if files:
             policy = ["--integrity"]
             (self.site / "envlock.py").unlink()  # no record lists it
-        subprocess.run([*install, "-b", self.made.lock, *policy, "exit"], check=True)
+        subprocess.run([*install, "-b", self.made.lock, *policy, mode], check=True)
         self.file = self.site / "0-envlock.pth"
         self.comment, self.kept = self.site / "1-comment.pth", folder / "kept.pth"
 
@@ -164,20 +172,60 @@ def measure_integrity(folder: Path) -> None:
         print(f"  {count:6,} files, one touched {statistics.median(touched):+7.1f}")
 
 
+def kinds_of_starts(folder: Path, source: str) -> dict[str, int]:
+    """Instructions beyond a bare start, by the kind of a start, for the guard of an envlock.py."""
+    one = Guarded(folder / "aligned", 325, source=source)
+    one.plain()
+    bare = instructions(one.start)
+    one.guarded()
+    one.settle()
+    one.settle()
+    found = {"unchanged": instructions(one.start) - bare}
+    for what in ("same", "content"):
+        change(one, what)
+        found[what] = instructions(one.start) - bare
+        one.settle()
+    drifted = Guarded(folder / "drifted", 325, source=source, mode="warn")
+    record = drifted.site / "drift-1.0.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: drift\nVersion: 1.0\n")
+    drifted.settle()
+    drifted.settle()
+    found["drifted, warned"] = instructions(drifted.start) - bare
+    return found
+
+
+def compare_with(folder: Path, source: str) -> None:
+    """Print the guard's instructions beside those of an older envlock.py."""
+    before = kinds_of_starts(folder / "before", source)
+    now = kinds_of_starts(folder / "now", str(ROOT / "envlock.py"))
+    print("325 packages, requirements lock, instructions beyond a bare start:")
+    for kind, count in before.items():
+        print(f"  {kind:16} {count:12,} before {now[kind]:12,} now {now[kind] / count:6.3f} times")
+
+
 def changed(one: Guarded, what: str) -> float:
     """The time of the first start after a touch, or after a change of the bound."""
+    change(one, what)
+    return timed(one.start)
+
+
+def change(one: Guarded, what: str) -> None:
+    """Touch the site directory ("same"), or change the bound."""
     if what == "same":
         os.utime(one.site)
     else:
         with open(one.made.lock, "a") as file:
             file.write("\n")
         time.sleep(0.2)  # a change that is still going on is never kept
-    return timed(one.start)
 
 
 def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="envlock-bench-"))
     try:
+        if sys.argv[1:2] == ["--before"]:
+            compare_with(folder, sys.argv[2])
+            return 0
         if shutil.which("valgrind"):
             environments = {size: Guarded(folder / str(size), size) for size in SIZES}
             for one in environments.values():
