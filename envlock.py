@@ -108,10 +108,14 @@ if TYPE_CHECKING:
     # By path: a file's digest as its record tells it, and its identity.
     Known = dict[str, tuple[str, Identity]]
     Invocation = tuple[str, str, list[str]]  # what a Python runs: see `python_command`
-    Report = tuple["Interpreter", "Bound", list["Finding"]]  # what was found for one interpreter
+    Report = tuple[
+        "Interpreter", "Bound", list["Finding"]
+    ]  # what was found for one interpreter
     # Compares in a marker: the variable's name, the left side, the operator, the right side.
     Compare = Callable[[str, str, str, str], bool]
-    Entry = tuple[str, str]  # where a requirement stands (`project.dependencies[0]`), and its text
+    Entry = tuple[
+        str, str
+    ]  # where a requirement stands (`project.dependencies[0]`), and its text
     # By what their sources have in common: names, and the references that records have of them.
     NamesBySource = dict[tuple[str, ...], list[tuple[str, "DirectReference"]]]
 
@@ -124,11 +128,17 @@ if TYPE_CHECKING:
         whose: tuple[Any, ...] | None
         home: str | None  # the user site, if it counts
         user: int | None  # whose rights it depends on, if it does
-        kernel: tuple[str | None, ...] | None  # release, version and machine, as far as they count
+        kernel: (
+            tuple[str | None, ...] | None
+        )  # release, version and machine, as far as they count
         entries: list[tuple[str, Identity | None]]  # all that it rests on
-        sites: int  # how many of these are directories that hold packages: they come first
+        sites: (
+            int  # how many of these are directories that hold packages: they come first
+        )
         digest: bytes  # of names and contents; empty with --integrity
-        digests: str  # with --integrity: of each entry, as its record tells it, or nothing
+        digests: (
+            str  # with --integrity: of each entry, as its record tells it, or nothing
+        )
         message: str  # empty if the environment is aligned
         reason: str  # the end of that sentence
         details: str  # further lines
@@ -170,7 +180,9 @@ PROJECT_URL = "https://git.example/envlock"
 
 if not TYPE_CHECKING:
     try:
-        from _collections import _tuplegetter  # what collections has it from; its import is dear
+        from _collections import (
+            _tuplegetter,
+        )  # what collections has it from; its import is dear
     except ImportError:  # Python 3.7, which comes as far as to read that it is too old
 
         def _tuplegetter(index, doc):
@@ -310,14 +322,18 @@ def excerpt(text: object) -> str:
     shown = whole.partition("?")[0]
     if "://" in shown:
         shown = shown[: shown.index("://") + 3]
-    shown = shown[max(shown.rfind("@"), 0) :][:QUOTED_LENGTH]  # a password may stand before an @
+    shown = shown[max(shown.rfind("@"), 0) :][
+        :QUOTED_LENGTH
+    ]  # a password may stand before an @
     dots = "" if shown == whole else "..."
     return (repr(shown) if isinstance(text, str) else shown) + dots
 
 
 def quote_name(text: str) -> str:
     """Quote the name of a project, extra, group or option whole; all else as `excerpt` does."""
-    is_name = len(text) <= 100 and re.fullmatch(r"-{0,2}\w[\w.+-]*(?:\[[\w., -]*\])?", text)
+    is_name = len(text) <= 100 and re.fullmatch(
+        r"-{0,2}\w[\w.+-]*(?:\[[\w., -]*\])?", text
+    )
     return repr(text) if is_name else excerpt(text)
 
 
@@ -327,12 +343,16 @@ class BoundError(EnvlockError):
     A reader may leave the file and the line empty: its caller adds them by `at`.
     """
 
-    def __init__(self, message: str, line: int = 0, file: str = "", key_path: str = "") -> None:
+    def __init__(
+        self, message: str, line: int = 0, file: str = "", key_path: str = ""
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.line = line
         self.file = file
-        self.key_path = key_path  # `packages[12].version`: of a file whose parser tells no lines
+        self.key_path = (
+            key_path  # `packages[12].version`: of a file whose parser tells no lines
+        )
 
     def at(self, file: str, line: int = 0) -> BoundError:
         """The same error with its file and line. An error of a nested file keeps its own."""
@@ -394,7 +414,9 @@ def canonicalize_name(name: str) -> str:
 def is_plain_name(text: str) -> bool:
     """Whether a text is surely a project's name. Without `re`: a start imports nothing for it."""
     bare = text.replace("-", "").replace("_", "").replace(".", "")
-    return bare.isalnum() and bare.isascii() and text[0].isalnum() and text[-1].isalnum()
+    return (
+        bare.isalnum() and bare.isascii() and text[0].isalnum() and text[-1].isalnum()
+    )
 
 
 def is_plain_version(text: str) -> bool:
@@ -468,7 +490,11 @@ def _key_comparison(method: str) -> Callable[[Version, object], Any]:
     compare = getattr(tuple, method)
 
     def comparison(version: Version, other: object) -> Any:
-        return compare(version.key, other.key) if isinstance(other, Version) else NotImplemented
+        return (
+            compare(version.key, other.key)
+            if isinstance(other, Version)
+            else NotImplemented
+        )
 
     return comparison
 
@@ -521,7 +547,9 @@ class Version(Comparable):
     @property
     def key(self) -> tuple[Any, ...]:
         """(epoch, release without trailing zeros, pre, post, dev, local), in PEP 440's order."""
-        if not self._key:  # made on demand: most versions of a lock are compared as text
+        if (
+            not self._key
+        ):  # made on demand: most versions of a lock are compared as text
             epoch, release = self._release_key()
             self._key = (epoch, release, *self._suffix_key(), _local_key(self.local))
         return self._key
@@ -728,7 +756,9 @@ class Specifier(_BaseSpecifier):
         wanted = as_version(self.version[:-2] if self._wildcard else self.version)
         problem = self._problem(wanted)
         if problem:
-            raise InvalidSpecifier(f"invalid version specifier {excerpt(text)}: {problem}")
+            raise InvalidSpecifier(
+                f"invalid version specifier {excerpt(text)}: {problem}"
+            )
         return wanted
 
     def _problem(self, wanted: Version | None) -> str:
@@ -880,7 +910,10 @@ def default_environment() -> "dict[str, str]":  # noqa: UP037
     import os
     import sys
 
-    if sys.platform in ("linux", "darwin") and sys.implementation.name in ("cpython", "pypy"):
+    if sys.platform in ("linux", "darwin") and sys.implementation.name in (
+        "cpython",
+        "pypy",
+    ):
         # what the module platform tells, but for the time that its import takes
         system, _, release, kernel, machine = os.uname()
         python = sys.version.split(None, 1)[0]
@@ -916,13 +949,24 @@ def default_environment() -> "dict[str, str]":  # noqa: UP037
 
 
 _VERSION_VARIABLES = frozenset(
-    {"implementation_version", "platform_release", "python_full_version", "python_version"}
+    {
+        "implementation_version",
+        "platform_release",
+        "python_full_version",
+        "python_version",
+    }
 )
 _SET_VARIABLES = frozenset({"dependency_groups", "extras"})  # PEP 751
 _NAME_VARIABLES = _SET_VARIABLES | {"extra"}  # compared with normalised names
 _TEXT_VARIABLES = frozenset(
     {
-        *("extra", "implementation_name", "os_name", "sys_platform", "platform_machine"),
+        *(
+            "extra",
+            "implementation_name",
+            "os_name",
+            "sys_platform",
+            "platform_machine",
+        ),
         *("platform_python_implementation", "platform_system", "platform_version"),
     }
 )
@@ -937,8 +981,12 @@ _VARIABLE_ALIASES = {
     "python_implementation": "platform_python_implementation",
 }
 _MARKER_WORD = r"""[ \t]*(\w[\w.]*|'[^']*'|"[^"]*"|===|[~=!<>]=|[<>()]|\Z)"""
-_MARKER_OPERATORS = frozenset({"===", "==", "~=", "!=", "<=", ">=", "<", ">", "in", "not in"})
-_MARKER_DEPTH = 200  # of nested parentheses, as in packaging: more would exhaust the stack
+_MARKER_OPERATORS = frozenset(
+    {"===", "==", "~=", "!=", "<=", ">=", "<", ">", "in", "not in"}
+)
+_MARKER_DEPTH = (
+    200  # of nested parentheses, as in packaging: more would exhaust the stack
+)
 
 
 class _MarkerComparison(NamedTuple):
@@ -976,7 +1024,9 @@ def _unquote(token: str) -> str:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an unknown escape such as "\d" means itself
+            warnings.simplefilter(
+                "ignore"
+            )  # an unknown escape such as "\d" means itself
             return str(ast.literal_eval(token))
     except (SyntaxError, ValueError):
         raise InvalidMarker(f"invalid quoted text {excerpt(token)}") from None
@@ -998,10 +1048,14 @@ def _marker_tokens(text: str) -> list[str]:
 
 
 def _expected(what: str, token: str) -> InvalidMarker:
-    return InvalidMarker(f"expected {what}, found {excerpt(token) if token else 'the end'}")
+    return InvalidMarker(
+        f"expected {what}, found {excerpt(token) if token else 'the end'}"
+    )
 
 
-def _parse_marker(tokens: Sequence[str], position: int, depth: int = 0) -> tuple[int, MarkerList]:
+def _parse_marker(
+    tokens: Sequence[str], position: int, depth: int = 0
+) -> tuple[int, MarkerList]:
     """marker = atom (('and' | 'or') atom)*"""
     position, atom = _parse_marker_atom(tokens, position, depth)
     parts = [atom]
@@ -1012,7 +1066,9 @@ def _parse_marker(tokens: Sequence[str], position: int, depth: int = 0) -> tuple
     return position, parts
 
 
-def _parse_marker_atom(tokens: Sequence[str], position: int, depth: int) -> tuple[int, Any]:
+def _parse_marker_atom(
+    tokens: Sequence[str], position: int, depth: int
+) -> tuple[int, Any]:
     """atom = '(' marker ')' | comparison"""
     if tokens[position] != "(":
         return _parse_comparison(tokens, position)
@@ -1024,7 +1080,9 @@ def _parse_marker_atom(tokens: Sequence[str], position: int, depth: int) -> tupl
     return position + 1, parts[0] if len(parts) == 1 else parts
 
 
-def _parse_comparison(tokens: Sequence[str], position: int) -> tuple[int, _MarkerComparison]:
+def _parse_comparison(
+    tokens: Sequence[str], position: int
+) -> tuple[int, _MarkerComparison]:
     """comparison = operand operator operand"""
     left, left_is_variable = _parse_operand(tokens[position])
     operator = tokens[position + 1]
@@ -1038,7 +1096,9 @@ def _parse_comparison(tokens: Sequence[str], position: int) -> tuple[int, _Marke
         right = canonicalize_name(right)
     elif right in _NAME_VARIABLES and right_is_variable and not left_is_variable:
         left = canonicalize_name(left)
-    comparison = _MarkerComparison(left, operator, right, left_is_variable, right_is_variable)
+    comparison = _MarkerComparison(
+        left, operator, right, left_is_variable, right_is_variable
+    )
     return position + 3, comparison
 
 
@@ -1060,7 +1120,9 @@ def _format_marker_part(part: Any) -> str:
     return f"({_format_marker(part)})" if isinstance(part, list) else str(part)
 
 
-def _marker_holds(parts: MarkerList, variables: dict[str, Any], compare: Compare) -> bool:
+def _marker_holds(
+    parts: MarkerList, variables: dict[str, Any], compare: Compare
+) -> bool:
     """Whether a marker holds. All comparisons are made, so that each senseless one is an error."""
     alternatives: list[list[bool]] = [[]]
     for part in parts:
@@ -1108,7 +1170,9 @@ def compare_values(name: str, left: str, operator: str, right: str) -> bool:
 def _extra_is_selected(extras: Names, operator: str, name: str) -> bool:
     """Compare a name with all selected extras: of them `==` and `!=` alone have a meaning."""
     if operator not in ("==", "!="):
-        raise InvalidMarker(f"{operator!r} has no meaning between 'extra' and a set of extras")
+        raise InvalidMarker(
+            f"{operator!r} has no meaning between 'extra' and a set of extras"
+        )
     return (name in extras) is (operator == "==")
 
 
@@ -1120,7 +1184,9 @@ def _compare_text(left: str, operator: str, right: str | Names) -> bool:
         return (left == right) is (operator != "!=")
     if operator in ("<", ">"):
         return False
-    raise InvalidMarker(f"{operator!r} has no meaning between {excerpt(left)} and {excerpt(right)}")
+    raise InvalidMarker(
+        f"{operator!r} has no meaning between {excerpt(left)} and {excerpt(right)}"
+    )
 
 
 def _variable(name: str, variables: dict[str, Any]) -> Any:
@@ -1180,7 +1246,9 @@ class Marker(Comparable):
 
 # As packaging has it: the end may be an underscore, too.
 _IDENTIFIER = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
-_REQUIREMENT_HEAD = r"[ \t]*([A-Za-z0-9][A-Za-z0-9._-]*)[ \t]*(\[[^\]]*\]?)?[ \t]*(@[ \t]*)?"
+_REQUIREMENT_HEAD = (
+    r"[ \t]*([A-Za-z0-9][A-Za-z0-9._-]*)[ \t]*(\[[^\]]*\]?)?[ \t]*(@[ \t]*)?"
+)
 _CLAUSE = r"[ \t]*(===\s*[^\s;)%s]+|(?:[~=!<>]=|[<>])\s*[^\s,;)=<>]+)[ \t]*(,?)[ \t]*"
 # packaging takes a comma for a part of what follows `===`, unless that leaves plain clauses.
 _CLAUSES = (_CLAUSE % ",", _CLAUSE % "")
@@ -1195,7 +1263,9 @@ def _parse_extras(text: str | None) -> set[str]:
     extras = [extra.strip(" \t") for extra in inner.split(",")] if inner else []
     right = all(re.fullmatch(_IDENTIFIER, extra) for extra in extras)
     if not right or not text.endswith("]"):
-        raise InvalidRequirement(f"expected extras as in [one,two], found {excerpt(text)}")
+        raise InvalidRequirement(
+            f"expected extras as in [one,two], found {excerpt(text)}"
+        )
     return set(extras)
 
 
@@ -1268,7 +1338,9 @@ class Requirement(Comparable):
         """url = (any character but white space)+, with a blank before the ';' that may follow"""
         match = re.compile(r"\S+").match(text, position)
         if not match:
-            raise InvalidRequirement(f"expected a URL after '@' of {quote_name(self.name)}")
+            raise InvalidRequirement(
+                f"expected a URL after '@' of {quote_name(self.name)}"
+            )
         self.url = match[0]
         after = text[match.end() : match.end() + 1]
         if after not in ("", " ", "\t"):
@@ -1286,13 +1358,21 @@ class Requirement(Comparable):
         else:
             what = "',' or ';'" if specifiers else "a version specifier"
             after, hint = f"{self.name}{specifiers}", specifier_hint(rest)
-        raise InvalidRequirement(f"expected {what} after {quote_name(after)}{_found(rest)}{hint}")
+        raise InvalidRequirement(
+            f"expected {what} after {quote_name(after)}{_found(rest)}{hint}"
+        )
 
     @property
     def key(self) -> tuple[object, ...]:
         """(normalised name, normalised extras, specifiers, URL, marker)"""
         extras = frozenset(map(canonicalize_name, self.extras))
-        return canonicalize_name(self.name), extras, self.specifier, self.url, self.marker
+        return (
+            canonicalize_name(self.name),
+            extras,
+            self.specifier,
+            self.url,
+            self.marker,
+        )
 
     def __str__(self) -> str:
         extras = f"[{','.join(sorted(self.extras))}]" if self.extras else ""
@@ -1323,7 +1403,9 @@ _BYTE_ORDER_MARKS = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-_PEP_263_COMMENT = rb"(?:.*\n)?#.*?coding[:=][ \t]*([-\w.]+)"  # on one of the first two lines
+_PEP_263_COMMENT = (
+    rb"(?:.*\n)?#.*?coding[:=][ \t]*([-\w.]+)"  # on one of the first two lines
+)
 
 # The time that TOML parsers take grows with the square of a key's parts.
 _LONG_KEY = r"(?:\.[ \t]{0,3}[\"'\w-]{1,40}[ \t]{0,3}){100}"
@@ -1373,7 +1455,9 @@ def _encoding_of(head: bytes, commented: bool) -> tuple[bytes, str]:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return mark, encoding
-    comment = re.match(_PEP_263_COMMENT, head) if commented and b"coding" in head else None
+    comment = (
+        re.match(_PEP_263_COMMENT, head) if commented and b"coding" in head else None
+    )
     encoding = comment[1].decode() if comment else "utf-8"
     if encoding.lower() in ("idna", "punycode"):  # quadratic in the length of the text
         raise _unknown_encoding(encoding)
@@ -1439,7 +1523,9 @@ _PLAIN_LINE = (
     rf"(?a)(?P<member>%s = {_PLAIN_VALUE})|(?P<open>%s = \[)|(?P<item> +{_PLAIN_VALUE},)"
     rf"|(?P<close>\])|(?P<blank>)|(?P<table>\[{_PLAIN_PATH}\])|(?P<array>\[\[{_PLAIN_PATH}\]\])"
 )
-_PLAIN_ORDER = "(?:[tamb]|o[ib]*c)*"  # of the lines, by the first letters of their kinds
+_PLAIN_ORDER = (
+    "(?:[tamb]|o[ib]*c)*"  # of the lines, by the first letters of their kinds
+)
 # Lines as JSON. All together make an array of sections, each of them
 # [path, whether it belongs to an array of tables, [null, [key, value], …]].
 _PLAIN_JSON = {
@@ -1457,11 +1543,15 @@ def _plain_toml(text: str) -> dict[str, Any] | None:
     """The data of plain TOML. None for any other TOML, right or wrong."""
     if "%s" in text or "\x7f" in text:
         return None
-    if "\\" in text and re.search(r"\\[^\"nt]", text):  # an escape that JSON may not have
+    if "\\" in text and re.search(
+        r"\\[^\"nt]", text
+    ):  # an escape that JSON may not have
         return None
     import json
 
-    text = text.replace('\\"', "\0")  # stands for an escaped quote while strings are split off
+    text = text.replace(
+        '\\"', "\0"
+    )  # stands for an escaped quote while strings are split off
     if "\n#" in "\n" + text:
         text = re.sub(r"(?m)^#[^\0-\x08\n-\x1f\x7f]*$", "", text)
     parts = text.split('"')
@@ -1574,7 +1664,9 @@ def load_json(text: str) -> dict[str, Any]:
 
     try:
         data = json.loads(text)
-    except ValueError as error:  # for an integer of thousands of digits without msg and lineno
+    except (
+        ValueError
+    ) as error:  # for an integer of thousands of digits without msg and lineno
         message = f"invalid JSON: {getattr(error, 'msg', error)}"
         raise BoundError(message, getattr(error, "lineno", 1)) from None
     if not isinstance(data, dict):
@@ -1604,7 +1696,9 @@ def expect_type(value: object, kind: type[T], key_path: str) -> T:
     """The value, if it has exactly that type: true is no integer here. Else raises BoundError."""
     if type(value) is not kind:
         what, found = _TYPE_NAMES[kind], describe_value(value)
-        raise BoundError(f"{key_path}: expected {what}, found {found}", key_path=key_path)
+        raise BoundError(
+            f"{key_path}: expected {what}, found {found}", key_path=key_path
+        )
     return value
 
 
@@ -1632,7 +1726,9 @@ class ParsedTable:
     def get(self, key: str, kind: type[T]) -> T | None:
         """A member; None where it is absent."""
         value = self.data.get(key)
-        if value is None or type(value) is kind:  # the member's path costs more than the answer
+        if (
+            value is None or type(value) is kind
+        ):  # the member's path costs more than the answer
             return value
         return expect_type(value, kind, key_path_of(self.key_path, key))
 
@@ -1640,7 +1736,9 @@ class ParsedTable:
         """A member that must be there."""
         if key not in self.data:
             member, what = key_path_of(self.key_path, key), _TYPE_NAMES[kind]
-            raise BoundError(f"{member}: missing, expected {what}", key_path=self.key_path)
+            raise BoundError(
+                f"{member}: missing, expected {what}", key_path=self.key_path
+            )
         value: T = self.data[key]
         if type(value) is kind:
             return value
@@ -1653,7 +1751,9 @@ class ParsedTable:
         values: list[T] = self.require(key, list)
         for index, value in enumerate(values):
             if type(value) is not kind:
-                expect_type(value, kind, key_path_of(key_path_of(self.key_path, key), index))
+                expect_type(
+                    value, kind, key_path_of(key_path_of(self.key_path, key), index)
+                )
         return values
 
     def text(self, key: str) -> str:
@@ -1728,7 +1828,9 @@ def lines_of(text: str) -> dict[str, int]:
     lines: dict[str, int] = {}
     arrays: dict[str, str] = {}
     numbers: dict[str, Iterator[int]] = defaultdict(count)
-    outer: list[tuple[str, int]] = []  # what is around an open bracket: its path and index
+    outer: list[
+        tuple[str, int]
+    ] = []  # what is around an open bracket: its path and index
     key_path = value_path = ""  # of what is around the value, and of the value
     index = -1  # of the next value in an array; -1 in a table
     position, line = 0, 1
@@ -1808,7 +1910,9 @@ _URL_SECONDS = 30  # in all
 
 def is_remote(bound: str) -> bool:
     """Whether a bound is a URL."""
-    return "://" in bound and bool(re.match(r"[a-z][a-z\d+.-]+://", bound, re.IGNORECASE))
+    return "://" in bound and bool(
+        re.match(r"[a-z][a-z\d+.-]+://", bound, re.IGNORECASE)
+    )
 
 
 def is_stream(bound: str) -> bool:
@@ -1830,7 +1934,9 @@ def shown_bound(bound: str) -> str:
 def read_streams(bounds: Iterable[str]) -> dict[str, str]:
     """The texts of the bounds that are no files, read once for all interpreters."""
     texts = {}
-    for bound in dict.fromkeys(filter(is_stream, bounds)):  # one that is named twice is read once
+    for bound in dict.fromkeys(
+        filter(is_stream, bounds)
+    ):  # one that is named twice is read once
         try:
             data = _read_url(bound) if is_remote(bound) else _read_standard_input()
             texts[bound] = decode(data)
@@ -1869,7 +1975,9 @@ def _read_url(url: str) -> bytes:
     return answer
 
 
-def _fetch(scheme: str, user: str | None, host: str, path: str, query: str) -> bytes | str:
+def _fetch(
+    scheme: str, user: str | None, host: str, path: str, query: str
+) -> bytes | str:
     """What is at a URL, or what went wrong."""
     from base64 import b64encode
     from urllib.error import HTTPError
@@ -1893,7 +2001,11 @@ def _fetch(scheme: str, user: str | None, host: str, path: str, query: str) -> b
             if answer.status != 200:
                 return f"HTTP status {answer.status}"
             data = read_at_most(answer, SIZE_LIMIT + 1)
-            return "it ends too early" if answer.length and len(data) <= SIZE_LIMIT else data
+            return (
+                "it ends too early"
+                if answer.length and len(data) <= SIZE_LIMIT
+                else data
+            )
     except HTTPError as error:
         with error:
             return f"HTTP status {error.code}"
@@ -1916,7 +2028,13 @@ def file_identity(path: str | int) -> Identity | None:
         now = stat(path)
     except (OSError, ValueError):
         return None
-    return now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]  # inode, device, size
+    return (
+        now.st_mtime_ns,
+        now.st_ctime_ns,
+        now[1],
+        now[2],
+        now[6],
+    )  # inode, device, size
 
 
 def open_regular(path: str) -> BinaryIO:
@@ -2047,7 +2165,11 @@ def is_terminal(stream: TextIO | None) -> bool:
 def terminal_width() -> int:
     """The columns of the terminal behind standard output; 0: it is none."""
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
+        return (
+            os.get_terminal_size(sys.stdout.fileno()).columns
+            if sys.stdout.isatty()
+            else 0
+        )
     except (AttributeError, ValueError, OSError):
         return 0
 
@@ -2134,11 +2256,15 @@ class BoundRequirement(NamedTuple):
     name: str  # normalised; "python" is the interpreter itself; empty if the text doesn't tell it
     text: str  # as the report shows it: "zipp==3.18.1", "six @ git+file:///r@COMMIT"
     specifier: SpecifierSet | None = None  # of a requirement: pre-releases are admitted
-    version: str | None = None  # of a tool's lock: exactly this one, the local label included
+    version: str | None = (
+        None  # of a tool's lock: exactly this one, the local label included
+    )
     reference: DirectReference | None = None
     # "sha256:0123…": an archive that tells its hash must have one of these
     hashes: Names = NO_NAMES
-    constraint: bool = False  # narrows a requirement that is there, requires nothing by itself
+    constraint: bool = (
+        False  # narrows a requirement that is there, requires nothing by itself
+    )
     file: BoundFile = BoundFile()
     line: int = 0  # of a requirements file; in other formats `key_path` tells it
     archives: str = ""  # of a lock: the text that holds further hashes, read on demand
@@ -2167,9 +2293,13 @@ class Selection(NamedTuple):
     no_default_groups: bool = False
     packages: Names = NO_NAMES  # members of a workspace
     all_packages: bool = False
-    options: Names = NO_NAMES  # --bound-options: each an extra or a group, whichever the file has
+    options: Names = (
+        NO_NAMES  # --bound-options: each an extra or a group, whichever the file has
+    )
     no_extras: Names = NO_NAMES
-    only_groups: Names = NO_NAMES  # these alone, without the project and its dependencies
+    only_groups: Names = (
+        NO_NAMES  # these alone, without the project and its dependencies
+    )
     no_editable: bool = False  # what would be editable is installed plainly
     no_install_project: bool = False
     no_install_workspace: bool = False  # no member of it is installed
@@ -2188,9 +2318,13 @@ class ReadContext:
         directory: str = "",
         texts: dict[str, str] | None = None,
     ) -> None:
-        self.environment = environment  # called only if a marker or requires-python must be judged
+        self.environment = (
+            environment  # called only if a marker or requires-python must be judged
+        )
         self.selection = selection
-        self.directory = directory  # where relative paths begin; empty: the working directory
+        self.directory = (
+            directory  # where relative paths begin; empty: the working directory
+        )
         # By absolute path, and what `read_streams` gives. Contexts share it, because a pipe can be
         # read only once.
         self.texts = {} if texts is None else texts
@@ -2204,7 +2338,9 @@ class ReadContext:
         try:
             directory = self.directory or os.getcwd()
         except OSError as error:
-            raise BoundError(f"the working directory cannot be told ({error.strerror})") from None
+            raise BoundError(
+                f"the working directory cannot be told ({error.strerror})"
+            ) from None
         return os.path.normpath(os.path.join(directory, path))
 
     def holds(
@@ -2218,7 +2354,9 @@ class ReadContext:
         if marker is None:
             return True
         try:
-            return marker.holds({**self.environment(), "extra": extra, **variables}, compare)
+            return marker.holds(
+                {**self.environment(), "extra": extra, **variables}, compare
+            )
         except ValueError as error:
             raise BoundError(f"the marker {marker} cannot be judged: {error}") from None
 
@@ -2263,7 +2401,9 @@ class ReadContext:
         return self.texts[path]
 
 
-LENGTH_LIMIT = 1 << 16  # characters of one requirement, constraint or marker, in every format
+LENGTH_LIMIT = (
+    1 << 16
+)  # characters of one requirement, constraint or marker, in every format
 
 
 def parse_requirement(text: str, key_path: str = "") -> Requirement:
@@ -2293,11 +2433,15 @@ def parse_value(kind: Callable[[str], T], text: str, key_path: str) -> T:
 def check_length(text: str, key_path: str = "") -> None:
     """Refuse a requirement, constraint or marker that nobody writes, whatever its format."""
     if len(text) > LENGTH_LIMIT:
-        raise _invalid_value(f"longer than {LENGTH_LIMIT} characters: no requirement", key_path)
+        raise _invalid_value(
+            f"longer than {LENGTH_LIMIT} characters: no requirement", key_path
+        )
 
 
 def _invalid_value(message: str, key_path: str) -> BoundError:
-    return BoundError(f"{key_path}: {message}" if key_path else message, key_path=key_path)
+    return BoundError(
+        f"{key_path}: {message}" if key_path else message, key_path=key_path
+    )
 
 
 def selected_extras(selection: Selection, known: Names) -> Names:
@@ -2307,7 +2451,9 @@ def selected_extras(selection: Selection, known: Names) -> Names:
     return (known & (selection.extras | selection.options)) - selection.no_extras
 
 
-def selected_groups(selection: Selection, known: Names, default: Names = NO_NAMES) -> Names:
+def selected_groups(
+    selection: Selection, known: Names, default: Names = NO_NAMES
+) -> Names:
     """The groups of a file that are asked for, and those that count unless told otherwise."""
     selected = known & (selection.groups | selection.options | selection.only_groups)
     if selection.all_groups:
@@ -2347,8 +2493,12 @@ def included_group(member: object, key_path: str) -> str:
     """`{include-group = "NAME"}`"""
     if not isinstance(member, dict) or list(member) != ["include-group"]:
         expected, found = "a string or {include-group = …}", describe_value(member)
-        raise BoundError(f"{key_path}: expected {expected}, found {found}", key_path=key_path)
-    return canonicalize_name(ParsedTable(member, key_path).require("include-group", str))
+        raise BoundError(
+            f"{key_path}: expected {expected}, found {found}", key_path=key_path
+        )
+    return canonicalize_name(
+        ParsedTable(member, key_path).require("include-group", str)
+    )
 
 
 def python_requirement(table: ParsedTable) -> list[BoundRequirement]:
@@ -2377,7 +2527,9 @@ class Format(NamedTuple):
 
     title: str  # in the error that lists the formats
     names: str  # pattern of the whole file name
-    content: str  # pattern somewhere in the text of a file of another name (re.MULTILINE)
+    content: (
+        str  # pattern somewhere in the text of a file of another name (re.MULTILINE)
+    )
     load: Callable[[str], Any]
     read: Callable[[Any, BoundFile, ReadContext], Bound]
     # The words of the command that aligns an environment, with values in braces; True where further
@@ -2430,7 +2582,9 @@ _WHEEL_NAME = (
 COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"  # git's SHA-1, or its SHA-256
 
 
-def reference_from_url(url: str, target: ReadContext, editable: bool = False) -> DirectReference:
+def reference_from_url(
+    url: str, target: ReadContext, editable: bool = False
+) -> DirectReference:
     """url = [VCS+]SCHEME://HOST/PATH[@REVISION][#egg=NAME&subdirectory=FOLDER&sha256=…]"""
     address, fields = split_fragment(url)
     if "egg" in fields:
@@ -2442,13 +2596,21 @@ def reference_from_url(url: str, target: ReadContext, editable: bool = False) ->
     if vcs:
         address, revision = _split_revision(address[vcs.end() :])
         commit = revision if re.fullmatch(COMMIT, revision) else ""
-        return DirectReference("vcs", address, vcs[1], revision, commit, editable, subdirectory)
+        return DirectReference(
+            "vcs", address, vcs[1], revision, commit, editable, subdirectory
+        )
     algorithms = [algorithm for algorithm in _HASH_ALGORITHMS if algorithm in fields]
-    hashes = frozenset([f"{algorithm}:{fields[algorithm].lower()}" for algorithm in algorithms])
+    hashes = frozenset(
+        [f"{algorithm}:{fields[algorithm].lower()}" for algorithm in algorithms]
+    )
     if scheme.lower() != "file":
         address = without_credentials(address)
-        return DirectReference("archive", address, subdirectory=subdirectory, hashes=hashes)
-    return reference_from_path(path_of_url(address, target), editable, subdirectory, hashes)
+        return DirectReference(
+            "archive", address, subdirectory=subdirectory, hashes=hashes
+        )
+    return reference_from_path(
+        path_of_url(address, target), editable, subdirectory, hashes
+    )
 
 
 def reference_from_path(
@@ -2458,13 +2620,17 @@ def reference_from_path(
     named_archive = path.lower().endswith(ARCHIVE_SUFFIXES)
     is_archive = named_archive and not editable and not os.path.isdir(path)
     kind = "archive" if is_archive else "directory"
-    return DirectReference(kind, url_of_path(path), "", "", "", editable, subdirectory, hashes)
+    return DirectReference(
+        kind, url_of_path(path), "", "", "", editable, subdirectory, hashes
+    )
 
 
 def reference_text(reference: DirectReference) -> str:
     """A reference as a requirements file has it, without secrets."""
     revision = without_secrets(reference.commit or reference.revision)
-    url = without_secrets(reference.url.replace(" ", "%20"))  # a blank would end the URL
+    url = without_secrets(
+        reference.url.replace(" ", "%20")
+    )  # a blank would end the URL
     text = f"{reference.vcs}+{url}" if reference.vcs else url
     text += f"@{revision}" if revision else ""
     folder = without_secrets(reference.subdirectory)
@@ -2489,7 +2655,9 @@ def _split_revision(address: str) -> tuple[str, str]:
     if "@" in path:
         path, _, revision = path.rpartition("@")
         if not revision:
-            raise BoundError(f"expected a revision after '@' in {without_secrets(address)!r}")
+            raise BoundError(
+                f"expected a revision after '@' in {without_secrets(address)!r}"
+            )
     return without_credentials(f"{start}{path}{query}"), unquoted(revision)
 
 
@@ -2519,10 +2687,14 @@ def url_of_path(path: str) -> str:
 
 def path_of_url(url: str, target: ReadContext) -> str:
     """The absolute path that a file: URL means."""
-    match = re.fullmatch(r"file:(?://([^/]*))?([^?]*).*", url, re.IGNORECASE | re.DOTALL)
+    match = re.fullmatch(
+        r"file:(?://([^/]*))?([^?]*).*", url, re.IGNORECASE | re.DOTALL
+    )
     host, path = match.groups() if match else ("", "")
     if host not in (None, "", "localhost"):
-        raise BoundError(f"expected the file: URL of a local file, found {without_secrets(url)!r}")
+        raise BoundError(
+            f"expected the file: URL of a local file, found {without_secrets(url)!r}"
+        )
     if os.name == "nt":
         from urllib.request import url2pathname
 
@@ -2534,7 +2706,10 @@ def real_path(path: str) -> str:
     """A path without symbolic links. One that no file can have stays as it is."""
     try:
         return os.path.normcase(os.path.realpath(path))
-    except (OSError, ValueError):  # a NUL, a loop, a character that the file system can't encode
+    except (
+        OSError,
+        ValueError,
+    ):  # a NUL, a loop, a character that the file system can't encode
         return path
 
 
@@ -2630,7 +2805,9 @@ def _cfg_name(text: str) -> str:
     return ""
 
 
-_SETUP_LIMIT = 1 << 20  # characters of a setup.py: its syntax tree is a hundred times as large
+_SETUP_LIMIT = (
+    1 << 20
+)  # characters of a setup.py: its syntax tree is a hundred times as large
 
 
 def _setup_name(text: str) -> str:
@@ -2659,14 +2836,22 @@ def _constant_text(value: Any, tree: Any) -> str:
     name = getattr(value, "id", "")
     if name:
         uses = [node for node in walk(tree) if getattr(node, "id", "") == name]
-        stores = [node for node in uses if not isinstance(getattr(node, "ctx", None), Load)]
-        assignments = [node for node in tree.body if stores == getattr(node, "targets", None)]
+        stores = [
+            node for node in uses if not isinstance(getattr(node, "ctx", None), Load)
+        ]
+        assignments = [
+            node for node in tree.body if stores == getattr(node, "targets", None)
+        ]
         value = assignments[0].value if assignments else None
     text = getattr(value, "value", "")
     return text if isinstance(text, str) else ""
 
 
-_NAME_FINDERS = {"pyproject.toml": toml_name, "setup.cfg": _cfg_name, "setup.py": _setup_name}
+_NAME_FINDERS = {
+    "pyproject.toml": toml_name,
+    "setup.cfg": _cfg_name,
+    "setup.py": _setup_name,
+}
 
 
 def without_extras(text: str) -> str:
@@ -2680,12 +2865,17 @@ def parse_egg(text: str) -> str:
     """The name in `NAME[EXTRAS]`, the value of a URL's `#egg=`. Raises BoundError."""
     match = re.fullmatch(rf"({PROJECT_NAME})(\[[^]]*\])?", text)
     if not match:
-        raise BoundError(f"expected a project's name after 'egg=', found {excerpt(text)}")
+        raise BoundError(
+            f"expected a project's name after 'egg=', found {excerpt(text)}"
+        )
     return match[1]
 
 
 def bound_requirement(
-    requirement: Requirement, target: ReadContext, editable: bool = False, key_path: str = ""
+    requirement: Requirement,
+    target: ReadContext,
+    editable: bool = False,
+    key_path: str = "",
 ) -> BoundRequirement:
     """What a requirement whose marker holds demands. Raises BoundError."""
     name = requirement.name
@@ -2699,10 +2889,14 @@ def bound_requirement(
     if not re.match(r"[a-z][a-z0-9+.-]+:", url, re.IGNORECASE):
         url = url_of_path(target.absolute(url))
     elif not is_url(url):
-        raise BoundError(f"expected a URL that pip knows after '@', found {excerpt(url)}")
+        raise BoundError(
+            f"expected a URL that pip knows after '@', found {excerpt(url)}"
+        )
     text = f"{name}{extras} @ {without_credentials(url)}"
     reference = reference_from_url(url, target, editable)
-    return BoundRequirement(canonicalize_name(name), text, reference=reference, key_path=key_path)
+    return BoundRequirement(
+        canonicalize_name(name), text, reference=reference, key_path=key_path
+    )
 
 
 # ==================================================================================================
@@ -2713,10 +2907,28 @@ def bound_requirement(
 _COUNT_LIMIT = 100_000  # requirements and options in one file
 _DEPTH_LIMIT = 100  # of files that name files
 _LINE_LIMIT = 1 << 20  # characters of a line with its continuations
-_FLAGS = ("--no-index", "--prefer-binary", "--require-hashes", "--no-require-hashes", "--pre")
+_FLAGS = (
+    "--no-index",
+    "--prefer-binary",
+    "--require-hashes",
+    "--no-require-hashes",
+    "--pre",
+)
 _VALUED_OPTIONS = (
-    *("--index-url", "--pypi-url", "--extra-index-url", "--find-links", "--trusted-host"),
-    *("--use-feature", "--no-binary", "--only-binary", "--all-releases", "--only-final"),
+    *(
+        "--index-url",
+        "--pypi-url",
+        "--extra-index-url",
+        "--find-links",
+        "--trusted-host",
+    ),
+    *(
+        "--use-feature",
+        "--no-binary",
+        "--only-binary",
+        "--all-releases",
+        "--only-final",
+    ),
     # pip 25, the last for Python 3.8 and 3.9, knows --global-option
     *("--config-settings", "--global-option"),
     *("--requirement", "--constraint", "--editable", "--hash"),
@@ -2765,9 +2977,16 @@ def _file_requirements(
     for count, (number, line) in enumerate(_logical_lines(file.lines)):
         name, version = _plain_pin(line)
         if name and count < _COUNT_LIMIT:
-            name, specifier = canonicalize_name(name), SpecifierSet.of_plain_pin(version)
             yield BoundRequirement(
-                name, line, specifier, None, None, NO_NAMES, file.constraint, file.path, number
+                canonicalize_name(name),
+                line,
+                SpecifierSet.of_plain_pin(version),
+                None,
+                None,
+                NO_NAMES,
+                file.constraint,
+                file.path,
+                number,
             )
             continue
         try:
@@ -2810,13 +3029,18 @@ def _logical_line_requirements(
 
 
 def _nested_requirements(
-    name: str, parent: _RequirementsFile, constraint: bool, finished: set[tuple[str, bool]]
+    name: str,
+    parent: _RequirementsFile,
+    constraint: bool,
+    finished: set[tuple[str, bool]],
 ) -> Iterator[BoundRequirement]:
     """What `-r FILE` or `-c FILE` demands. The path begins at the file that names it."""
     path = _nested_path(name, parent)
     key = parent.target.absolute(path)
     if key in parent.opened:
-        raise BoundError(f"{name} is being read already: the files name each other in a circle")
+        raise BoundError(
+            f"{name} is being read already: the files name each other in a circle"
+        )
     if len(parent.opened) > _DEPTH_LIMIT:
         raise BoundError(f"{name}: files nested more than {_DEPTH_LIMIT} deep")
     if (key, constraint) in finished:
@@ -2836,7 +3060,9 @@ def _nested_requirements(
 def _nested_path(name: str, parent: _RequirementsFile) -> str:
     """The path of a file that a requirements file names."""
     if is_remote(parent.path) or re.match("https?:", name, re.IGNORECASE):
-        raise BoundError(f"{name} is not fetched from here: give it as a bound of its own")
+        raise BoundError(
+            f"{name} is not fetched from here: give it as a bound of its own"
+        )
     if re.match("file:", name, re.IGNORECASE):
         return path_of_url(name, parent.target)
     folder = os.path.dirname(parent.path)
@@ -2925,9 +3151,13 @@ def _split_options(line: str) -> tuple[str, dict[str, list[str]]]:
     start = 0 if line[0] == "-" else line.index(" -")
     text, marker = line[start:].lstrip(), ""
     path = text[3:]
-    if text[:4] == "-e /" and " " in path and os.path.isdir(path):  # `pip freeze` doesn't quote
+    if (
+        text[:4] == "-e /" and " " in path and os.path.isdir(path)
+    ):  # `pip freeze` doesn't quote
         return "", {"--editable": [path]}
-    if text.startswith(("-e", "--e")):  # uv writes and reads the marker, pip passes over it
+    if text.startswith(
+        ("-e", "--e")
+    ):  # uv writes and reads the marker, pip passes over it
         text, _, marker = text.partition(" ;")
     options = _parse_options(_split_words(text))
     if marker:
@@ -2936,7 +3166,9 @@ def _split_options(line: str) -> tuple[str, dict[str, list[str]]]:
 
 
 # A part of a word: plain characters, a text in single or double quotes, an escaped character.
-_WORD_PART = r"""(?s)([^ \t\r\n'"\\]+)|'([^']*)'|"([^"\\]*(?:\\.[^"\\]*)*)"|\\(.)|([ \t\r\n]+)"""
+_WORD_PART = (
+    r"""(?s)([^ \t\r\n'"\\]+)|'([^']*)'|"([^"\\]*(?:\\.[^"\\]*)*)"|\\(.)|([ \t\r\n]+)"""
+)
 
 
 def _split_words(text: str) -> list[str]:
@@ -2952,7 +3184,9 @@ def _split_words(text: str) -> list[str]:
     while position < len(text):
         match = match_part(text, position)
         if not match:
-            what = "escaped character" if text[position:] == "\\" else "closing quotation"
+            what = (
+                "escaped character" if text[position:] == "\\" else "closing quotation"
+            )
             raise BoundError(f"cannot split the options: no {what}")
         if match[5]:
             words.append([])
@@ -2977,7 +3211,9 @@ def _parse_options(words: list[str]) -> dict[str, list[str]]:
         name, value = _split_option(word)
         if name in _FLAGS:
             if value is not None:
-                raise BoundError(f"expected no value after {name}, found {excerpt(value)}")
+                raise BoundError(
+                    f"expected no value after {name}, found {excerpt(value)}"
+                )
         else:
             value = next(remaining, None) if value is None else value
             _check_value(name, value)
@@ -3057,9 +3293,9 @@ def _location_of(text: str, file: _RequirementsFile) -> str:
         return text
     name = without_extras(text)
     # A URL is looked for nowhere: what was looked for is kept, and a URL may hold a password.
-    is_pathlike = ("/" in text or os.sep in text or text.startswith(".")) and not re.search(
-        r"(?i)@\s*[a-z][a-z0-9+.-]*:", text
-    )
+    is_pathlike = (
+        "/" in text or os.sep in text or text.startswith(".")
+    ) and not re.search(r"(?i)@\s*[a-z][a-z0-9+.-]*:", text)
     is_archive = name.lower().endswith(ARCHIVE_SUFFIXES)
     if not is_pathlike and not is_archive:
         return ""
@@ -3129,11 +3365,16 @@ def _location_requirement(
             raise BoundError(f"a constraint needs a name: {text}")
     specifier = parse_specifier(f"=={version}") if version else None
     return BoundRequirement(
-        canonicalize_name(name), without_credentials(text), specifier, reference=reference
+        canonicalize_name(name),
+        without_credentials(text),
+        specifier,
+        reference=reference,
     )
 
 
-def _with_name(demand: BoundRequirement, number: int, file: _RequirementsFile) -> BoundRequirement:
+def _with_name(
+    demand: BoundRequirement, number: int, file: _RequirementsFile
+) -> BoundRequirement:
     """A requirement with the name that the files of its directory tell, or a comment.
 
     If neither does, the name stays empty: an installed record may tell it.
@@ -3144,7 +3385,9 @@ def _with_name(demand: BoundRequirement, number: int, file: _RequirementsFile) -
         folder = os.path.normpath(os.path.join(path, reference.subdirectory))
         name = project_name(folder, file.target)
     elif reference and reference.editable:  # its record would be an editable directory
-        raise BoundError(f"cannot tell the name of the project (write 'NAME @ URL'): {demand.text}")
+        raise BoundError(
+            f"cannot tell the name of the project (write 'NAME @ URL'): {demand.text}"
+        )
     if reference and reference.editable:
         name = name or _frozen_name(file.lines, number)
     return demand._replace(name=canonicalize_name(name))
@@ -3208,9 +3451,7 @@ def _check_editable(location: str, text: str) -> None:
 # ==================================================================================================
 
 
-_ARCHIVE_HASH = (
-    r"""\b(sha\d+|md5)(?::| = "|': ')([0-9a-f]+)["']"""  # as TOML, or as Python shows it
-)
+_ARCHIVE_HASH = r"""\b(sha\d+|md5)(?::| = "|': ')([0-9a-f]+)["']"""  # as TOML, or as Python shows it
 
 
 class ParsedLock(NamedTuple):
@@ -3267,8 +3508,13 @@ def pinned_requirement(
     if reference:
         return source_requirement(name, reference, package.key_path, version, archives)
     if not is_version(package.require("version", str)):
-        key_path, found = key_path_of(package.key_path, "version"), describe_value(version)
-        raise BoundError(f"{key_path}: expected a version, found {found}", key_path=key_path)
+        key_path, found = (
+            key_path_of(package.key_path, "version"),
+            describe_value(version),
+        )
+        raise BoundError(
+            f"{key_path}: expected a version, found {found}", key_path=key_path
+        )
     text = f"{name}=={version}"
     return BoundRequirement(  # all by place, since it is quicker
         name,
@@ -3286,7 +3532,11 @@ def pinned_requirement(
 
 
 def source_requirement(
-    name: str, reference: DirectReference, key_path: str, version: str = "", archives: str = ""
+    name: str,
+    reference: DirectReference,
+    key_path: str,
+    version: str = "",
+    archives: str = "",
 ) -> BoundRequirement:
     """A package from elsewhere: its source identifies it, and an archive's hash its content."""
     text = f"{'-e ' * reference.editable}{name} @ {reference_text(reference)}"
@@ -3325,7 +3575,9 @@ def check_version(version: str, pattern: str, key_path: str) -> None:
         raise BoundError(message, key_path=key_path)
 
 
-def chosen_groups_with_main(selection: Selection, known: Names, default: Names, main: str) -> Names:
+def chosen_groups_with_main(
+    selection: Selection, known: Names, default: Names, main: str
+) -> Names:
     """The groups that count, of a format whose main dependencies are a group too."""
     groups = selected_groups(selection, known, default)
     return groups if selection.only_groups else (groups | {main}) - selection.no_groups
@@ -3403,7 +3655,11 @@ class LockReader:
         self.quoted: dict[str, Names] = {}
 
     def holds(
-        self, table: ParsedTable, key: str, extras: Iterable[str] = (), groups: Names = NO_NAMES
+        self,
+        table: ParsedTable,
+        key: str,
+        extras: Iterable[str] = (),
+        groups: Names = NO_NAMES,
     ) -> bool:
         """Whether a table's marker holds while these extras and groups are selected."""
         text = table.text(key)
@@ -3412,7 +3668,9 @@ class LockReader:
         key_path = key_path_of(table.key_path, key)
         return self.judge(text, key_path, extras, groups)
 
-    def any_holds(self, table: ParsedTable, key: str, extras: Iterable[str] = ()) -> bool:
+    def any_holds(
+        self, table: ParsedTable, key: str, extras: Iterable[str] = ()
+    ) -> bool:
         """Whether one of a table's markers holds, if it has any."""
         texts = table.texts(key)
         if not texts:
@@ -3421,16 +3679,25 @@ class LockReader:
         return any(self.judge(text, key_path, extras) for text in texts)
 
     def judge(
-        self, text: str, key_path: str, extras: Iterable[str] = (), groups: Names = NO_NAMES
+        self,
+        text: str,
+        key_path: str,
+        extras: Iterable[str] = (),
+        groups: Names = NO_NAMES,
     ) -> bool:
         """Whether a marker holds; the same text is judged once for the same answer to what it asks."""
         quoted = self.asked_names(text)
         asked_extras, asked_groups = quoted.intersection(extras), quoted & groups
         key = (text, asked_extras, asked_groups)
         if key not in self.answers:
-            marker = parse_marker(re.sub(_EXTRA_COMPARISON, _extra_membership, text), key_path)
+            marker = parse_marker(
+                re.sub(_EXTRA_COMPARISON, _extra_membership, text), key_path
+            )
             answer = self.target.holds(
-                marker, compare=self.compare, extras=asked_extras, dependency_groups=asked_groups
+                marker,
+                compare=self.compare,
+                extras=asked_extras,
+                dependency_groups=asked_groups,
             )
             self.answers[key] = answer
         return self.answers[key]
@@ -3491,7 +3758,9 @@ class LockReader:
         if self.remote or not self.target.is_file(path):
             return ParsedTable({})
         try:
-            return ParsedTable(load_toml(self.target.read_text(path)), "pyproject.toml: ")
+            return ParsedTable(
+                load_toml(self.target.read_text(path)), "pyproject.toml: "
+            )
         except BoundError as error:
             raise error.at(path) from None
 
@@ -3569,7 +3838,9 @@ class Walk:
 _MAX_WALKS = 20  # real locks take three at most
 
 
-def _filter_candidates(packages: list[ParsedTable], specifier: SpecifierSet) -> list[ParsedTable]:
+def _filter_candidates(
+    packages: list[ParsedTable], specifier: SpecifierSet
+) -> list[ParsedTable]:
     """The packages whose versions satisfy a specifier; all if none does."""
     admitted = [
         package
@@ -3656,7 +3927,9 @@ class LockGraph(LockReader):
                 queue.extend(self.extra_dependencies(package, extra))
         return set(followed), walk.state()
 
-    def select_candidate(self, dependency: Dependency, walk: Walk) -> ParsedTable | None:
+    def select_candidate(
+        self, dependency: Dependency, walk: Walk
+    ) -> ParsedTable | None:
         """Among the packages of one key the newest version that satisfies every requester."""
         candidates = dependency.candidates
         if len(candidates) < 2:
@@ -3688,14 +3961,18 @@ class LockGraph(LockReader):
 
     def both_directions(
         self,
-    ) -> tuple[dict[ParsedTable, set[ParsedTable]], dict[ParsedTable, set[ParsedTable]]]:
+    ) -> tuple[
+        dict[ParsedTable, set[ParsedTable]], dict[ParsedTable, set[ParsedTable]]
+    ]:
         """By package its dependents whose markers hold, and all of its dependencies."""
         dependents: dict[ParsedTable, set[ParsedTable]] = {}
         dependencies: dict[ParsedTable, set[ParsedTable]] = {}
         for package in self.packages:
             for dependency in self.dependencies_of(package):
                 others = {package} if self.counts(dependency, set()) else set()
-                for candidate in _filter_candidates(dependency.candidates, dependency.specifier):
+                for candidate in _filter_candidates(
+                    dependency.candidates, dependency.specifier
+                ):
                     dependents.setdefault(candidate, set()).update(others - {candidate})
                     dependencies.setdefault(package, set()).add(candidate)
         return dependents, dependencies
@@ -3728,7 +4005,9 @@ class _AnyOf(SpecifierSet):
 
     def contains(self, version: Version | str, prereleases: bool | None = None) -> bool:
         """Whether the version satisfies one of the sets."""
-        return any(specifier.contains(version, prereleases) for specifier in self.alternatives)
+        return any(
+            specifier.contains(version, prereleases) for specifier in self.alternatives
+        )
 
     def __str__(self) -> str:
         return " || ".join(map(str, self.alternatives))
@@ -3738,17 +4017,23 @@ def parse_constraint(text: str, key_path: str) -> SpecifierSet:
     """CONSTRAINT ('||' CONSTRAINT)*, as Poetry and pdm write it. `key_path` is for the BoundError of an invalid one."""
     if "|" in text:
         return parse_value(_AnyOf, text, key_path)
-    return parse_value(SpecifierSet, parse_value(_poetry_clauses, text, key_path), key_path)
+    return parse_value(
+        SpecifierSet, parse_value(_poetry_clauses, text, key_path), key_path
+    )
 
 
 def _poetry_clauses(text: str) -> str:
     """`^1.2`, `~1.2`, `1.*` and `1.2`, between commas or blanks, as PEP 440 clauses."""
-    text = re.sub(" {2,}", " ", text)  # or the pattern's time grew with the square of their number
+    text = re.sub(
+        " {2,}", " ", text
+    )  # or the pattern's time grew with the square of their number
     rest = re.sub(_POETRY_CLAUSE, "", text).strip(" ,\t")
     if rest:
         raise InvalidSpecifier(f"expected a version constraint, found {excerpt(text)}")
     clauses = re.findall(_POETRY_CLAUSE, text)
-    return ",".join([_poetry_clause(operator, version) for operator, version in clauses])
+    return ",".join(
+        [_poetry_clause(operator, version) for operator, version in clauses]
+    )
 
 
 def _poetry_clause(operator: str, version: str) -> str:
@@ -3757,7 +4042,9 @@ def _poetry_clause(operator: str, version: str) -> str:
         return ""
     if operator in ("", "=", "==", "!="):
         return f"!={version}" if operator == "!=" else f"=={version}"
-    version = version[:-2] if version.endswith(".*") else version  # `>=3.6.*` stands in old locks
+    version = (
+        version[:-2] if version.endswith(".*") else version
+    )  # `>=3.6.*` stands in old locks
     if operator != "===":  # PEP 440 orders no local labels
         version = version.partition("+")[0]
     if operator in ("^", "~") or (operator == "~=" and version.isdigit()):
@@ -3823,7 +4110,9 @@ def admits_python(table: ParsedTable, key: str, target: ReadContext) -> bool:
     if not constraint:
         return True
     release = re.match(r"\d+(\.\d+)*", target.environment()["python_full_version"])
-    return parse_constraint(constraint, table.key_path).contains(release[0] if release else "0")
+    return parse_constraint(constraint, table.key_path).contains(
+        release[0] if release else "0"
+    )
 
 
 def poetry_dependencies(
@@ -3867,9 +4156,14 @@ class _PoetryProject(NamedTuple):
         return frozenset(included)
 
 
-def poetry_project(pyproject: ParsedTable, standard_groups: bool = True) -> _PoetryProject:
+def poetry_project(
+    pyproject: ParsedTable, standard_groups: bool = True
+) -> _PoetryProject:
     """Poetry's own tables and the standard ones."""
-    groups, dependency_groups = pyproject.table("tool", "poetry", "group"), ParsedTable({})
+    groups, dependency_groups = (
+        pyproject.table("tool", "poetry", "group"),
+        ParsedTable({}),
+    )
     if standard_groups:
         dependency_groups = pyproject.table("dependency-groups")
     project = pyproject.table("project")
@@ -3880,18 +4174,28 @@ def poetry_project(pyproject: ParsedTable, standard_groups: bool = True) -> _Poe
     own = _own_dependencies(pyproject.table("tool", "poetry"), poetry_listing(extras))
     standard = {"main": list(_project_dependencies(project))}
     standard.update(_standard_dependencies(dependency_groups))
-    dynamic = not {"dependencies", "optional-dependencies"}.isdisjoint(project.texts("dynamic"))
+    dynamic = not {"dependencies", "optional-dependencies"}.isdisjoint(
+        project.texts("dynamic")
+    )
     names = list({**own, **standard})
     dependencies: list[PoetryDependency] = []
     for name in names:
         own_dependencies = own.get(name, [])
         merged = _merge_dependencies(standard.get(name, []), own_dependencies, dynamic)
-        dependencies += [dependency for dependency in merged if dependency.name != "python"]
+        dependencies += [
+            dependency for dependency in merged if dependency.name != "python"
+        ]
     all_extras = normalised([*extras.data, *optional.data])
-    optional_groups = [group for group in groups.data if groups.table(group).flag("optional")]
+    optional_groups = [
+        group for group in groups.data if groups.table(group).flag("optional")
+    ]
     includes = _poetry_includes(groups, dependency_groups)
     return _PoetryProject(
-        dependencies, all_extras, frozenset(names), normalised(optional_groups), includes
+        dependencies,
+        all_extras,
+        frozenset(names),
+        normalised(optional_groups),
+        includes,
     )
 
 
@@ -3944,7 +4248,9 @@ def _merge_dependencies(
             yield dependency
 
 
-def _both_places(standard: PoetryDependency, own: PoetryDependency) -> Iterator[PoetryDependency]:
+def _both_places(
+    standard: PoetryDependency, own: PoetryDependency
+) -> Iterator[PoetryDependency]:
     """A dependency that stands in both places, as each tells it: one counts if both do."""
     conditions: dict[str, Any] = {}
     for key in ("python", "platform"):
@@ -3980,7 +4286,9 @@ def _poetry_includes(groups: ParsedTable, standard: ParsedTable) -> dict[str, Na
     includes: dict[str, Names] = {}
     for group, key_path, names in entries:
         for name in sorted(normalised(names) - existing):
-            raise BoundError(f"{key_path}: there is no group {quote_name(name)}", key_path=key_path)
+            raise BoundError(
+                f"{key_path}: there is no group {quote_name(name)}", key_path=key_path
+            )
         key = canonicalize_name(group)
         includes[key] = includes.get(key, NO_NAMES) | normalised(names)
     return includes
@@ -3995,7 +4303,9 @@ def _project_dependencies(project: ParsedTable) -> Iterator[PoetryDependency]:
             yield _standard_dependency(entry, extra=extra)
 
 
-def _standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> PoetryDependency:
+def _standard_dependency(
+    entry: Entry, group: str = "main", extra: str = ""
+) -> PoetryDependency:
     """A PEP 508 requirement as Poetry would write it; where it says from where, as it stands."""
     key_path, text = entry
     requirement = parse_requirement(text, key_path)
@@ -4010,7 +4320,9 @@ def _standard_dependency(entry: Entry, group: str = "main", extra: str = "") -> 
         "requirement": source,
     }
     name = canonicalize_name(requirement.name)
-    return PoetryDependency(name, ParsedTable(table, key_path), group, frozenset({extra}))
+    return PoetryDependency(
+        name, ParsedTable(table, key_path), group, frozenset({extra})
+    )
 
 
 # ==================================================================================================
@@ -4062,7 +4374,9 @@ class _PoetryLock(LockGraph):
         self.known_groups = project.groups.union(*map(_poetry_groups, self.packages))
         self.extras = selected_extras(selection, self.known_extras)
         default = self.known_groups - project.optional_groups
-        self.groups = chosen_groups_with_main(selection, self.known_groups, default, "main")
+        self.groups = chosen_groups_with_main(
+            selection, self.known_groups, default, "main"
+        )
 
     def compare(self, name: str, left: str, operator: str, right: str) -> bool:
         """As poetry-core compares: texts have no order, and `in` asks for a word of a list."""
@@ -4100,7 +4414,9 @@ class _PoetryLock(LockGraph):
         for dependency in self.all_dependencies(package):
             yield self.dependency(dependency, NO_NAMES)
 
-    def extra_dependencies(self, package: ParsedTable, extra: str) -> Iterator[Dependency]:
+    def extra_dependencies(
+        self, package: ParsedTable, extra: str
+    ) -> Iterator[Dependency]:
         """What an extra of a package adds."""
         if package not in self.by_extra:
             self.by_extra[package] = self.group_by_extra(package)
@@ -4169,7 +4485,9 @@ def read_poetry(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     requirements = _poetry_python(poetry.metadata, "python-versions")
     requirements += [_poetry_requirement(poetry, package) for package in counting]
     permitted = project_names(poetry.pyproject).union(map(name_of, doubtful))
-    return Bound(tuple(requirements), permitted, poetry.known_extras, poetry.known_groups)
+    return Bound(
+        tuple(requirements), permitted, poetry.known_extras, poetry.known_groups
+    )
 
 
 def _poetry_python(table: ParsedTable, key: str) -> list[BoundRequirement]:
@@ -4199,13 +4517,17 @@ def _poetry_requirement(poetry: _PoetryLock, package: ParsedTable) -> BoundRequi
         return pinned_requirement(package, None, archives)
     if kind not in _POETRY_SOURCES:
         expected = f"expected legacy, directory, git, file or url, found {describe_value(kind)}"
-        raise BoundError(f"{source.key_path}.type: {expected}", key_path=source.key_path)
+        raise BoundError(
+            f"{source.key_path}.type: {expected}", key_path=source.key_path
+        )
     commit = ""
     if kind == "git":
         commit = source.text("resolved_reference") or source.require("reference", str)
     where, subdirectory = source.require("url", str), source.text("subdirectory")
     editable = package.flag("develop")
-    reference = poetry.reference(_POETRY_SOURCES[kind], where, subdirectory, commit, editable)
+    reference = poetry.reference(
+        _POETRY_SOURCES[kind], where, subdirectory, commit, editable
+    )
     return pinned_requirement(package, reference, archives)
 
 
@@ -4218,25 +4540,35 @@ def read_poetry_project(data: dict[str, Any], path: str, target: ReadContext) ->
     groups = chosen_groups_with_main(selection, project.groups, default, "main")
     groups = project.with_included(groups)
     requirements = python_requirement(reader.data.table("project"))
-    requirements += _poetry_python(reader.data.table("tool", "poetry", "dependencies"), "python")
+    requirements += _poetry_python(
+        reader.data.table("tool", "poetry", "dependencies"), "python"
+    )
     for dependency in project.dependencies:
         if dependency.group in groups and dependency.counts(reader, extras):
             requirements.append(_poetry_demand(reader, dependency))
-    return Bound(tuple(requirements), project_names(reader.data), project.extras, project.groups)
+    return Bound(
+        tuple(requirements), project_names(reader.data), project.extras, project.groups
+    )
 
 
-def _poetry_demand(reader: LockReader, dependency: PoetryDependency) -> BoundRequirement:
+def _poetry_demand(
+    reader: LockReader, dependency: PoetryDependency
+) -> BoundRequirement:
     """What a dependency of a project demands: a version, or where it comes from."""
     name, table, _, _ = dependency
     if table.text("requirement"):
         requirement = parse_requirement(table.text("requirement"), table.key_path)
-        if requirement.url and ":" not in requirement.url:  # what is relative begins at the project
+        if (
+            requirement.url and ":" not in requirement.url
+        ):  # what is relative begins at the project
             requirement.url = url_of_path(reader.path(requirement.url))
         return bound_requirement(requirement, reader.target, key_path=table.key_path)
     kind = source_key(table, "git", "file", "path", "url")
     if not kind:
         text = f"{name} {table.text('version') or '*'}"
-        return BoundRequirement(name, text, dependency.specifier(), key_path=table.key_path)
+        return BoundRequirement(
+            name, text, dependency.specifier(), key_path=table.key_path
+        )
     where, subdirectory = table.text(kind), table.text("subdirectory")
     editable = table.flag("develop")
     kind = "path" if kind == "file" else kind
@@ -4285,7 +4617,9 @@ def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Boun
         raise BoundError(f"expected {expected}, found none of them", 1)
     if "dependencies" in dynamic:
         # PEP 621: a build backend supplies the fields that `dynamic` lists
-        message = "project.dynamic: the build alone tells the dependencies (give a lock)"
+        message = (
+            "project.dynamic: the build alone tells the dependencies (give a lock)"
+        )
         raise BoundError(message, key_path="project.dynamic")
     extras, groups = extra_entries(project), frozenset(by_normal_name(table))
     whole, entries = not target.selection.only_groups, []
@@ -4295,7 +4629,9 @@ def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Boun
             entries += extras[extra]
     entries += group_entries(table, sorted(selected_groups(target.selection, groups)))
     name = canonicalize_name(project.text("name"))
-    requirements = python_requirement(project) if whole else []  # pip asks it of the project alone
+    requirements = (
+        python_requirement(project) if whole else []
+    )  # pip asks it of the project alone
     requirements += _entry_requirements(entries, name, extras, target)
     permitted = frozenset({name} - {""})
     return Bound(tuple(requirements), permitted, frozenset(extras), groups)
@@ -4337,7 +4673,10 @@ def _group_entries(
 
 
 def _entry_requirements(
-    entries: list[Entry], project: str, extras: Mapping[str, list[Entry]], target: ReadContext
+    entries: list[Entry],
+    project: str,
+    extras: Mapping[str, list[Entry]],
+    target: ReadContext,
 ) -> Iterator[BoundRequirement]:
     """The requirements whose markers hold; one on the project itself stands for those of its extras."""
     expanded: set[str] = set()
@@ -4358,7 +4697,9 @@ def read_script(data: dict[str, Any], path: BoundFile, target: ReadContext) -> B
     path.text = _toml_of_script(path.text)  # key paths refer to the embedded TOML
     script = ParsedTable(data)
     entries = entries_of(script, "dependencies")
-    return Bound((*python_requirement(script), *_entry_requirements(entries, "", {}, target)))
+    return Bound(
+        (*python_requirement(script), *_entry_requirements(entries, "", {}, target))
+    )
 
 
 def load_script(text: str) -> dict[str, Any]:
@@ -4417,7 +4758,9 @@ class _UvLock(LockGraph):
     """The graph in a uv.lock, and which part of it is selected."""
 
     def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
-        check_version(str(ParsedTable(lock.data).require("version", int)), "1", "version")
+        check_version(
+            str(ParsedTable(lock.data).require("version", int)), "1", "version"
+        )
         super().__init__(lock, path, target)
         self.manifest = self.data.table("manifest")
         self.conflicting = "conflicts" in lock.data
@@ -4459,7 +4802,9 @@ class _UvLock(LockGraph):
         if selection.packages and (self.project or len(selection.packages) == 1):
             # a member takes the groups that it hasn't itself from the workspace, if they are asked for by name
             shared = selected_groups(selection, known) - own
-        return _UvChoice(extras, known, selected_extras(selection, extras), groups, shared)
+        return _UvChoice(
+            extras, known, selected_extras(selection, extras), groups, shared
+        )
 
     def default_groups(self, known: Names) -> Names:
         """`tool.uv.default-groups` of the root's pyproject.toml, which newer locks tell too."""
@@ -4470,7 +4815,11 @@ class _UvLock(LockGraph):
             project = self.roots[0]
         pyproject = self.beside(self.sources[project][1] if project else ".")
         # uv takes the project's word, even where the lock is frozen and says something else
-        table = pyproject.table("tool", "uv") if pyproject.data else project or self.manifest
+        table = (
+            pyproject.table("tool", "uv")
+            if pyproject.data
+            else project or self.manifest
+        )
         if table.data.get("default-groups") == "all":
             return known
         listed = "default-groups" in table.data
@@ -4481,7 +4830,9 @@ class _UvLock(LockGraph):
         active = NO_NAMES.union(*map(self.conflict_names, self.roots))
         left_out = self.not_installed(self.target.selection)
         packages = self.resolve(active)
-        installed = [package for package in packages if self.sources[package][0] != "virtual"]
+        installed = [
+            package for package in packages if self.sources[package][0] != "virtual"
+        ]
         return [package for package in installed if name_of(package) not in left_out]
 
     def not_installed(self, selection: Selection) -> Names:
@@ -4508,14 +4859,19 @@ class _UvLock(LockGraph):
 
     def python_requirements(self) -> list[BoundRequirement]:
         """What the lock and the groups that count demand of the interpreter."""
-        requirements = [*python_requirement(self.data), *self.environments("supported-markers")]
+        requirements = [
+            *python_requirement(self.data),
+            *self.environments("supported-markers"),
+        ]
         for root in self.roots:
             table = root.table("group-requires-python")
             for group in sorted(self.choice.groups.intersection(table.data)):
                 key_path = key_path_of(table.key_path, group)
                 specifier = parse_specifier(table.require(group, str), key_path)
                 text = f"python{specifier}"
-                requirements.append(BoundRequirement("python", text, specifier, key_path=key_path))
+                requirements.append(
+                    BoundRequirement("python", text, specifier, key_path=key_path)
+                )
         return requirements
 
     def permitted(self) -> Names:
@@ -4532,12 +4888,16 @@ class _UvLock(LockGraph):
         for root in self.roots:
             if whole:
                 yield Dependency([root], self.choice.extras & _uv_extras(root), root)
-            yield from self.grouped_dependencies(root.table("dev-dependencies"), self.choice.groups)
+            yield from self.grouped_dependencies(
+                root.table("dev-dependencies"), self.choice.groups
+            )
         yield from self.grouped_dependencies(self.shared, self.choice.shared_groups)
         if whole:
             yield from self.dependencies_in(self.manifest, "requirements")
 
-    def grouped_dependencies(self, table: ParsedTable, groups: Names) -> Iterator[Dependency]:
+    def grouped_dependencies(
+        self, table: ParsedTable, groups: Names
+    ) -> Iterator[Dependency]:
         """The dependencies of these groups."""
         for group in sorted(groups.intersection(table.data)):
             yield from self.dependencies_in(table, group)
@@ -4546,14 +4906,18 @@ class _UvLock(LockGraph):
         """A package's dependencies, without those of its extras."""
         return self.dependencies_in(package, "dependencies")
 
-    def extra_dependencies(self, package: ParsedTable, extra: str) -> Iterator[Dependency]:
+    def extra_dependencies(
+        self, package: ParsedTable, extra: str
+    ) -> Iterator[Dependency]:
         """What an extra of a package adds."""
         return self.dependencies_in(package.table("optional-dependencies"), extra)
 
     def dependencies_in(self, table: ParsedTable, key: str) -> Iterator[Dependency]:
         """The dependencies in an array; several packages of one name are told apart when a walk comes to them."""
         for dependency in table.tables(key):
-            candidates = self.by_key.get(dependency.require("name", str))  # as uv writes it
+            candidates = self.by_key.get(
+                dependency.require("name", str)
+            )  # as uv writes it
             if candidates is None:
                 candidates = self.by_key.get(name_of(dependency), [])
             extras = dependency.texts("extra") or dependency.texts("extras")
@@ -4589,18 +4953,24 @@ class _UvLock(LockGraph):
             return compare_in_order(left, operator, right)
         return compare_values(name, left, operator, right)
 
-    def select_candidate(self, dependency: Dependency, walk: Walk) -> ParsedTable | None:
+    def select_candidate(
+        self, dependency: Dependency, walk: Walk
+    ) -> ParsedTable | None:
         """The package that a dependency means: the version and the source stand there if the name is ambiguous."""
         candidates, table = dependency.candidates, dependency.table
         for key in ("version", "source"):
             if key in table.data:
                 wanted = table.data[key]
                 candidates = [
-                    candidate for candidate in candidates if candidate.data.get(key) == wanted
+                    candidate
+                    for candidate in candidates
+                    if candidate.data.get(key) == wanted
                 ]
         if not candidates:
             key_path, name = table.key_path, quote_name(table.data["name"])
-            raise BoundError(f"{key_path}: there is no such package {name}", key_path=key_path)
+            raise BoundError(
+                f"{key_path}: there is no such package {name}", key_path=key_path
+            )
         if len(candidates) > 1:
             candidates = [
                 candidate
@@ -4674,7 +5044,9 @@ def _uv_requirement(uv: _UvLock, package: ParsedTable) -> BoundRequirement:
 
 def uv_sync(selection: Selection, superset: bool) -> list[str] | None:
     """`uv sync`."""
-    if selection.only_groups and (selection.extras or selection.all_extras or selection.groups):
+    if selection.only_groups and (
+        selection.extras or selection.all_extras or selection.groups
+    ):
         return None
     words = ["UV_PROJECT_ENVIRONMENT={prefix}", "uv", "sync"]
     words += option_words("--inexact", superset)
@@ -4691,7 +5063,9 @@ def uv_sync(selection: Selection, superset: bool) -> list[str] | None:
     words += option_words("--all-packages", selection.all_packages)
     words += option_words("--no-editable", selection.no_editable)
     words += option_words("--no-install-project", selection.no_install_project)
-    return words + option_words("--no-install-workspace", selection.no_install_workspace)
+    return words + option_words(
+        "--no-install-workspace", selection.no_install_workspace
+    )
 
 
 # ==================================================================================================
@@ -4702,7 +5076,9 @@ def uv_sync(selection: Selection, superset: bool) -> list[str] | None:
 def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     """PEP 751."""
     reader, selection = LockReader(lock, path, target), target.selection
-    check_version(reader.data.require("lock-version", str), r"1(\.\d+)*", "lock-version")
+    check_version(
+        reader.data.require("lock-version", str), r"1(\.\d+)*", "lock-version"
+    )
     extras = normalised(reader.data.texts("extras"))
     default = normalised(reader.data.texts("default-groups"))
     groups = normalised(reader.data.texts("dependency-groups")) | default
@@ -4710,7 +5086,10 @@ def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     named = selection.all_groups or (selection.groups | selection.options) & groups
     chosen_groups = selected_groups(selection, groups, NO_NAMES if named else default)
     chosen_extras = selected_extras(selection, extras)
-    requirements = [*python_requirement(reader.data), *reader.environments("environments")]
+    requirements = [
+        *python_requirement(reader.data),
+        *reader.environments("environments"),
+    ]
     for name, packages in grouped(reader.data.tables("packages"), name_of).items():
         counting = [
             package
@@ -4719,13 +5098,19 @@ def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
         ]
         if len(counting) > 1:
             key_path = counting[1].key_path
-            message = f"{key_path}: {quote_name(name)} counts twice for this interpreter"
+            message = (
+                f"{key_path}: {quote_name(name)} counts twice for this interpreter"
+            )
             raise BoundError(message, key_path=key_path)
         for package in counting:
             requirements += python_requirement(package)
-            if not (selection.no_install_project and _is_pylock_project(reader, package)):
+            if not (
+                selection.no_install_project and _is_pylock_project(reader, package)
+            ):
                 requirements.append(_pylock_requirement(reader, package))
-    permitted = NO_NAMES if selection.no_install_project else project_names(reader.beside())
+    permitted = (
+        NO_NAMES if selection.no_install_project else project_names(reader.beside())
+    )
     return Bound(tuple(requirements), permitted, extras, groups)
 
 
@@ -4757,7 +5142,9 @@ def _pylock_requirement(reader: LockReader, package: ParsedTable) -> BoundRequir
     )
 
 
-def _pylock_reference(reader: LockReader, kind: str, source: ParsedTable) -> DirectReference:
+def _pylock_reference(
+    reader: LockReader, kind: str, source: ParsedTable
+) -> DirectReference:
     """Where a package comes from that no index has."""
     subdirectory = source.text("subdirectory")
     if kind == "directory":
@@ -4816,7 +5203,9 @@ class _PdmLock(LockGraph):
             self.extras = self.known & optional
         listed = self.known if "groups" in self.metadata.data else dev
         known_dev = self.known & dev
-        self.groups = _pdm_chosen(target.selection, self.known, self.extras, known_dev, listed)
+        self.groups = _pdm_chosen(
+            target.selection, self.known, self.extras, known_dev, listed
+        )
 
     def compare(self, name: str, left: str, operator: str, right: str) -> bool:
         """As pdm compares: any two versions as versions, all else by the order of text.
@@ -4840,7 +5229,8 @@ class _PdmLock(LockGraph):
         if operator in ("in", "not in"):
             words = wildcard_words(re.split(r"[, ]+", literal))
             contains = any(
-                compare_values("python_full_version", full, "==", word) for word in words
+                compare_values("python_full_version", full, "==", word)
+                for word in words
             )
             return contains is (operator == "in")
         if literal.count(".") < 2 or literal.endswith(".*"):
@@ -4850,7 +5240,9 @@ class _PdmLock(LockGraph):
 
     def key_of(self, package: ParsedTable) -> str:
         """The name with the extras."""
-        return _pdm_key(package.require("name", str), normalised(package.texts("extras")))
+        return _pdm_key(
+            package.require("name", str), normalised(package.texts("extras"))
+        )
 
     def starts(self) -> Iterator[Dependency]:
         """Without inherited metadata the project tells what a lock's packages are there for."""
@@ -4897,7 +5289,11 @@ class _PdmLock(LockGraph):
         """The packages that count; those of which that can't be told are added to `doubtful`."""
         if "inherit_metadata" in self.metadata.texts("strategy"):
             return [package for package in self.packages if self.is_selected(package)]
-        return self.resolve() if self.pyproject.data else self.packages_without_project(doubtful)
+        return (
+            self.resolve()
+            if self.pyproject.data
+            else self.packages_without_project(doubtful)
+        )
 
     def is_selected(self, package: ParsedTable) -> bool:
         """Whether one of a package's groups is chosen and its marker holds."""
@@ -4928,7 +5324,9 @@ def _pdm_entries(pyproject: ParsedTable, chosen: Names) -> Iterator[Entry]:
     yield from group_entries(groups, sorted(chosen & normalised(groups.data)))
     older = pyproject.table("tool", "pdm", "dev-dependencies")
     for group in older.data:
-        yield from entries_of(older, group) if canonicalize_name(group) in chosen else ()
+        yield from (
+            entries_of(older, group) if canonicalize_name(group) in chosen else ()
+        )
 
 
 def _pdm_chosen(
@@ -4936,7 +5334,9 @@ def _pdm_chosen(
 ) -> Names:
     """All groups; once one is named, only the development groups besides, unless it is one of them."""
     groups = selected_groups(selection._replace(all_groups=False), known)
-    groups |= selected_extras(selection, extras) | (dev if selection.all_groups else NO_NAMES)
+    groups |= selected_extras(selection, extras) | (
+        dev if selection.all_groups else NO_NAMES
+    )
     default = (dev if groups else all_groups) | {"default"}
     if groups & dev or selection.no_default_groups:
         default = frozenset({"default"})
@@ -4967,14 +5367,20 @@ _PDM_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "i386": "x86", "i686": "
 def _pdm_python(metadata: ParsedTable, target: ReadContext) -> list[BoundRequirement]:
     """`metadata.targets`: one of them must admit the interpreter."""
     tables, key_path = metadata.tables("targets"), "metadata.targets[0]"
-    texts = [table.text("requires_python") or "*" for table in tables if _pdm_admits(table, target)]
+    texts = [
+        table.text("requires_python") or "*"
+        for table in tables
+        if _pdm_admits(table, target)
+    ]
     if "*" in texts or not tables:
         return []
     if texts:
         text = " || ".join(dict.fromkeys(texts))
         specifier = parse_constraint(text, key_path)
         return [python_demand(f"python{text}", specifier, key_path)]
-    platforms = [table.text("platform") or table.text("implementation") for table in tables]
+    platforms = [
+        table.text("platform") or table.text("implementation") for table in tables
+    ]
     text = "python for " + " or ".join(platforms)
     return [python_demand(text, key_path=key_path)]
 
@@ -4990,7 +5396,10 @@ def _pdm_admits(table: ParsedTable, target: ReadContext) -> bool:
     machine = platform[2] or ("arm64" if platform[1] == "macos" else "x86_64")
     wanted = _PDM_SYSTEMS.get(platform[1], "linux"), _PDM_MACHINES.get(machine, machine)
     own_machine = environment["platform_machine"].lower()
-    return wanted == (environment["sys_platform"], _PDM_MACHINES.get(own_machine, own_machine))
+    return wanted == (
+        environment["sys_platform"],
+        _PDM_MACHINES.get(own_machine, own_machine),
+    )
 
 
 def _pdm_requirement(pdm: _PdmLock, package: ParsedTable) -> BoundRequirement:
@@ -5003,7 +5412,9 @@ def _pdm_requirement(pdm: _PdmLock, package: ParsedTable) -> BoundRequirement:
     commit = package.require("revision", str) if kind == "git" else ""
     editable = kind == "path" and package.flag("editable")
     editable = editable and not pdm.target.selection.no_editable
-    reference = pdm.reference(kind, where, package.text("subdirectory"), commit, editable)
+    reference = pdm.reference(
+        kind, where, package.text("subdirectory"), commit, editable
+    )
     return pinned_requirement(package, reference, archives)
 
 
@@ -5043,7 +5454,9 @@ class _PipfileLock(LockReader):
             return self.assume()
         return compare_values(name, left, operator, right)
 
-    def requirements(self, categories: Iterable[str]) -> dict[tuple[str, str], BoundRequirement]:
+    def requirements(
+        self, categories: Iterable[str]
+    ) -> dict[tuple[str, str], BoundRequirement]:
         """What these categories demand; of two entries for one package the first counts."""
         found: dict[tuple[str, str], BoundRequirement] = {}
         for category in categories:
@@ -5064,7 +5477,9 @@ def read_pipfile(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
     check_version(str(meta.require("pipfile-spec", int)), "6", "_meta.pipfile-spec")
     categories = {canonicalize_name(key): key for key in data if key != "_meta"}
     groups = frozenset(categories) | {"default"}
-    chosen = chosen_groups_with_main(target.selection, groups, frozenset({"default"}), "default")
+    chosen = chosen_groups_with_main(
+        target.selection, groups, frozenset({"default"}), "default"
+    )
     keys = [categories[name] for name in sorted(chosen.intersection(categories))]
     requirements, permitted = reader.requirements(keys), project_names(reader.beside())
     if reader.has_assumed:
@@ -5073,7 +5488,9 @@ def read_pipfile(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
     return Bound(tuple(requirements.values()), permitted, NO_NAMES, groups)
 
 
-def _pipfile_requirement(reader: LockReader, key: str, entry: ParsedTable) -> BoundRequirement:
+def _pipfile_requirement(
+    reader: LockReader, key: str, entry: ParsedTable
+) -> BoundRequirement:
     """What an entry demands."""
     kind = source_key(entry, *VCS_KINDS, "path", "file")
     if not kind:
@@ -5104,7 +5521,9 @@ def _pipfile_pin(key: str, entry: ParsedTable) -> BoundRequirement:
     specifier = parse_specifier("" if version == "*" else version, key_path)
     hashes = frozenset(text.lower() for text in entry.texts("hashes"))
     text = f"{name}{specifier}"
-    return BoundRequirement(name, text, specifier, hashes=hashes, key_path=entry.key_path)
+    return BoundRequirement(
+        name, text, specifier, hashes=hashes, key_path=entry.key_path
+    )
 
 
 def _source_name(reference: DirectReference, reader: LockReader) -> str:
@@ -5121,7 +5540,12 @@ def _source_name(reference: DirectReference, reader: LockReader) -> str:
 
 def pipenv_sync(selection: Selection, superset: bool) -> list[str] | None:  # noqa: ARG001
     """`pipenv sync`, which removes nothing."""
-    words = ["PIPENV_PIPFILE={folder}/Pipfile", "VIRTUAL_ENV={prefix}", "pipenv", "sync"]
+    words = [
+        "PIPENV_PIPFILE={folder}/Pipfile",
+        "VIRTUAL_ENV={prefix}",
+        "pipenv",
+        "sync",
+    ]
     groups = sorted(selection.only_groups)
     if selection.groups:
         groups = ["default", *sorted(selection.groups)]
@@ -5222,7 +5646,9 @@ _FORMATS = (
 
 
 # Files that people take for a bound, by their names in lower case, and what to do instead.
-_FREEZE = "freeze what is installed: python -m pip list --format=freeze > requirements.lock"
+_FREEZE = (
+    "freeze what is installed: python -m pip list --format=freeze > requirements.lock"
+)
 _OTHER_FILES = {
     "environment.yml": f"conda's environment.yml is not read yet; {_FREEZE}",
     "environment.yaml": f"conda's environment.yaml is not read yet; {_FREEZE}",
@@ -5259,11 +5685,17 @@ def _refuse_folder(path: str, target: ReadContext) -> None:
 def _format_of(path: str, text: str) -> Format:
     """By the file's name, else by its content."""
     name = os.path.basename(path)
-    usual = "requirements files" if name in REQUIREMENTS_NAMES or name.endswith(".txt") else name
+    usual = (
+        "requirements files"
+        if name in REQUIREMENTS_NAMES or name.endswith(".txt")
+        else name
+    )
     for form in _FORMATS:
         if form.title == usual:
             return form
-    for form in _FORMATS[::-1]:  # no two share a name, and the last is the most frequent
+    for form in _FORMATS[
+        ::-1
+    ]:  # no two share a name, and the last is the most frequent
         if re.fullmatch(form.names, name, re.IGNORECASE | re.DOTALL):
             return form
     for form in _FORMATS:
@@ -5301,14 +5733,23 @@ def _read_bound(path: str, target: ReadContext) -> Bound:
         form = _format_of(file, file.text)
         bound = form.read(form.load(file.text), file, target)
     except BoundError as error:
-        raise error.at(file, file.line_of(error.key_path) if error.key_path else 0) from None
+        raise error.at(
+            file, file.line_of(error.key_path) if error.key_path else 0
+        ) from None
     except RecursionError:
         raise too_deep(file.text).at(file) from None
-    requirements = tuple([_with_file(requirement, file) for requirement in bound.requirements])
+    requirements = tuple(
+        [_with_file(requirement, file) for requirement in bound.requirements]
+    )
     permitted = bound.permitted
-    if form.read in (read_requirements, read_script):  # the others have looked for their project
+    if form.read in (
+        read_requirements,
+        read_script,
+    ):  # the others have looked for their project
         permitted = _project_beside(path, target)
-    return bound._replace(requirements=requirements, permitted=permitted, formats=frozenset({form}))
+    return bound._replace(
+        requirements=requirements, permitted=permitted, formats=frozenset({form})
+    )
 
 
 def _project_beside(path: str, target: ReadContext) -> Names:
@@ -5348,7 +5789,9 @@ def _check_selection(bound: Bound, selection: Selection, files: str) -> None:
     groups = selection.groups | selection.no_groups | selection.only_groups
     _check_names("extra", extras, bound.extras, files)
     _check_names("group", groups, bound.groups, files)
-    _check_names("extra or group", selection.options, bound.extras | bound.groups, files)
+    _check_names(
+        "extra or group", selection.options, bound.extras | bound.groups, files
+    )
     _check_names("workspace member", selection.packages, bound.members, files)
 
 
@@ -5496,19 +5939,29 @@ def is_inside(path: str, folder: str) -> bool:
     return path.startswith(start) and path != start
 
 
-def this_interpreter(user_site: bool | None = None, executable: str = "") -> Interpreter:
+def this_interpreter(
+    user_site: bool | None = None, executable: str = ""
+) -> Interpreter:
     """The interpreter that runs envlock. Raises InterpreterError.
 
     `user_site` True adds the user site where a start would leave it out. `executable` makes it that
     of another virtual environment of this Python.
     """
     try:
-        return _interpreter(describe_interpreter(user_site, bool(user_site), executable), None)
-    except OSError as error:  # pyvenv.cfg, under -S: a usual start would have failed by it
-        raise InterpreterError(f"{error.filename}: cannot be read ({error.strerror})") from None
+        return _interpreter(
+            describe_interpreter(user_site, bool(user_site), executable), None
+        )
+    except (
+        OSError
+    ) as error:  # pyvenv.cfg, under -S: a usual start would have failed by it
+        raise InterpreterError(
+            f"{error.filename}: cannot be read ({error.strerror})"
+        ) from None
 
 
-def _interpreter(answer: dict[str, Any], variables: Mapping[str, str] | None) -> Interpreter:
+def _interpreter(
+    answer: dict[str, Any], variables: Mapping[str, str] | None
+) -> Interpreter:
     """What `describe_interpreter` has told, as a record. Raises TypeError and LookupError."""
     version, sites = tuple(answer["version"]), tuple(answer["sites"])
     fields = {**answer, "version": version, "sites": sites, "variables": variables}
@@ -5524,10 +5977,15 @@ def find_executable(exe: str) -> str:
     if inside:
         return os.path.abspath(inside)
     if os.path.isdir(path):
-        hint = _other_environment(path) or f"(expected {os.path.join(path, 'bin', 'python')})"
+        hint = (
+            _other_environment(path)
+            or f"(expected {os.path.join(path, 'bin', 'python')})"
+        )
         raise InterpreterError(f"{exe}: this folder holds no Python {hint}")
     if os.path.islink(path) and not os.path.exists(path):
-        raise InterpreterError(f"{exe}: a link to {os.readlink(path)}, which is not there")
+        raise InterpreterError(
+            f"{exe}: a link to {os.readlink(path)}, which is not there"
+        )
     if os.path.dirname(path):
         if os.name == "nt" and os.path.isfile(path + ".exe"):
             path += ".exe"
@@ -5538,7 +5996,9 @@ def find_executable(exe: str) -> str:
     program = find_on_path(path)
     if program:
         return os.path.abspath(program)
-    hint = f"(did you mean ./{exe}?)" if os.path.exists(path) else _other_environment(path)
+    hint = (
+        f"(did you mean ./{exe}?)" if os.path.exists(path) else _other_environment(path)
+    )
     what = "no such folder, and no such interpreter on PATH"
     raise InterpreterError(f"{exe}: {what} {hint}".rstrip())
 
@@ -5590,7 +6050,9 @@ def find_on_path(name: str) -> str | None:
     return None
 
 
-def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list[Interpreter]:
+def ask_interpreters(
+    exes: Sequence[str], user_site: bool | None = None
+) -> list[Interpreter]:
     """Ask interpreters, all at once; without any, the one that runs envlock.
 
     Each runs the source of the functions that answer, isolated and without `site`, so that none of
@@ -5601,12 +6063,16 @@ def ask_interpreters(exes: Sequence[str], user_site: bool | None = None) -> list
     functions = describe_interpreter, virtual_environment, default_environment
     sources = map(_source_of, functions)
     wanted = "True" if user_site else 'not os.environ.get("PYTHONNOUSERSITE")'
-    answer = f"[describe_interpreter({wanted}, {bool(user_site)}), default_environment()]"
+    answer = (
+        f"[describe_interpreter({wanted}, {bool(user_site)}), default_environment()]"
+    )
     code = "\n".join((*sources, "import os", answer_code(answer)))
     children: list[subprocess.Popen[bytes]] = []
     try:
         for exe in exes:
-            children.append(_spawn(exe, [find_executable(exe), "-I", "-S", "-B", "-c", code]))
+            children.append(
+                _spawn(exe, [find_executable(exe), "-I", "-S", "-B", "-c", code])
+            )
         return [_answered(exe, child) for exe, child in zip(exes, children)]
     finally:
         for child in children:
@@ -5744,7 +6210,11 @@ _PLAIN_RECORD = (
 def parse_record_name(entry: str) -> tuple[str, str]:
     """Name and version as the name of a record has them; ("", "") where only its metadata do."""
     name, _, version = entry[:-10].partition("-")
-    if entry[-10:] == ".dist-info" and is_plain_name(name) and is_plain_version(version):
+    if (
+        entry[-10:] == ".dist-info"
+        and is_plain_name(name)
+        and is_plain_version(version)
+    ):
         return name, version
     match = re.fullmatch(_PLAIN_RECORD, entry, re.DOTALL)
     return (match[1], match[2]) if match else ("", "")
@@ -5752,7 +6222,10 @@ def parse_record_name(entry: str) -> tuple[str, str]:
 
 def metadata_files(record: str) -> list[str]:
     """Where a record's metadata may stand, in the order of reading; last the egg or file itself."""
-    return [record + inside for inside in ("/METADATA", "/PKG-INFO", "/EGG-INFO/PKG-INFO", "")]
+    return [
+        record + inside
+        for inside in ("/METADATA", "/PKG-INFO", "/EGG-INFO/PKG-INFO", "")
+    ]
 
 
 def version_files(record: str, entry: str) -> list[str]:
@@ -5792,7 +6265,9 @@ def list_entries(path: str) -> list[str]:
         return []
 
 
-def start_up_files(site: str, entries: list[str], interpreter: Interpreter) -> list[str]:
+def start_up_files(
+    site: str, entries: list[str], interpreter: Interpreter
+) -> list[str]:
     """The .pth files that `site` reads in a directory, in its order."""
     names = [entry for entry in entries if entry.endswith(".pth")]
     _, minor, micro = interpreter.version
@@ -5821,7 +6296,11 @@ def path_lines(files: list[str], interpreter: Interpreter) -> Iterator[str]:
     for path in files:
         folder, count = os.path.dirname(path), 0
         for line in start_up_lines(path, interpreter) or ():
-            if not line.strip() or line.startswith(("#", "import ", "import\t")) or "\0" in line:
+            if (
+                not line.strip()
+                or line.startswith(("#", "import ", "import\t"))
+                or "\0" in line
+            ):
                 continue
             count += 1
             if count > _MOST_PATH_LINES:
@@ -5871,7 +6350,9 @@ def scan(interpreter: Interpreter) -> list[Distribution]:
     links: set[str] = set()
     for site, entries in _site_directories(interpreter):
         egg_links = [entry for entry in entries if entry.endswith(".egg-link")]
-        links.update(canonicalize_name(entry[: -len(".egg-link")]) for entry in egg_links)
+        links.update(
+            canonicalize_name(entry[: -len(".egg-link")]) for entry in egg_links
+        )
         linked = links if site not in interpreter.sites else set()
         for distribution in _distributions(site, entries, linked):
             others = by_name.setdefault(distribution.name, [])
@@ -5891,7 +6372,9 @@ def record_paths(site: str, entries: Iterable[str]) -> Iterator[str]:
         yield f"{site}{os.sep}{entry}"
 
 
-def _distributions(site: str, entries: list[str], linked: set[str]) -> Iterator[Distribution]:
+def _distributions(
+    site: str, entries: list[str], linked: set[str]
+) -> Iterator[Distribution]:
     """The distributions that a directory of the path holds records of.
 
     `linked` are the names of the *.egg-link files that may have led to it.
@@ -5904,7 +6387,9 @@ def _distribution(site: str, record: str, linked: set[str]) -> Distribution:
     entry = record[len(site) + 1 :] or os.path.basename(record)
     name, version = parse_record_name(entry)
     if name and not linked:  # nearly always
-        return Distribution(canonicalize_name(name), version, f"{name}-{version}", site, record, "")
+        return Distribution(
+            canonicalize_name(name), version, f"{name}-{version}", site, record, ""
+        )
     stem = entry.rpartition(".")[0]
     if not name:
         name, version = _recorded_name_and_version(record)
@@ -6011,7 +6496,9 @@ def recorded_reference(distribution: Distribution) -> DirectReference | None:
         source = os.path.abspath(distribution.develop)
         return DirectReference("directory", url_of_path(source), editable=True)
     path = origin_file(distribution.record)
-    if not os.access(path, os.F_OK) or not os.path.isfile(path):  # nearly always, and cheapest so
+    if not os.access(path, os.F_OK) or not os.path.isfile(
+        path
+    ):  # nearly always, and cheapest so
         return None
     import json
 
@@ -6036,14 +6523,18 @@ def _recorded_reference(data: dict[str, Any]) -> DirectReference:
         )
     if "dir_info" in data:
         editable = bool(data["dir_info"].get("editable", False))
-        return DirectReference("directory", url, editable=editable, subdirectory=subdirectory)
+        return DirectReference(
+            "directory", url, editable=editable, subdirectory=subdirectory
+        )
     info = data.get("archive_info") or {}
     # `hashes` came after `hash`, an older key of the same file: "<algorithm>=<value>".
     recorded = info.get("hashes") or {}
     hashes = {f"{algorithm}:{digest}".lower() for algorithm, digest in recorded.items()}
     if info.get("hash"):
         hashes.add(info["hash"].replace("=", ":", 1).lower())
-    return DirectReference("archive", url, subdirectory=subdirectory, hashes=frozenset(hashes))
+    return DirectReference(
+        "archive", url, subdirectory=subdirectory, hashes=frozenset(hashes)
+    )
 
 
 # ==================================================================================================
@@ -6079,14 +6570,26 @@ class RecordIndex(NamedTuple):
 
     # Further inputs that the guard must watch: records, folders that hold no module, folders behind links.
     watched: list[str]
-    claims: dict[str, list[RecordEntry]]  # what can be compared; several records may list one file
-    hashes: dict[str, str]  # of the right files among these: the digest of the claim that they meet
-    owners: dict[str, str]  # entries of site directories that records list: the name of a package
-    unlisted: dict[str, set[str]]  # by site directory: packages that don't list their files
+    claims: dict[
+        str, list[RecordEntry]
+    ]  # what can be compared; several records may list one file
+    hashes: dict[
+        str, str
+    ]  # of the right files among these: the digest of the claim that they meet
+    owners: dict[
+        str, str
+    ]  # entries of site directories that records list: the name of a package
+    unlisted: dict[
+        str, set[str]
+    ]  # by site directory: packages that don't list their files
     modules: set[str]  # the modules of those, as paths without a suffix
-    opaque: set[str]  # the site directories where one of those doesn't tell its modules either
+    opaque: set[
+        str
+    ]  # the site directories where one of those doesn't tell its modules either
     unhashed: list[str]  # labels
-    outside: list[str]  # recorded paths that no installation of the package could have written
+    outside: list[
+        str
+    ]  # recorded paths that no installation of the package could have written
 
 
 def read_records(interpreter: Interpreter) -> RecordIndex:
@@ -6102,7 +6605,11 @@ def read_records(interpreter: Interpreter) -> RecordIndex:
             uncertain = _distributor_changed(distribution)
             _add_rows(recorded, distribution, rows, roots, uncertain)
             hashed = uncertain != "" and _tells_hashes(rows)
-            if not hashed and distribution.name not in seen and site != interpreter.library:
+            if (
+                not hashed
+                and distribution.name not in seen
+                and site != interpreter.library
+            ):
                 recorded.unhashed.append(distribution.label)
             seen.add(distribution.name)
     _drop_rows_without_a_hash(recorded.claims)
@@ -6134,7 +6641,9 @@ def _roots(interpreter: Interpreter) -> tuple[str, ...]:
 def _installation(site: str) -> str:
     """The folder that holds lib/python3.13/site-packages and bin, or their like."""
     return re.sub(
-        r"(?i)[/\\](lib(64)?[/\\]((python|pypy)[\w.]*[/\\])?)?(site|dist)-packages\Z", "", site
+        r"(?i)[/\\](lib(64)?[/\\]((python|pypy)[\w.]*[/\\])?)?(site|dist)-packages\Z",
+        "",
+        site,
     )
 
 
@@ -6143,7 +6652,9 @@ def _record_rows(distribution: Distribution) -> list[tuple[str, str, str]] | Non
     data = read_file(os.path.join(distribution.record, "RECORD"), METADATA_LIMIT)
     if data is not None:
         return _parse_record(data)
-    data = read_file(os.path.join(distribution.record, "installed-files.txt"), SMALL_LIMIT)
+    data = read_file(
+        os.path.join(distribution.record, "installed-files.txt"), SMALL_LIMIT
+    )
     if data is None:
         return None
     inside = os.path.basename(distribution.record)
@@ -6160,7 +6671,9 @@ def _parse_record(data: bytes) -> list[tuple[str, str, str]] | None:
     text = data.replace(b"\0", b"").decode("utf-8-sig", "surrogateescape")
     stream = StringIO(text, newline="")
     # A third of the lines may be of bytecode without a hash, which says nothing.
-    lines = (line for line in stream if ".pyc,," not in line or "__pycache__/" not in line)
+    lines = (
+        line for line in stream if ".pyc,," not in line or "__pycache__/" not in line
+    )
     rows = (_record_row(fields) for fields in csv.reader(lines) if fields and fields[0])
     try:
         listed = list(islice(rows, _MOST_ROWS + 1))
@@ -6186,7 +6699,9 @@ def hash_algorithm(digest: str) -> str:
 
     algorithm, _, value = digest.partition("=")
     algorithm = algorithm.lower()
-    known = algorithm in hashlib.algorithms_available and not algorithm.startswith("shake")
+    known = algorithm in hashlib.algorithms_available and not algorithm.startswith(
+        "shake"
+    )
     return algorithm if known and value else ""
 
 
@@ -6213,7 +6728,9 @@ def _add_rows(
     """Add what a record lists; for `uncertain`, see `_distributor_changed`."""
     parent, folder = os.path.split(distribution.record)
     site = os.path.realpath(parent)
-    recorded.watched.extend([f"{distribution.record}/RECORD", f"{distribution.record}/INSTALLER"])
+    recorded.watched.extend(
+        [f"{distribution.record}/RECORD", f"{distribution.record}/INSTALLER"]
+    )
     start, name = site + os.sep, distribution.name
     roots = (*roots, start)
     owners, claims = recorded.owners, recorded.claims
@@ -6240,7 +6757,11 @@ def _add_rows(
 
 def _resolved(site: str, listed: str, folders: dict[str, str]) -> str:
     """The path that a record means, with the symbolic links of its folder resolved; `folders` keeps those known."""
-    if "\\" in listed and os.sep == "/" and not os.path.lexists(os.path.join(site, listed)):
+    if (
+        "\\" in listed
+        and os.sep == "/"
+        and not os.path.lexists(os.path.join(site, listed))
+    ):
         listed = listed.replace("\\", "/")  # a wheel made on Windows
     path = os.path.normpath(os.path.join(site, listed))
     folder, name = os.path.split(path)
@@ -6282,8 +6803,13 @@ def _distributor_changed(distribution: Distribution) -> str | None:
     file, other systems strip.
     """
     site = os.path.realpath(os.path.dirname(distribution.record))
-    installer = read_file(os.path.join(distribution.record, "INSTALLER"), SMALL_LIMIT) or b""
-    if re.match("/usr/lib/[^/]+/dist-packages$", site) or installer.strip() in (b"conda", b"rpm"):
+    installer = (
+        read_file(os.path.join(distribution.record, "INSTALLER"), SMALL_LIMIT) or b""
+    )
+    if re.match("/usr/lib/[^/]+/dist-packages$", site) or installer.strip() in (
+        b"conda",
+        b"rpm",
+    ):
         return ""
     # PEP 668: a system's package manager, not pip, is in charge of this Python.
     marker = os.path.join(os.path.dirname(site), "EXTERNALLY-MANAGED")
@@ -6331,8 +6857,12 @@ class Policy(NamedTuple):
     subset: bool = False  # locked packages may be absent
     superset: bool = False  # further packages may be present
     ignore: frozenset[str] = frozenset()  # normalised names
-    integrity: bool = False  # installed files are compared with what is recorded of them
-    ignore_files: frozenset[str] = frozenset()  # globs on paths relative to site directories
+    integrity: bool = (
+        False  # installed files are compared with what is recorded of them
+    )
+    ignore_files: frozenset[str] = (
+        frozenset()
+    )  # globs on paths relative to site directories
 
 
 class Verdict:
@@ -6368,10 +6898,16 @@ class Finding(NamedTuple):
     dependency: str = ""  # the bound's requirement; empty if there is none
     sites: tuple[str, ...] = ()
     executable: str = ""
-    detail: str = ""  # one sentence that says what differs; the path of a file that does
-    file: BoundFile = BoundFile()  # where the bound's requirement stands; empty if there is none
+    detail: str = (
+        ""  # one sentence that says what differs; the path of a file that does
+    )
+    file: BoundFile = (
+        BoundFile()
+    )  # where the bound's requirement stands; empty if there is none
     key_path: str | int = 0  # the line there, or what tells it
-    name: str = ""  # normalised; empty if it is about no package, or the record doesn't tell it
+    name: str = (
+        ""  # normalised; empty if it is about no package, or the record doesn't tell it
+    )
     reason: str = ""  # a word of `Reason`; empty if the verdict says all
 
     @property
@@ -6408,7 +6944,9 @@ DEFAULT_CODE = 78
 # second time only the outer line is compiled. The modules named are there before `site` is; an import through sys.path
 # would list site-packages. A statement that starts with `not` is no assignment, which the parser would try first; the
 # version is that of `guard_base`. The second line is a comment that the first reads when it fails.
-_LINES = "import marshal;'_envlock'in sys.modules or exec({boot!r})\n#exec({damaged!r})\n"
+_LINES = (
+    "import marshal;'_envlock'in sys.modules or exec({boot!r})\n#exec({damaged!r})\n"
+)
 _BOOT = """\
 try:e=io.FileIO(sitedir+"/_envlock/%x"%{version});not exec(marshal.loads(e.read()))
 except:not exec({recover})"""
@@ -6471,7 +7009,9 @@ class GuardConfiguration(NamedTuple):
     selection: Selection
     policy: Policy
     code: int = 0  # exit status of a start that is not aligned; 0: warn only
-    embedded: bool = False  # whether such a start of a program that embeds Python ends, too
+    embedded: bool = (
+        False  # whether such a start of a program that embeds Python ends, too
+    )
     log: str = ""  # the drift log, absolute
 
     def to_json(self) -> str:
@@ -6496,7 +7036,9 @@ class GuardConfiguration(NamedTuple):
             directory = os.getcwd()
             paths = tuple(map(os.path.abspath, bounds))
         except OSError as error:
-            raise GuardError(f"the working directory cannot be told ({error.strerror})") from None
+            raise GuardError(
+                f"the working directory cannot be told ({error.strerror})"
+            ) from None
         return cls(paths, directory, selection, policy, **more)
 
     @classmethod
@@ -6679,7 +7221,9 @@ def has_locked(descriptor: int) -> bool:
     return True
 
 
-def start_up_texts(code: int, interpreter: Interpreter, embedded: bool = False) -> dict[str, bytes]:
+def start_up_texts(
+    code: int, interpreter: Interpreter, embedded: bool = False
+) -> dict[str, bytes]:
     """What makes an interpreter start the guard: names in site-packages and contents, in the order of writing."""
     end = f"{'' if embedded else 'p and '}os._exit({code})" if code else "0"
     damaged = _DAMAGED.format(end=end, told=" and was not started" if code else "")
@@ -6688,9 +7232,18 @@ def start_up_texts(code: int, interpreter: Interpreter, embedded: bool = False) 
     hexversion = "sys.hexversion" if is_cpython else "sys.implementation.hexversion"
     if interpreter.version < (3, 18):
         boot = _BOOT.format(version=hexversion, recover=repr(_RECOVER))
-        return {f"{START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode("ascii")}
-    module = _MODULE.format(boot=_BOOT.format(version=hexversion, recover=repr(damaged)))
-    texts = {f"{GUARD_FOLDER}/__init__.py": module, f"{START_STEM}.start": "_envlock:start\n"}
+        return {
+            f"{START_STEM}.pth": _LINES.format(boot=boot, damaged=damaged).encode(
+                "ascii"
+            )
+        }
+    module = _MODULE.format(
+        boot=_BOOT.format(version=hexversion, recover=repr(damaged))
+    )
+    texts = {
+        f"{GUARD_FOLDER}/__init__.py": module,
+        f"{START_STEM}.start": "_envlock:start\n",
+    }
     return {name: text.encode("ascii") for name, text in texts.items()}
 
 
@@ -6714,7 +7267,9 @@ def run_source(executable: str, options: list[str], expression: str, site: str) 
     try:
         return read_answer(output)
     except ValueError:
-        raise GuardError(f"{executable}: the guard cannot be tried: no answer") from None
+        raise GuardError(
+            f"{executable}: the guard cannot be tried: no answer"
+        ) from None
 
 
 def _run_target(executable: str, arguments: list[str], disable: str = "1") -> str:
@@ -6733,10 +7288,14 @@ def _run_target(executable: str, arguments: list[str], disable: str = "1") -> st
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise GuardError(f"{executable}: cannot be started to try the guard ({error})") from None
+        raise GuardError(
+            f"{executable}: cannot be started to try the guard ({error})"
+        ) from None
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise GuardError(f"{executable}: the guard cannot be tried: {last or done.returncode}")
+        raise GuardError(
+            f"{executable}: the guard cannot be tried: {last or done.returncode}"
+        )
     return done.stdout.decode(errors="replace").replace(os.linesep, "\n")
 
 
@@ -6746,8 +7305,6 @@ def _run_target(executable: str, arguments: list[str], disable: str = "1") -> st
 
 
 _UNSIZED_LIMIT = 8 << 30  # a file whose size its record doesn't tell is not read beyond
-
-
 # easy_install's own lines, besides paths.
 _EASY_INSTALL_LINES = (
     "import sys; sys.__plen = len(sys.path)",
@@ -6828,7 +7385,9 @@ def integrity_findings(
     return findings
 
 
-def _first_owner(path: str, recorded: RecordIndex, policy: Policy) -> Distribution | None:
+def _first_owner(
+    path: str, recorded: RecordIndex, policy: Policy
+) -> Distribution | None:
     """The distribution whose finding a file's is; None if all that list it are ignored, or the file."""
     owners = [claim.distribution for claim in recorded.claims[path]]
     site = os.path.realpath(os.path.dirname(owners[0].record))
@@ -6861,7 +7420,9 @@ def _matches_glob(parts: list[str], pattern: list[str]) -> bool:
     return _matches_glob(parts[1:], pattern[1:])
 
 
-def _tell_what_was_not_compared(recorded: RecordIndex, unread: list[str], tell: Tell) -> None:
+def _tell_what_was_not_compared(
+    recorded: RecordIndex, unread: list[str], tell: Tell
+) -> None:
     """A note for each kind, with the first five names."""
     for what, names in (
         ("packages without hashes in their records, not compared", recorded.unhashed),
@@ -6891,7 +7452,10 @@ def _file_finding(
 
 
 def _verify_files(
-    recorded: RecordIndex, interpreter: Interpreter, known: Mapping[str, str], tell: Tell | None
+    recorded: RecordIndex,
+    interpreter: Interpreter,
+    known: Mapping[str, str],
+    tell: Tell | None,
 ) -> list[tuple[str, str, str]]:
     """Compare the files that records list, in threads.
 
@@ -6969,7 +7533,9 @@ def _verify_file(
         if status.st_mode & 0o170000 != 0o100000:
             vague = not any(claim.digest or claim.size for claim in claims)
             return (
-                ("Right", "") if vague else (Verdict.MODIFIED, _link(path) or "not a regular file")
+                ("Right", "")
+                if vague
+                else (Verdict.MODIFIED, _link(path) or "not a regular file")
             )
         for claim in claims:
             if _meets(path, status.st_size, claim, stop):
@@ -6990,7 +7556,9 @@ def _verdict_on_error(error: OSError, claims: list[RecordEntry]) -> str:
 
     if not any(claim.digest or claim.size for claim in claims):
         return "Right"
-    return Verdict.DELETED if error.errno in (ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG) else ""
+    return (
+        Verdict.DELETED if error.errno in (ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG) else ""
+    )
 
 
 def _link(path: str) -> str:
@@ -7004,7 +7572,11 @@ def _meets(path: str, size: int, claim: RecordEntry, stop: Event) -> bool:
     if digest is None:
         return _number(claim.size) in (-1, size)
     # A wrong size beside a right hash does happen, but not in what is too large to be read for nothing.
-    if size > CHUNK << 4 and size != _number(claim.size) and (claim.size or size > _UNSIZED_LIMIT):
+    if (
+        size > CHUNK << 4
+        and size != _number(claim.size)
+        and (claim.size or size > _UNSIZED_LIMIT)
+    ):
         return False
     descriptor = os.open(path, READ_FLAGS)
     try:
@@ -7038,7 +7610,9 @@ def _is_digest(claim: RecordEntry, digest: Any) -> bool:
     return recorded == computed or recorded.lower() == digest.hexdigest()
 
 
-def _is_rewritten_script(path: str, claim: RecordEntry, interpreter: Interpreter) -> bool:
+def _is_rewritten_script(
+    path: str, claim: RecordEntry, interpreter: Interpreter
+) -> bool:
     """Whether a script is as recorded but for the first line, which names this environment, or a new launcher."""
     data = read_file(path, CHUNK) or b""
     shebang = re.match(_SHEBANG, data)
@@ -7083,7 +7657,9 @@ def _is_entry_point(module: bytes, function: bytes, distribution: Distribution) 
 # -- files that no record lists
 
 
-def _unrecorded(interpreter: Interpreter, recorded: RecordIndex) -> list[tuple[str, str]]:
+def _unrecorded(
+    interpreter: Interpreter, recorded: RecordIndex
+) -> list[tuple[str, str]]:
     """(path, remark) of start-up files and importable modules in site directories that no record lists."""
     unrecorded: list[tuple[str, str]] = []
     library = os.path.realpath(interpreter.library or os.devnull)
@@ -7093,7 +7669,9 @@ def _unrecorded(interpreter: Interpreter, recorded: RecordIndex) -> list[tuple[s
         foreign_guard = _foreign_guard(site, loose, interpreter)
         remarks = dict.fromkeys(foreign_guard, "not as this envlock writes it")
         remarks.update(_silenced(site, entries, interpreter, recorded))
-        suspects = {entry for entry in loose if _is_foreign(site, entry, interpreter, recorded)}
+        suspects = {
+            entry for entry in loose if _is_foreign(site, entry, interpreter, recorded)
+        }
         packaged = packaged_entries(site) if suspects else set()
         if site == library or (site in recorded.opaque and not packaged):
             suspects = set(filter(_is_start_up_code, suspects))
@@ -7105,7 +7683,9 @@ def _unrecorded(interpreter: Interpreter, recorded: RecordIndex) -> list[tuple[s
     return unrecorded
 
 
-def _is_foreign(site: str, entry: str, interpreter: Interpreter, recorded: RecordIndex) -> bool:
+def _is_foreign(
+    site: str, entry: str, interpreter: Interpreter, recorded: RecordIndex
+) -> bool:
     """Whether an entry is start-up code or a module that nobody vouches for."""
     return _is_foreign_start(site, entry, interpreter, recorded) or _is_foreign_module(
         site, entry, recorded
@@ -7127,7 +7707,9 @@ def _loose_entries(
         listed = set(map(fold_name, owners))
         loose = [entry for entry in loose if fold_name(start + entry) not in listed]
     if os.name == "nt" and site == os.path.realpath(interpreter.prefix):
-        loose = [entry for entry in loose if not re.fullmatch(_WINDOWS_OWN_ENTRIES, entry)]
+        loose = [
+            entry for entry in loose if not re.fullmatch(_WINDOWS_OWN_ENTRIES, entry)
+        ]
     return loose
 
 
@@ -7137,11 +7719,15 @@ def _foreign_guard(site: str, loose: list[str], interpreter: Interpreter) -> lis
     # A start can't judge the code that judges it, and what it keeps changes the folder.
     if GUARD_FOLDER in loose and __name__ != GUARD_FOLDER:
         folder = os.path.join(site, GUARD_FOLDER)
-        modules = [entry for entry in list_entries(folder) if _is_module(folder, entry, [])]
+        modules = [
+            entry for entry in list_entries(folder) if _is_module(folder, entry, [])
+        ]
         names += [f"{GUARD_FOLDER}/{entry}" for entry in modules]
     foreign = [name for name in names if not _is_guards(site, name, interpreter)]
     source = f"{GUARD_FOLDER}/envlock.py"
-    is_own = source in names and source not in foreign  # else nobody knows what would run
+    is_own = (
+        source in names and source not in foreign
+    )  # else nobody knows what would run
     if is_own and os.path.isfile(__file__):
         foreign += foreign_code(interpreter.executable, site)
     return foreign
@@ -7195,10 +7781,15 @@ def _is_foreign_start(
         return False
     data = read_file(path, METADATA_LIMIT)
     if entry == "_virtualenv.pth":
-        return not made_by_virtualenv(interpreter) or (data or b"").strip() != b"import _virtualenv"
+        return (
+            not made_by_virtualenv(interpreter)
+            or (data or b"").strip() != b"import _virtualenv"
+        )
     if entry == "distutils-precedence.pth":
         return not re.fullmatch(_DISTUTILS_PRECEDENCE, data or b"")
-    if entry in ("easy-install.pth", "setuptools.pth") or _is_by_pipx(entry, interpreter):
+    if entry in ("easy-install.pth", "setuptools.pth") or _is_by_pipx(
+        entry, interpreter
+    ):
         lines = None if data is None else start_up_lines(path, interpreter)
         return lines is None or not all(map(_is_easy_install_line, lines))
     stem = re.sub(r"(-\d[^-]*)?(-py[\d.]+)?-nspkg\Z", "", entry[:-4])
@@ -7216,7 +7807,9 @@ def _is_by_pipx(entry: str, interpreter: Interpreter) -> bool:
 
 def _is_easy_install_line(line: str) -> bool:
     """Whether a line of a .pth file is a path, or code that easy_install itself writes."""
-    return line.strip() in _EASY_INSTALL_LINES or not re.match(r"[\s;\ufeff]*import\s", line)
+    return line.strip() in _EASY_INSTALL_LINES or not re.match(
+        r"[\s;\ufeff]*import\s", line
+    )
 
 
 def _is_foreign_module(site: str, entry: str, recorded: RecordIndex) -> bool:
@@ -7281,9 +7874,15 @@ def check(
 
     `hashes` is for integrity, see there.
     """
-    files = integrity_findings(interpreter, policy, tell, hashes) if policy.integrity else {}
+    files = (
+        integrity_findings(interpreter, policy, tell, hashes)
+        if policy.integrity
+        else {}
+    )
     distributions = scan(interpreter)
-    required = _required_by_name(name_requirements(bound.requirements, distributions), policy)
+    required = _required_by_name(
+        name_requirements(bound.requirements, distributions), policy
+    )
     permitted = bound.permitted | _NEVER_UNREQUIRED
     if interpreter.version < (3, 12):
         permitted |= _NEVER_UNREQUIRED_BEFORE_3_12
@@ -7340,7 +7939,9 @@ def name_requirements(
     return [_with_recorded_name(requirement, names) for requirement in requirements]
 
 
-def _with_recorded_name(requirement: BoundRequirement, names: NamesBySource) -> BoundRequirement:
+def _with_recorded_name(
+    requirement: BoundRequirement, names: NamesBySource
+) -> BoundRequirement:
     """A requirement with its name, or that of a record from its source, best of one that it admits."""
     source = requirement.reference
     if requirement.name or not source:
@@ -7354,7 +7955,11 @@ def _with_recorded_name(requirement: BoundRequirement, names: NamesBySource) -> 
 
 def _source_key(reference: DirectReference) -> tuple[str, ...]:
     """Equal for references to one project, whatever its version."""
-    return reference.kind, _comparable_url(reference.url), reference.subdirectory.strip("/")
+    return (
+        reference.kind,
+        _comparable_url(reference.url),
+        reference.subdirectory.strip("/"),
+    )
 
 
 def _required_by_name(
@@ -7369,7 +7974,9 @@ def _required_by_name(
     return {name: same_name for name, same_name in grouped.items() if _first(same_name)}
 
 
-def _by_name(entries: Iterable[NamedRecord], policy: Policy) -> dict[str, list[NamedRecord]]:
+def _by_name(
+    entries: Iterable[NamedRecord], policy: Policy
+) -> dict[str, list[NamedRecord]]:
     """Records by name, in their order, without the names that the policy ignores."""
     grouped: dict[str, list[NamedRecord]] = {}
     for entry in entries:
@@ -7395,11 +8002,16 @@ def _finding(
     if requirement:
         file, key_path = requirement.file, requirement.line or requirement.key_path or 0
         finding = finding._replace(
-            name=requirement.name, dependency=requirement.text, file=file, key_path=key_path
+            name=requirement.name,
+            dependency=requirement.text,
+            file=file,
+            key_path=key_path,
         )
     if distribution:
         finding = finding._replace(
-            name=distribution.name, package=distribution.label, sites=(distribution.site,)
+            name=distribution.name,
+            package=distribution.label,
+            sites=(distribution.site,),
         )
     return finding
 
@@ -7410,17 +8022,23 @@ def _python_findings(
     """The first demand on the interpreter's version that it doesn't meet."""
     # pip, uv and poetry compare requires-python with the release alone: 3.14.0rc1 counts as 3.14.0.
     version = ".".join(map(str, interpreter.version))
-    python = Distribution("python", version, f"python-{version}", interpreter.prefix, "")
+    python = Distribution(
+        "python", version, f"python-{version}", interpreter.prefix, ""
+    )
     for requirement in requirements:
         specifier = requirement.specifier
         if specifier is not None and not specifier.contains(version):
             detail = f"the interpreter is Python {version}"
-            return [_finding(Verdict.MISDEFINED, python, requirement, detail, Reason.PYTHON)]
+            return [
+                _finding(Verdict.MISDEFINED, python, requirement, detail, Reason.PYTHON)
+            ]
     return []
 
 
 def _record_findings(
-    records: list[Distribution], requirements: list[BoundRequirement], is_permitted: bool
+    records: list[Distribution],
+    requirements: list[BoundRequirement],
+    is_permitted: bool,
 ) -> list[Finding]:
     """The findings for all records of one name: of several in one site directory, or one."""
     first = records[0]
@@ -7431,10 +8049,14 @@ def _record_findings(
         versions = " and ".join(record.version for record in records)
         detail = f"this site directory holds records of {versions}"
         required = _first(requirements)
-        return [_finding(Verdict.DUPLICATE, record, required, detail) for record in records]
+        return [
+            _finding(Verdict.DUPLICATE, record, required, detail) for record in records
+        ]
     if not requirements:
         detail = "not in the bound"
-        return [] if is_permitted else [_finding(Verdict.UNREQUIRED, first, None, detail)]
+        return (
+            [] if is_permitted else [_finding(Verdict.UNREQUIRED, first, None, detail)]
+        )
     for requirement in requirements:
         reason, detail = _mismatch(first, requirement, requirements)
         if reason:
@@ -7458,7 +8080,9 @@ def _same_version(version: str, other: str) -> bool:
 
 
 def _mismatch(
-    distribution: Distribution, requirement: BoundRequirement, requirements: list[BoundRequirement]
+    distribution: Distribution,
+    requirement: BoundRequirement,
+    requirements: list[BoundRequirement],
 ) -> tuple[str, str]:
     """What about a distribution isn't as the requirement says: a reason, and one sentence.
 
@@ -7547,9 +8171,15 @@ def _reference_mismatch(
         return _NO_MISMATCH
     if required.kind != recorded.kind:
         return Reason.SOURCE, source
-    if required.kind == "archive" and _algorithms(required.hashes) & _algorithms(recorded.hashes):
+    if required.kind == "archive" and _algorithms(required.hashes) & _algorithms(
+        recorded.hashes
+    ):
         # The same archive may come from elsewhere: a mirror, a cache.
-        return _NO_MISMATCH if _hashes_meet(required.hashes, recorded.hashes) else _OTHER_HASH
+        return (
+            _NO_MISMATCH
+            if _hashes_meet(required.hashes, recorded.hashes)
+            else _OTHER_HASH
+        )
     same_folder = required.subdirectory.strip("/") == recorded.subdirectory.strip("/")
     if not same_folder or not _same_url(required.url, recorded.url):
         return Reason.SOURCE, source
@@ -7564,7 +8194,9 @@ def _meets_revision(revision: str, recorded: DirectReference) -> bool:
     """Whether a record is of a branch, a tag or an abbreviated commit; what it doesn't tell is not compared."""
     if not revision or not recorded.commit or revision == recorded.revision:
         return True
-    return bool(re.match(r"[0-9a-f]{7,}\Z", revision)) and recorded.commit.startswith(revision)
+    return bool(re.match(r"[0-9a-f]{7,}\Z", revision)) and recorded.commit.startswith(
+        revision
+    )
 
 
 def _same_url(url: str, other: str) -> bool:
@@ -7627,7 +8259,10 @@ _MEANINGS = {
 
 
 def format_table(
-    findings: Sequence[Finding], width: int = 0, color: bool = False, detail: bool = False
+    findings: Sequence[Finding],
+    width: int = 0,
+    color: bool = False,
+    detail: bool = False,
 ) -> str:
     """Findings as four aligned columns, or five with their details.
 
@@ -7746,7 +8381,8 @@ def format_sarif(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
     import json
 
     rules = [
-        {"id": verdict, "shortDescription": {"text": text}} for verdict, text in _MEANINGS.items()
+        {"id": verdict, "shortDescription": {"text": text}}
+        for verdict, text in _MEANINGS.items()
     ]
     driver = {
         "name": "envlock",
@@ -7764,7 +8400,9 @@ def format_sarif(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
     return json.dumps(log, indent=2) + "\n"
 
 
-def _sarif_result(finding: Finding, bounds: Sequence[str], seen: dict[str, int]) -> dict[str, Any]:
+def _sarif_result(
+    finding: Finding, bounds: Sequence[str], seen: dict[str, int]
+) -> dict[str, Any]:
     """One result; `seen` counts equal fingerprints.
 
     GitHub takes results of one rule on one line for the same alert, unless their fingerprints differ.
@@ -7772,7 +8410,9 @@ def _sarif_result(finding: Finding, bounds: Sequence[str], seen: dict[str, int])
     from hashlib import sha256
     from urllib.parse import quote
 
-    identity = "\n".join((finding.explain, finding.package, finding.dependency, finding.detail))
+    identity = "\n".join(
+        (finding.explain, finding.package, finding.dependency, finding.detail)
+    )
     digest = sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     seen[digest] = seen.get(digest, 0) + 1
     result: dict[str, Any] = {"ruleId": finding.explain, "level": "error"}
@@ -7795,7 +8435,10 @@ def format_junit(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
     GitLab keeps one of the cases that agree in class and name, and shows the text of a failure alone.
     """
     totals = f'tests="{len(findings)}" failures="{len(findings)}"'
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<testsuites name="envlock" {totals}>']
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f'<testsuites name="envlock" {totals}>',
+    ]
     lines.append(f'  <testsuite name="envlock" {totals} errors="0" skipped="0">')
     for finding in findings:
         path, line = _place_of(finding, bounds)
@@ -7917,12 +8560,18 @@ def repair_commands(
         if names and (pip or "{pip}" not in step):
             quoted = " ".join(map(shell_word, names))
             commands.append(step.format(names=quoted, **values))
-    return list(filter(None, map(_for_windows, commands))) if os.name == "nt" else commands
+    return (
+        list(filter(None, map(_for_windows, commands))) if os.name == "nt" else commands
+    )
 
 
 def _repair_values(interpreter: Interpreter, paths: Sequence[str]) -> dict[str, str]:
     """What stands in braces in a repair."""
-    words = {"python": interpreter.executable, "prefix": interpreter.prefix, "file": paths[0]}
+    words = {
+        "python": interpreter.executable,
+        "prefix": interpreter.prefix,
+        "file": paths[0],
+    }
     words["folder"] = os.path.dirname(paths[0])
     values = {name: shell_word(word) for name, word in words.items()}
     values["files"] = " ".join(f"-r {shell_word(path)}" for path in paths)
@@ -8067,7 +8716,9 @@ _REQUIRES_DIST = r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)"
 
 def _needed(bound: Bound, installed: Sequence[Distribution]) -> set[str]:
     """The names of what the required packages need in turn, as far as they tell; of a package's extras all or none."""
-    unread: dict[tuple[str, bool], str] = {}  # records, by name and whether extras count
+    unread: dict[
+        tuple[str, bool], str
+    ] = {}  # records, by name and whether extras count
     for distribution in installed:
         for with_extras in (False, True):
             unread[distribution.name, with_extras] = distribution.record
@@ -8152,7 +8803,9 @@ def _ps_words(number: int) -> list[str]:
 
     try:
         done = subprocess.run(
-            ["/bin/ps", "-o", "command=", "-p", str(number)], capture_output=True, check=False
+            ["/bin/ps", "-o", "command=", "-p", str(number)],
+            capture_output=True,
+            check=False,
         )
     except OSError:
         return []
@@ -8166,7 +8819,9 @@ def _macos_words(number: int) -> list[str]:
     query = (ctypes.c_int * 3)(1, 49, number)  # CTL_KERN, KERN_PROCARGS2
     size = ctypes.c_size_t(1 << 20)  # ARG_MAX
     data = ctypes.create_string_buffer(size.value)
-    if ctypes.CDLL(None).sysctl(query, 3, data, ctypes.byref(size), None, ctypes.c_size_t(0)):
+    if ctypes.CDLL(None).sysctl(
+        query, 3, data, ctypes.byref(size), None, ctypes.c_size_t(0)
+    ):
         return []
     return _split_process_arguments(data.raw[: size.value])
 
@@ -8237,7 +8892,9 @@ def _windows_parent(kernel: Any, number: int) -> tuple[int, WindowsParent | None
         # The number of one that is gone may have been given to another since.
         if not parent.handle or parent.began > child.began:
             return 0, None
-        began = (parent.began - 116_444_736_000_000_000) * 100  # from 1601, in units of 100 ns
+        began = (
+            parent.began - 116_444_736_000_000_000
+        ) * 100  # from 1601, in units of 100 ns
         return child.parent, WindowsParent(parent.words(), parent.program(), began)
     finally:
         child.close()
@@ -8311,7 +8968,9 @@ class _WindowsProcess:
         """The address that stands at one."""
         import ctypes
 
-        return int.from_bytes(self._read(address, ctypes.sizeof(ctypes.c_void_p)), "little")
+        return int.from_bytes(
+            self._read(address, ctypes.sizeof(ctypes.c_void_p)), "little"
+        )
 
     def _read(self, address: int, size: int) -> bytes:
         """Bytes of its memory; none where they can't be read."""
@@ -8418,7 +9077,9 @@ def is_worker(command: Invocation) -> bool:
     if kind != "-c":
         return False
     text = " ".join((what, *arguments))  # `ps` tells words without quotes
-    return runs_worker(what) or runs_worker(text.partition(" --multiprocessing-fork")[0])
+    return runs_worker(what) or runs_worker(
+        text.partition(" --multiprocessing-fork")[0]
+    )
 
 
 def runs_worker(code: str) -> bool:
@@ -8433,7 +9094,9 @@ def runs_worker(code: str) -> bool:
         return False  # it defines a function, or the like
     packages = {"multiprocessing", "multiprocess", "billiard"}
     packages |= {"loky.backend", "joblib.externals.loky.backend"}
-    functions = dict.fromkeys(("forkserver", "resource_tracker", "semaphore_tracker"), "main")
+    functions = dict.fromkeys(
+        ("forkserver", "resource_tracker", "semaphore_tracker"), "main"
+    )
     functions.update(spawn="spawn_main", popen_loky_win32="main")
     names = {*compiled.co_names} - {"sys", "argv"}
     for name in names:
@@ -8456,21 +9119,47 @@ def is_repair(command: Invocation, parent: Sequence[str], isolated: bool) -> boo
     if kind == "-m":
         return is_repair_module(what)
     if kind == "script":
-        return is_repair_script(name) or "/pipenv/resolver/" in what.replace(os.sep, "/")
+        return is_repair_script(name) or "/pipenv/resolver/" in what.replace(
+            os.sep, "/"
+        )
     return kind == "-c" and asks_for_repair(parent, isolated)
 
 
 def is_repair_module(name: str) -> bool:
     """Whether `-m NAME` is a tool that repairs."""
-    tools = {"pip", "ensurepip", "venv", "virtualenv", "piptools", "uv", "poetry", "pdm", "pipenv"}
+    tools = {
+        "pip",
+        "ensurepip",
+        "venv",
+        "virtualenv",
+        "piptools",
+        "uv",
+        "poetry",
+        "pdm",
+        "pipenv",
+    }
     return name in tools or name == "envlock"
 
 
 def is_repair_script(name: str) -> bool:
     """Whether a script of this name is a tool that repairs, or what such a tool starts."""
-    tools = {"pip", "pip3", "pip-sync", "pip-compile", "virtualenv", "poetry", "pdm", "pipenv"}
+    tools = {
+        "pip",
+        "pip3",
+        "pip-sync",
+        "pip-compile",
+        "virtualenv",
+        "poetry",
+        "pdm",
+        "pipenv",
+    }
     helpers = {"__pip-runner__.py", "_in_process.py", "pip_compileall.py"}
-    helpers |= {"sysconfig_get_paths.py", "_py_info_collect.py", "envlock", "envlock.py"}
+    helpers |= {
+        "sysconfig_get_paths.py",
+        "_py_info_collect.py",
+        "envlock",
+        "envlock.py",
+    }
     if name in tools or name in helpers:
         return True
     return name[:5] == "pip3." and name[5:].isdigit()  # pip3.13
@@ -8513,8 +9202,7 @@ def is_pdm_command(words: Sequence[str]) -> bool:
 def start_step_1() -> None:  # noqa: C901, PLR0912
     """Step 1 of a start: is all that the kept verdict rests on as it was?
 
-    The start-up file executes its code, without arguments, and every start pays for its length.
-    `os` and `sys` are those of `site`, too.
+    The start-up file executes its code, without arguments; `os` and `sys` are of `site`, too.
     """
     from _imp import source_hash
 
@@ -8525,7 +9213,8 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
     base = file.name
     modules = sys.modules
     modules.setdefault("_envlock", type(sys)("_envlock", base))
-    if "_signal" not in modules:  # a subinterpreter, or a program that leaves signals to itself
+    # Else this is a subinterpreter, or a program that leaves signals to itself.
+    if "_signal" not in modules:
         import _signal  # type: ignore[import-not-found]
 
         try:
@@ -8542,7 +9231,7 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
         if data[65535:]:  # with integrity there is more
             data += os.read(file, 1 << 26)
         os.close(file)
-        if data[:8] != source_hash(0, data[8:]):  # it is damaged, and `loads` might crash on it
+        if data[:8] != source_hash(0, data[8:]):  # `loads` might crash on it
             raise ValueError  # noqa: TRY301
         key, whose, entries, verdict, _ = loads(data[8:])
         if key != (base, sys.version, sys.prefix):
@@ -8550,15 +9239,16 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
         if whose:
             environ = os.environ.get
             user = environ("HOME"), environ("APPDATA"), environ("PYTHONUSERBASE")
-            if whose[:3] != user or (whose[3:] and whose[3:] != (os.geteuid(), os.uname()[2:])):
+            if whose[:3] != user or (
+                whose[3:] and whose[3:] != (os.geteuid(), os.uname()[2:])
+            ):
                 raise ValueError  # noqa: TRY301
         for path, identity in entries:
             if identity is None:
                 if os.access(path, 0):
                     break
                 continue
-            now = os.stat(path)
-            # the last: inode, device, size
+            now = os.stat(path)  # [1], [2] and [6]: inode, device, size
             if (now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]) != identity:
                 break
         else:
@@ -8607,7 +9297,9 @@ def guarded_prefix(base: str) -> str:
     if is_inside(base, sys.prefix):
         return sys.prefix
     try:
-        with open(f"{sys.prefix}/pyvenv.cfg", encoding="utf-8", errors="surrogateescape") as file:
+        with open(
+            f"{sys.prefix}/pyvenv.cfg", encoding="utf-8", errors="surrogateescape"
+        ) as file:
             lines = file.read().splitlines()
     except OSError:
         return ""
@@ -8619,7 +9311,9 @@ def guarded_prefix(base: str) -> str:
     return ""
 
 
-def without_trace(known: set[str], function: Callable[..., None], *arguments: Any) -> None:
+def without_trace(
+    known: set[str], function: Callable[..., None], *arguments: Any
+) -> None:
     """Call what imports from the standard library alone, and take back what that does.
 
     Afterwards sys.path is as before, and sys.modules holds no more than what is `known`.
@@ -8717,7 +9411,10 @@ def reuse_verdict(base: str, prefix: str) -> StartVerdict | None:
 
 
 def refresh_verdict(
-    base: str, verdict: StartVerdict, entries: list[tuple[str, Identity | None]], began: int
+    base: str,
+    verdict: StartVerdict,
+    entries: list[tuple[str, Identity | None]],
+    began: int,
 ) -> None:
     """Keep a verdict with new identities, which were taken before the content was compared."""
     if is_settled(entries, began):
@@ -8790,7 +9487,9 @@ def is_for_start(verdict: StartVerdict, base: str, prefix: str) -> bool:
     import os
     import sys
 
-    same = os.path.normcase  # on Windows a path may be spelled in another case at each start
+    same = (
+        os.path.normcase
+    )  # on Windows a path may be spelled in another case at each start
     key = base, sys.version, prefix
     if list(map(same, verdict["key"])) != list(map(same, key)):
         return False
@@ -8802,7 +9501,9 @@ def is_for_start(verdict: StartVerdict, base: str, prefix: str) -> bool:
     if verdict["user"] not in (None, getattr(os, "geteuid", int)()):
         return False
     kernel = verdict["kernel"]
-    return not kernel or all(one in (None, now) for one, now in zip(kernel, os.uname()[2:]))
+    return not kernel or all(
+        one in (None, now) for one, now in zip(kernel, os.uname()[2:])
+    )
 
 
 def is_old(identity: Identity | None, limit: int) -> bool:
@@ -8821,7 +9522,9 @@ def is_settled(entries: Sequence[tuple[str, Identity | None]], began: int) -> bo
     """Whether nothing has changed since a time (ns), shortly before these identities were taken."""
     limit = began - 100_000_000  # time stamps are not exact
     for path, identity in entries:
-        if file_identity(path) != identity or (identity and changed_at(identity) >= limit):
+        if file_identity(path) != identity or (
+            identity and changed_at(identity) >= limit
+        ):
             return False
     return not was_turned([path for path, _ in entries], limit)
 
@@ -8842,7 +9545,9 @@ def was_turned(paths: Iterable[str], limit: int) -> bool:
                     ways.append(os.path.join(folder, os.readlink(way)))
                     if status.st_ctime_ns >= limit:
                         return True
-                elif status.st_ctime_ns >= limit > status.st_mtime_ns:  # not by its content
+                elif (
+                    status.st_ctime_ns >= limit > status.st_mtime_ns
+                ):  # not by its content
                     return True
             except (OSError, ValueError):
                 pass
@@ -8868,7 +9573,9 @@ def content_digest(sites: Sequence[str], files: Sequence[str]) -> bytes:
         names = [name for name, kind in zip(names, lowered) if kind.endswith(kinds)]
         origins = [f"{site}/{name}/direct_url.json" for name in names]
         parts += [site, *names]
-        data.append(bytes(map(os.access, origins, [0] * len(origins))))  # 0: whether it is there
+        data.append(
+            bytes(map(os.access, origins, [0] * len(origins)))
+        )  # 0: whether it is there
     data.append(os.fsencode("\0".join(parts)))
     for path in read:
         try:
@@ -8982,7 +9689,9 @@ def was_warned(words: Sequence[str], since: int) -> bool:
         if folder:
             folders = [os.path.join(os.readlink(f"/proc/{parent}/cwd"), folder)]
         found = [one for one in folders if os.path.exists(os.path.join(one, name))]
-        return bool(found) and os.path.samefile(found[0], os.path.dirname(sys.executable))
+        return bool(found) and os.path.samefile(
+            found[0], os.path.dirname(sys.executable)
+        )
     except (OSError, ValueError, AttributeError):
         return False
 
@@ -9110,7 +9819,10 @@ def load_rest() -> dict[str, Any]:
     for stub in LATE_FUNCTIONS:
         function = names[stub.__name__]
         stub.__code__ = function.__code__
-        stub.__defaults__, stub.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
+        stub.__defaults__, stub.__kwdefaults__ = (
+            function.__defaults__,
+            function.__kwdefaults__,
+        )
         names[stub.__name__] = stub
     return names
 
@@ -9150,10 +9862,16 @@ def _compiled(statements: list[ast.stmt], path: str) -> Any:
 
     import ast
 
-    others = [each for each in statements if getattr(each, "module", "") != "__future__"]
+    others = [
+        each for each in statements if getattr(each, "module", "") != "__future__"
+    ]
     module = ast.Module(body=others, type_ignores=[])
-    flags = __future__.annotations.compiler_flag  # without an import of the module at each start
-    return _bare_code(compile(module, path, "exec", flags, dont_inherit=True, optimize=2))
+    flags = (
+        __future__.annotations.compiler_flag
+    )  # without an import of the module at each start
+    return _bare_code(
+        compile(module, path, "exec", flags, dont_inherit=True, optimize=2)
+    )
 
 
 def _bound_names(statement: ast.stmt) -> Iterator[str]:
@@ -9208,10 +9926,13 @@ def _guard_code(site: str) -> dict[str, Any]:
     # Every name costs the start: letters are there already.
     kept = ("base", "codes", "message")
     names = [
-        name if name in kept else chr(97 + index) for index, name in enumerate(first.co_varnames)
+        name if name in kept else chr(97 + index)
+        for index, name in enumerate(first.co_varnames)
     ]
     constants = [READ_FLAGS if one == 0x5EED else one for one in first.co_consts]
-    first = first.replace(co_name="", co_varnames=tuple(names), co_consts=tuple(constants))
+    first = first.replace(
+        co_name="", co_varnames=tuple(names), co_consts=tuple(constants)
+    )
     if hasattr(first, "co_qualname"):
         first = first.replace(co_qualname="")
     return {
@@ -9227,7 +9948,9 @@ def _bare_code(code: Any) -> Any:
     if sys.implementation.name != "cpython":
         return code
     table = "co_linetable" if sys.version_info >= (3, 10) else "co_lnotab"
-    constants = [_bare_code(one) if hasattr(one, "co_code") else one for one in code.co_consts]
+    constants = [
+        _bare_code(one) if hasattr(one, "co_code") else one for one in code.co_consts
+    ]
     return code.replace(co_filename="", co_consts=tuple(constants), **{table: b""})
 
 
@@ -9249,7 +9972,9 @@ def damaged_code(site: str) -> list[str]:
     for path, code in _guard_code(site).items():
         try:
             kept = loads(read_file(path, SIZE_LIMIT) or b"")
-            same = ((kept[0], loads(kept[1])) if isinstance(kept, tuple) else kept) == code
+            same = (
+                (kept[0], loads(kept[1])) if isinstance(kept, tuple) else kept
+            ) == code
         except Exception:  # whatever such bytes cause
             same = not os.path.lexists(path)
         damaged += [] if same else [os.path.basename(path)]
@@ -9310,18 +10035,27 @@ def finish_start(base: str, prefix: str, verdict: StartVerdict | None) -> None:
     if command and is_worker(command):
         return
     if verdict is None:
-        verdict = _judge(base, prefix, GuardConfiguration.read(os.path.dirname(base)), command)
+        verdict = _judge(
+            base, prefix, GuardConfiguration.read(os.path.dirname(base)), command
+        )
     if not verdict["message"]:
         return
     parent = parent_words()
-    if os.name == "nt" and not verdict["code"] and was_warned_on_windows(verdict["since"]):
+    if (
+        os.name == "nt"
+        and not verdict["code"]
+        and was_warned_on_windows(verdict["since"])
+    ):
         passed = is_repair(python_command(parent), [], False)  # without a word
         verdict = verdict if passed else {**verdict, "details": ""}
     tell_verdict(base, verdict, command, parent)
 
 
 def _judge(
-    base: str, prefix: str, configuration: GuardConfiguration, command: Invocation | None
+    base: str,
+    prefix: str,
+    configuration: GuardConfiguration,
+    command: Invocation | None,
 ) -> StartVerdict:
     """A verdict, whatever happens."""
     try:
@@ -9335,10 +10069,14 @@ def _judge(
         return _failure(base, prefix, configuration, "interrupted", "start again")
     except BaseException as error:  # one line, whatever happens
         reason = f"the guard failed: {type(error).__name__}: {error}"
-        return _failure(base, prefix, configuration, reason, "renew the guard with site-install")
+        return _failure(
+            base, prefix, configuration, reason, "renew the guard with site-install"
+        )
 
 
-def _start_step_3(base: str, prefix: str, configuration: GuardConfiguration) -> StartVerdict:
+def _start_step_3(
+    base: str, prefix: str, configuration: GuardConfiguration
+) -> StartVerdict:
     """Validate the environment that a start is judged for, and keep the verdict."""
     from time import time_ns
 
@@ -9373,10 +10111,14 @@ def _start_step_3(base: str, prefix: str, configuration: GuardConfiguration) -> 
 
 def _guarded_interpreter(prefix: str) -> Interpreter:
     """The interpreter of the guarded environment: not that of one which extends it."""
-    return this_interpreter(executable="" if prefix == sys.prefix else find_executable(prefix))
+    return this_interpreter(
+        executable="" if prefix == sys.prefix else find_executable(prefix)
+    )
 
 
-def _new_verdict(base: str, prefix: str, configuration: GuardConfiguration) -> StartVerdict:
+def _new_verdict(
+    base: str, prefix: str, configuration: GuardConfiguration
+) -> StartVerdict:
     """The verdict of an aligned start, still without what it rests on."""
     return {
         "key": (base, sys.version, prefix),
@@ -9403,14 +10145,18 @@ def _failure(
 ) -> StartVerdict:
     """The verdict of a start that can't be judged; it is never kept."""
     verdict = _new_verdict(base, prefix, configuration)
-    verdict["message"] = f"this Python ({_place(prefix)}) cannot be compared with its lock"
+    verdict["message"] = (
+        f"this Python ({_place(prefix)}) cannot be compared with its lock"
+    )
     verdict["reason"] = f": {printable(reason)}"
     verdict["details"] = f"To repair: {repair}\n{_last_lines(base, prefix)}"
     _log(configuration, verdict, [], _previous(base))
     return verdict
 
 
-def _describe(verdict: StartVerdict, report: Report, configuration: GuardConfiguration) -> None:
+def _describe(
+    verdict: StartVerdict, report: Report, configuration: GuardConfiguration
+) -> None:
     """Say what differs, and what can be done."""
     base, _, prefix = verdict["key"]
     findings = report[2]
@@ -9423,7 +10169,9 @@ def _describe(verdict: StartVerdict, report: Report, configuration: GuardConfigu
         report, configuration.bounds, configuration.selection, configuration.policy
     )
     table += "".join(f"To align: {printable(command)}\n" for command in commands)
-    verdict["message"] = f"this Python ({_place(prefix)}) differs from its {locks} {bounds}"
+    verdict["message"] = (
+        f"this Python ({_place(prefix)}) differs from its {locks} {bounds}"
+    )
     verdict["details"] = table + _last_lines(base, prefix)
 
 
@@ -9478,7 +10226,9 @@ def _known_files(base: str) -> Known:
         return {}
     known = {}
     try:
-        for (path, identity), digest in zip(previous["entries"], previous["digests"].split("\0")):
+        for (path, identity), digest in zip(
+            previous["entries"], previous["digests"].split("\0")
+        ):
             if digest and identity and file_identity(path) == identity:
                 known[path] = digest, identity
     except (AttributeError, TypeError, ValueError):  # not as it was written
@@ -9488,7 +10238,10 @@ def _known_files(base: str) -> Known:
 
 def _watched(interpreter: Interpreter, policy: Policy) -> _Watched:
     """The directories that hold packages, or may, and the files that say which these are."""
-    sites, files = list(interpreter.sites), [os.path.join(interpreter.prefix, "pyvenv.cfg")]
+    sites, files = (
+        list(interpreter.sites),
+        [os.path.join(interpreter.prefix, "pyvenv.cfg")],
+    )
     for site in interpreter.sites:
         entries = list_entries(site)
         starts = [entry for entry in entries if entry.endswith((".pth", ".start"))]
@@ -9551,8 +10304,14 @@ def _keep(base: str, verdict: StartVerdict, basis: _Basis, policy: Policy) -> bo
     digest = b"" if policy.integrity else content_digest(paths[:sites], paths[sites:])
     folders = [path for path, right in hashes.items() if not right]
     limit = began - 100_000_000
-    appeared = any(map(os.access, basis.watched.absent, [os.F_OK] * len(basis.watched.absent)))
-    if appeared or not is_settled(list(files.items()), began) or was_turned(folders, limit):
+    appeared = any(
+        map(os.access, basis.watched.absent, [os.F_OK] * len(basis.watched.absent))
+    )
+    if (
+        appeared
+        or not is_settled(list(files.items()), began)
+        or was_turned(folders, limit)
+    ):
         return False
     entries = list(files.items())
     for path, right in hashes.items():
@@ -9563,7 +10322,9 @@ def _keep(base: str, verdict: StartVerdict, basis: _Basis, policy: Policy) -> bo
     paths = [path for path, _ in entries]
     # A time too young to trust is kept as one that never recurs: the next start compares content.
     old = began - 2_000_000_000
-    verdict["entries"] = [(path, one if is_old(one, old) else ()) for path, one in entries]
+    verdict["entries"] = [
+        (path, one if is_old(one, old) else ()) for path, one in entries
+    ]
     verdict["digest"], verdict["sites"] = digest, sites
     verdict["digests"] = "\0".join(hashes.get(path, "") for path in paths)
     _tell_whose(verdict, paths)
@@ -9571,12 +10332,16 @@ def _keep(base: str, verdict: StartVerdict, basis: _Basis, policy: Policy) -> bo
     return True
 
 
-def _note_verdict(base: str, verdict: StartVerdict, previous: StartVerdict | None) -> None:
+def _note_verdict(
+    base: str, verdict: StartVerdict, previous: StartVerdict | None
+) -> None:
     """Tell the next start what was found, though it has to judge anew: the first entry never holds.
 
     What files were right before still counts for those that haven't changed.
     """
-    entries, digests = (previous["entries"], previous["digests"]) if previous else ([], "")
+    entries, digests = (
+        (previous["entries"], previous["digests"]) if previous else ([], "")
+    )
     never: list[tuple[str, Identity | None]] = [(base, ())]
     verdict["entries"], verdict["digests"] = never + entries, "\0" + digests
     write_state(base, verdict)
@@ -9590,7 +10355,12 @@ def _tell_whose(verdict: StartVerdict, paths: Iterable[str]) -> None:
     if any(verdict[key] is not None for key in ("home", "user", "kernel")):
         environ = os.environ.get
         rights = (os.geteuid(), os.uname()[2:]) if posix else ()
-        verdict["whose"] = environ("HOME"), environ("APPDATA"), environ("PYTHONUSERBASE"), *rights
+        verdict["whose"] = (
+            environ("HOME"),
+            environ("APPDATA"),
+            environ("PYTHONUSERBASE"),
+            *rights,
+        )
 
 
 def _is_for_all(path: str) -> bool:
@@ -9625,7 +10395,11 @@ def _log(
         "time": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime()),
         "executable": _executable(verdict["key"][2]),
         "bounds": list(configuration.bounds),
-        "verdict": "not aligned" if findings else "unusable" if verdict["message"] else "aligned",
+        "verdict": "not aligned"
+        if findings
+        else "unusable"
+        if verdict["message"]
+        else "aligned",
         "findings": json.loads(format_json(findings)),
         "pid": os.getpid(),
         "user": _user_name(),
@@ -9652,7 +10426,9 @@ def _append(path: str, line: dict[str, Any], repeated: bool) -> None:
         _lock_shortly(descriptor)
         last = _last_logged(path, line["executable"])
         if last is not None:
-            repeated = all(last.get(key) == line[key] for key in ("verdict", "findings"))
+            repeated = all(
+                last.get(key) == line[key] for key in ("verdict", "findings")
+            )
         if not repeated:
             os.write(descriptor, json.dumps(line).encode("ascii") + b"\n")
     finally:
@@ -9663,7 +10439,9 @@ def _lock_shortly(descriptor: int) -> None:
     """Starts at the same time shall not log the same; but no lock may hold up a start."""
     from time import sleep
 
-    if os.name == "nt":  # where a lock is on bytes, which nobody else can read meanwhile
+    if (
+        os.name == "nt"
+    ):  # where a lock is on bytes, which nobody else can read meanwhile
         os.lseek(descriptor, 1 << 30, os.SEEK_SET)
     for _ in range(50):
         if has_locked(descriptor):
@@ -9696,7 +10474,9 @@ def _user_name() -> str:
 
     try:
         return getpass.getuser()
-    except Exception:  # as getpass says: no variable tells it, and there is no such user
+    except (
+        Exception
+    ):  # as getpass says: no variable tells it, and there is no such user
         return str(os.geteuid()) if hasattr(os, "geteuid") else ""
 
 
@@ -9780,24 +10560,36 @@ def uninstall_guard(interpreter: Interpreter) -> bool:
 def guard_status(interpreter: Interpreter, command: str) -> dict[str, Any]:
     """Whether an interpreter's guard runs, and whether its environment is aligned; nothing is changed."""
     # The guard is "none", "not armed" (it can't run) or "armed".
-    status: dict[str, Any] = {"executable": interpreter.executable, "guard": "none", "mode": None}
-    status.update(bounds=[], version=None, last_verdict=None, last_verdict_at=None, now=None)
+    status: dict[str, Any] = {
+        "executable": interpreter.executable,
+        "guard": "none",
+        "mode": None,
+    }
+    status.update(
+        bounds=[], version=None, last_verdict=None, last_verdict_at=None, now=None
+    )
     status.update(log=None, notes=[], findings=[])
     try:
         site = guard_site(interpreter)
-        if not any(entry.startswith((START_STEM, GUARD_FOLDER)) for entry in list_entries(site)):
+        if not any(
+            entry.startswith((START_STEM, GUARD_FOLDER)) for entry in list_entries(site)
+        ):
             return status
         status["guard"] = "not armed"
         configuration = GuardConfiguration.read(os.path.join(site, GUARD_FOLDER))
         log = configuration.log or None
         status.update(mode=configuration.mode(), bounds=configuration.bounds, log=log)
-        version, verdict, judged = _prove_guard(command, interpreter, site, configuration)
+        version, verdict, judged = _prove_guard(
+            command, interpreter, site, configuration
+        )
         status.update(guard="armed", version=version)
         status.update(last_verdict=verdict or None, last_verdict_at=judged or None)
         if version != __version__:
             note = f"its copy of envlock is another than this one, {__version__}"
             status["notes"].append(f"{note} (site-install renews it)")
-        findings = check(interpreter, configuration.demand(interpreter), configuration.policy)
+        findings = check(
+            interpreter, configuration.demand(interpreter), configuration.policy
+        )
         status["now"] = "not aligned" if findings else "aligned"
         status["findings"] = findings
     except EnvlockError as error:
@@ -9830,7 +10622,9 @@ def _refuse_foreign(site: str) -> None:
         if foreign:
             problem = f"it holds {excerpt(min(foreign))}"
     if problem:
-        raise GuardError(f"{folder}: not as envlock made it: {problem}; nothing was changed")
+        raise GuardError(
+            f"{folder}: not as envlock made it: {problem}; nothing was changed"
+        )
 
 
 def _remove_leftovers(site: str) -> None:
@@ -9840,7 +10634,9 @@ def _remove_leftovers(site: str) -> None:
             os.unlink(os.path.join(site, name))
 
 
-def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfiguration) -> None:
+def _write_guard(
+    interpreter: Interpreter, site: str, configuration: GuardConfiguration
+) -> None:
     """Write the guard's folder first and its start-up file last, which needs all of it."""
     _remove_leftovers(site)
     with open(__file__, "rb") as file:
@@ -9854,11 +10650,15 @@ def _write_guard(interpreter: Interpreter, site: str, configuration: GuardConfig
             patiently(os.unlink, path)
     settings = configuration.to_json().encode("ascii")
     _write_files(site, {f"{GUARD_FOLDER}/{CONFIGURATION}": settings})
-    run_source(interpreter.executable, ["-I", "-S"], "m.write_guard_code(sys.argv[1])", site)
+    run_source(
+        interpreter.executable, ["-I", "-S"], "m.write_guard_code(sys.argv[1])", site
+    )
     _write_files(site, _texts(configuration, interpreter))
 
 
-def _texts(configuration: GuardConfiguration, interpreter: Interpreter) -> dict[str, bytes]:
+def _texts(
+    configuration: GuardConfiguration, interpreter: Interpreter
+) -> dict[str, bytes]:
     return start_up_texts(configuration.code, interpreter, configuration.embedded)
 
 
@@ -9888,7 +10688,9 @@ def _prove_guard(
     Returns the version of its envlock.py, the verdict that starts like this one keep, and when it was found (or "").
     """
     status: list[str]
-    ran, no_site, *status = run_source(command, [], "m.describe_guard(sys.argv[1])", site)
+    ran, no_site, *status = run_source(
+        command, [], "m.describe_guard(sys.argv[1])", site
+    )
     if ran:
         return status
     stem = os.path.join(site, START_STEM)
@@ -9896,7 +10698,10 @@ def _prove_guard(
     reason = "its start-up file does not run, or fails"
     if no_site:
         reason = "it is started with -S, so that no start-up file runs"
-    elif any(read_file(os.path.join(site, name), 1 << 16) != text for name, text in texts.items()):
+    elif any(
+        read_file(os.path.join(site, name), 1 << 16) != text
+        for name, text in texts.items()
+    ):
         reason = f"{' or '.join(texts)} in {site} is gone or changed"
     elif interpreter.version >= (3, 15) and os.path.exists(f"{stem}.start"):
         reason = f"{stem}.start suppresses the start-up file of the same name"
@@ -9951,7 +10756,9 @@ def _remove_guard(site: str) -> bool:
     removed = False
     for suffix in (".pth", ".start"):
         path = os.path.join(site, START_STEM + suffix)
-        if os.path.isfile(path) and os.path.getsize(path):  # an empty .start is somebody else's
+        if os.path.isfile(path) and os.path.getsize(
+            path
+        ):  # an empty .start is somebody else's
             patiently(os.unlink, path)
             removed = True
     _remove_leftovers(site)
@@ -9980,12 +10787,16 @@ class UsageError(EnvlockError):
 class Option(NamedTuple):
     """An option: a row of the tables below."""
 
-    names: tuple[str, ...]  # its spellings; the last one is its key, also in [tool.envlock]
+    names: tuple[
+        str, ...
+    ]  # its spellings; the last one is its key, also in [tool.envlock]
     help: str
     metavar: str = ""  # stands for the value in the help; empty: it takes none
     parse: Callable[[str], Any] = str  # raises ValueError: what was expected
     repeatable: bool = False
-    several: bool = False  # `--bound a b`: takes the words up to the next option or output word
+    several: bool = (
+        False  # `--bound a b`: takes the words up to the next option or output word
+    )
     configured: bool = False  # may stand in [tool.envlock]
 
     @property
@@ -10000,7 +10811,9 @@ class Word(NamedTuple):
     word: str
     help: str
     options: tuple[Option, ...] = ()  # which this word alone has
-    print: Callable[[Arguments, list[Report]], None] | None = None  # of an output format
+    print: Callable[[Arguments, list[Report]], None] | None = (
+        None  # of an output format
+    )
     needs: Option | None = None  # one of the options that it can't do without
 
 
@@ -10110,7 +10923,9 @@ _BOUND_OPTIONS = (
 )
 
 
-def _names_option(name: str, text: str, configured: bool = True, several: bool = False) -> Option:
+def _names_option(
+    name: str, text: str, configured: bool = True, several: bool = False
+) -> Option:
     return Option((name,), text, "NAME", _name, True, several, configured)
 
 
@@ -10126,14 +10941,23 @@ _SELECTION_OPTIONS = (
     _switch("--all-groups", "count every dependency group"),
     _names_option("--no-group", "leave this group out"),
     _switch("--no-default-groups", "count only the groups that are named"),
-    _names_option("--only-group", "count these groups alone, without the project's dependencies"),
+    _names_option(
+        "--only-group", "count these groups alone, without the project's dependencies"
+    ),
     _names_option("--package", "count this member of the workspace, not its root"),
     _switch("--all-packages", "count every member of the workspace", configured=False),
-    _switch("--no-editable", "expect a plain install of what the lock installs as editable"),
+    _switch(
+        "--no-editable", "expect a plain install of what the lock installs as editable"
+    ),
     _switch("--no-install-project", "expect the project itself not to be installed"),
-    _switch("--no-install-workspace", "expect no member of the workspace to be installed"),
+    _switch(
+        "--no-install-workspace", "expect no member of the workspace to be installed"
+    ),
     _names_option(
-        "--bound-options", "extras or groups, whichever the file has", False, several=True
+        "--bound-options",
+        "extras or groups, whichever the file has",
+        False,
+        several=True,
     ),
 )
 _POLICY_OPTIONS = (
@@ -10285,7 +11109,10 @@ exit status, the worst of several:
 # What users of other tools type: the right spelling, and the wrong ones. In brackets is a sentence;
 # what is in capitals gives way to the value that was given.
 OPTION_GUESSES = (
-    ("--bound FILE", "-r -f -l --requirement --requirements --requirements-file --file --from"),
+    (
+        "--bound FILE",
+        "-r -f -l --requirement --requirements --requirements-file --file --from",
+    ),
     ("--bound FILE", "--lock --lockfile --lock-file --lock-path --constraint"),
     (
         "--exe EXE",
@@ -10315,7 +11142,10 @@ OPTION_GUESSES = (
     ("--all-groups", "--all"),
     ("--superset", "--inexact --allow-extra --allow-unrequired"),
     ("--subset", "--allow-missing"),
-    ("--integrity", "--hashes --verify --verify-hashes --check-hashes --require-hashes --files"),
+    (
+        "--integrity",
+        "--hashes --verify --verify-hashes --check-hashes --require-hashes --files",
+    ),
     ("--code N", "--exit-code"),
     ("--color never", "--no-color --no-colour --plain"),
     ("--color WHEN", "--colour --colors"),
@@ -10323,8 +11153,14 @@ OPTION_GUESSES = (
     ("--verbose", "--debug --details"),
     ("--user-site", "--user"),
     ("--no-config", "--isolated --no-project"),
-    ("(leave it out: every difference counts)", "--strict --exact --error --exit-non-zero"),
-    ("(leave it out: envlock changes no lock)", "--frozen --locked --no-sync --dry-run --check"),
+    (
+        "(leave it out: every difference counts)",
+        "--strict --exact --error --exit-non-zero",
+    ),
+    (
+        "(leave it out: envlock changes no lock)",
+        "--frozen --locked --no-sync --dry-run --check",
+    ),
     (
         "(envlock changes no package: on a terminal it names the command that does)",
         "--fix --sync --upgrade -U",
@@ -10355,7 +11191,9 @@ WORD_GUESSES = (
 )
 
 
-def _find_guess(guesses: Iterable[tuple[str, str]], word: str, rights: Container[str]) -> str:
+def _find_guess(
+    guesses: Iterable[tuple[str, str]], word: str, rights: Container[str]
+) -> str:
     """The right spelling for a wrong one; empty if it isn't known."""
     for right, wrongs in guesses:
         if word in wrongs.split() and (right[0] == "(" or right.split()[0] in rights):
@@ -10364,7 +11202,11 @@ def _find_guess(guesses: Iterable[tuple[str, str]], word: str, rights: Container
 
 
 def unknown_option(
-    name: str, value: str, plain: Sequence[str], commands: Sequence[Command], program: str
+    name: str,
+    value: str,
+    plain: Sequence[str],
+    commands: Sequence[Command],
+    program: str,
 ) -> UsageError:
     """An option that isn't there, with the right one where it can be told."""
     given = [command for command in commands if command.word in plain[:1]]
@@ -10481,7 +11323,9 @@ def split_words(
             continue
         name, value = _name_and_value(word)
         if name not in options:
-            raise unknown_option(name, value or _next_value(rest), plain, commands, program)
+            raise unknown_option(
+                name, value or _next_value(rest), plain, commands, program
+            )
         option = options[name]
         if not option.metavar:
             given.append((option, ""))
@@ -10491,8 +11335,17 @@ def split_words(
             given.append((option, value))
             continue
         given.append((option, _take_value(option, name, rest)))
-        stops = output_words if plain else output_words | {command.word for command in commands}
-        while option.several and rest and not is_option(rest[-1]) and rest[-1] not in stops:
+        stops = (
+            output_words
+            if plain
+            else output_words | {command.word for command in commands}
+        )
+        while (
+            option.several
+            and rest
+            and not is_option(rest[-1])
+            and rest[-1] not in stops
+        ):
             given.append((option, rest.pop()))
     return given, plain
 
@@ -10561,7 +11414,9 @@ def _read_values(given: Iterable[tuple[Option, str]]) -> dict[str, Any]:
     return values
 
 
-def _find_command(plain: Sequence[str], commands: Sequence[Command], program: str) -> Command:
+def _find_command(
+    plain: Sequence[str], commands: Sequence[Command], program: str
+) -> Command:
     if not plain:
         words = ", ".join(command.word for command in commands)
         raise UsageError(f"expected a command: {words} (see: {program} --help)")
@@ -10608,7 +11463,9 @@ def _check_needs(
             raise UsageError(f"{word} needs {option.names[-1]} {hint}")
 
 
-def format_help(commands: Sequence[Command], plain: Sequence[str], program: str, width: int) -> str:
+def format_help(
+    commands: Sequence[Command], plain: Sequence[str], program: str, width: int
+) -> str:
     """The help of a command, or of the whole, in lines of at most `width` columns."""
     for command in commands:
         if command.word in plain[:1]:
@@ -10677,7 +11534,9 @@ def _format_rows(title: str, rows: Iterable[tuple[str, str]], width: int) -> str
 # ==================================================================================================
 
 # A header or a key that may begin [tool.envlock]; what has none isn't parsed.
-_OWN_TABLE = r"""(?m)^[ \t]*\[?[ \t]*["']?tool["']?[ \t]*(?:\.[ \t]*["']?envlock\b|[\]=])"""
+_OWN_TABLE = (
+    r"""(?m)^[ \t]*\[?[ \t]*["']?tool["']?[ \t]*(?:\.[ \t]*["']?envlock\b|[\]=])"""
+)
 
 
 def project_folders() -> Iterator[str]:
@@ -10740,7 +11599,11 @@ def find_default_environment(here: Interpreter) -> tuple[str, str]:
     if extended and not is_tool_environment(extended):
         return extended, "`uv run` extends it"
     active = os.environ.get("VIRTUAL_ENV", "")
-    if active and not _same_file(active, here.prefix) and not is_tool_environment(active):
+    if (
+        active
+        and not _same_file(active, here.prefix)
+        and not is_tool_environment(active)
+    ):
         return active, "it is active: $VIRTUAL_ENV"
     for folder in project_folders():
         path = os.path.join(folder, ".venv")
@@ -10748,7 +11611,9 @@ def find_default_environment(here: Interpreter) -> tuple[str, str]:
             return relative_path(path), "the nearest .venv"
     if own:
         reason = "was made for envlock alone, and there is no .venv here"
-        raise InterpreterError(f"{here.prefix} {reason}: name the environment, as in -e .venv")
+        raise InterpreterError(
+            f"{here.prefix} {reason}: name the environment, as in -e .venv"
+        )
     return "", ""
 
 
@@ -10771,7 +11636,9 @@ def find_default_bound() -> str:
         for name in locks or _existing(folder, REQUIREMENTS_NAMES):
             return relative_path(os.path.join(folder, name))
     names = ", ".join((*LOCK_NAMES, *REQUIREMENTS_NAMES))
-    raise BoundError(f"there is no lock here (looked for {names}): name it, as in --bound FILE")
+    raise BoundError(
+        f"there is no lock here (looked for {names}): name it, as in --bound FILE"
+    )
 
 
 def read_configuration(options: Iterable[Option]) -> tuple[str, dict[str, Any]]:
@@ -10945,7 +11812,9 @@ def _validate_command(arguments: Arguments) -> int:
     texts = read_streams(bounds)
     reports: list[Report] = []
     for interpreter, _ in interpreters:
-        bound = read_bounds(bounds, ReadContext(interpreter.environment, selection, texts=texts))
+        bound = read_bounds(
+            bounds, ReadContext(interpreter.environment, selection, texts=texts)
+        )
         findings = check(interpreter, bound, policy, _reporter(arguments))
         reports.append((interpreter, bound, findings))
     _note_idle_ignores(arguments, reports)
@@ -10963,7 +11832,9 @@ def _note_idle_ignores(arguments: Arguments, reports: Iterable[Report]) -> None:
         idle -= {distribution.name for distribution in scan(interpreter)}
         idle -= _required_names(bound)
     for name in sorted(idle):
-        _note(arguments, f"--ignore {name}: no such package is installed or in the bound")
+        _note(
+            arguments, f"--ignore {name}: no such package is installed or in the bound"
+        )
 
 
 def _required_names(bound: Bound) -> set[str]:
@@ -11025,7 +11896,9 @@ def _print_tables(arguments: Arguments, reports: list[Report]) -> None:
     for report in reports:
         interpreter, _, findings = report
         if findings:
-            heading = f"{printable(interpreter.executable)}\n" if len(reports) > 1 else ""
+            heading = (
+                f"{printable(interpreter.executable)}\n" if len(reports) > 1 else ""
+            )
             table = format_table(findings, width, color, arguments.flag("verbose"))
             say(heading + table, sys.stdout)
         if is_terminal(sys.stderr) or arguments.flag("verbose"):
@@ -11048,7 +11921,9 @@ def _advise(arguments: Arguments, report: Report) -> None:
 def _note_comparison(arguments: Arguments, report: Report) -> None:
     """Say what was compared, how many findings there are, and what can't be seen."""
     interpreter, bound, findings = report
-    names = {distribution.name for distribution in scan(interpreter)} - _policy(arguments).ignore
+    names = {distribution.name for distribution in scan(interpreter)} - _policy(
+        arguments
+    ).ignore
     verdict = f"not aligned: {count_verdicts(findings)}" if findings else "aligned"
     files = ", ".join(_shown_bounds(arguments))
     packages = count(len(names), "package")
@@ -11159,7 +12034,8 @@ def _status_command(arguments: Arguments) -> int:
     import json
 
     statuses = [
-        guard_status(interpreter, command) for interpreter, command in _interpreters(arguments)
+        guard_status(interpreter, command)
+        for interpreter, command in _interpreters(arguments)
     ]
     if arguments.word == "json":
         rows = []
@@ -11214,7 +12090,13 @@ _OUTPUTS = (
     Word("github", "print annotations for GitHub Actions", (), _print_github),
     Word("sarif", "print SARIF 2.1.0, for code scanning", (), _print_sarif),
     Word("junit", "print JUnit XML, for GitLab's test reports", (), _print_junit),
-    Word("write", "write delimited text to a file", WRITE_OPTIONS, _write_report, WRITE_OPTIONS[0]),
+    Word(
+        "write",
+        "write delimited text to a file",
+        WRITE_OPTIONS,
+        _write_report,
+        WRITE_OPTIONS[0],
+    ),
     Word("exit", "print nothing, answer by the exit status", (), _print_nothing),
 )
 _MODES = (
@@ -11289,7 +12171,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     try:
         _refuse_old(
-            tuple(sys.version_info[:3]), "envlock needs {} or newer (-e can name an older one)"
+            tuple(sys.version_info[:3]),
+            "envlock needs {} or newer (-e can name an older one)",
         )
         return _run(sys.argv[1:] if argv is None else argv)
     except EnvlockError as error:

@@ -43,7 +43,9 @@ def run(module: str) -> tuple[str, int, str]:
 def main() -> int:
     began = time.monotonic()
     modules = [path.stem for path in (ROOT / "tests").glob("test_*.py")]
-    modules.sort(key=lambda name: ([name.startswith(start) for start in FIRST].index(True), name))
+    modules.sort(
+        key=lambda name: ([name.startswith(start) for start in FIRST].index(True), name)
+    )
     print(
         f"{len(modules)} test modules, {AT_ONCE} at once, offline; about {MINUTES} minutes on two cores",
         flush=True,
@@ -55,7 +57,10 @@ def main() -> int:
             ran = re.search(r"^Ran (\d+) tests? in (.+)$", output, re.MULTILINE)
             summary = output.rpartition("\n\n")[2]
             told = dict(
-                re.findall(r"[(,] ?(failures|errors|unexpected successes|skipped)=(\d+)", summary)
+                re.findall(
+                    r"[(,] ?(failures|errors|unexpected successes|skipped)=(\d+)",
+                    summary,
+                )
             )
             skips = int(told.pop("skipped", 0))
             bad = max(sum(map(int, told.values())), int(status != 0 or not ran))

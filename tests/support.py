@@ -103,7 +103,9 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command with its output captured as text; `env` is added to a clean environment."""
     options.setdefault("stdin", subprocess.DEVNULL)
-    options.setdefault("timeout", 600)  # against a test that hangs; the machine may be busy
+    options.setdefault(
+        "timeout", 600
+    )  # against a test that hangs; the machine may be busy
     return subprocess.run(
         list(map(str, command)),
         check=False,
@@ -159,7 +161,10 @@ def is_waiting(process: int) -> bool:
     """Whether a process's main thread waits for something (Linux); true where that can't be told."""
     try:
         return (
-            Path(f"/proc/{process}/task/{process}/stat").read_text().rpartition(")")[2].split()[0]
+            Path(f"/proc/{process}/task/{process}/stat")
+            .read_text()
+            .rpartition(")")[2]
+            .split()[0]
             == "S"
         )
     except OSError:
@@ -181,7 +186,9 @@ def interrupted(command: Sequence[object]) -> tuple[bytes, bytes, int]:
     os.close(side)
     shown = os.read(main, 1000)
     time.sleep(0.1)
-    wait_until(lambda: is_waiting(child.pid), "the command has written what was read here")
+    wait_until(
+        lambda: is_waiting(child.pid), "the command has written what was read here"
+    )
     child.send_signal(signal.SIGINT)
     with contextlib.suppress(OSError):  # the terminal's other end is closed
         while True:
@@ -244,7 +251,9 @@ def add_record(
     (record / "METADATA").write_text(metadata, encoding="utf-8")
     (record / "RECORD").write_text("", encoding="utf-8")
     if direct_url is not None:
-        (record / "direct_url.json").write_text(json.dumps(direct_url), encoding="utf-8")
+        (record / "direct_url.json").write_text(
+            json.dumps(direct_url), encoding="utf-8"
+        )
     return record
 
 
@@ -282,7 +291,9 @@ class Environment:
         for record in self.site.glob(f"{name.replace('-', '_')}-*.dist-info"):
             shutil.rmtree(record)
 
-    def validate(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    def validate(
+        self, *arguments: object, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         return envlock("-e", self.python, "validate", *arguments, **options)
 
     def findings(self, *arguments: object) -> list[tuple[str, str, str]]:
@@ -290,11 +301,14 @@ class Environment:
         done = self.validate(*arguments, "json")
         assert done.returncode in (0, 3), done.stderr
         return [
-            (row["package"], row["dependency"], row["explain"]) for row in json.loads(done.stdout)
+            (row["package"], row["dependency"], row["explain"])
+            for row in json.loads(done.stdout)
         ]
 
 
-def growth(run: Callable[[Any], object], make: Callable[[int], Any], size: int) -> float:
+def growth(
+    run: Callable[[Any], object], make: Callable[[int], Any], size: int
+) -> float:
     """How many times as long four times as much input takes.
 
     CPU time at the best of up to twelve tries, without the garbage collector: whatever else the
@@ -340,7 +354,9 @@ class TestCase(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name).resolve()
         for entry in self.environment.site.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+            shutil.rmtree(
+                entry
+            ) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -348,14 +364,19 @@ class TestCase(unittest.TestCase):
         path.write_text(text, encoding="utf-8")
         return path
 
-    def assertRefused(self, done: subprocess.CompletedProcess[str], message: str) -> None:
+    def assertRefused(
+        self, done: subprocess.CompletedProcess[str], message: str
+    ) -> None:
         """One line on standard error, exit 2, nothing on standard output."""
         self.assertEqual(
-            (done.stderr, done.stdout, done.returncode), (f"envlock: error: {message}\n", "", 2)
+            (done.stderr, done.stdout, done.returncode),
+            (f"envlock: error: {message}\n", "", 2),
         )
 
 
-def make_wheel(folder: Path, name: str, version: str, requires: Sequence[str] = ()) -> Path:
+def make_wheel(
+    folder: Path, name: str, version: str, requires: Sequence[str] = ()
+) -> Path:
     """Write a wheel with one empty module, as a build backend would."""
     stem = f"{name.replace('-', '_')}-{version}"
     record = f"{stem}.dist-info"
@@ -470,7 +491,8 @@ def selected(options: str) -> Selection:
         else:
             found.setdefault(key + "s", set()).add(next(words))
     sets: Any = {
-        key: frozenset(value) if isinstance(value, set) else value for key, value in found.items()
+        key: frozenset(value) if isinstance(value, set) else value
+        for key, value in found.items()
     }
     return Selection(**sets)
 
@@ -500,7 +522,9 @@ class Scratch(unittest.TestCase):
         path.write_text(textwrap.dedent(text), encoding="utf-8")
         return path
 
-    def texts(self, name: str, text: str, options: str = "", version: str = "3.11") -> list[str]:
+    def texts(
+        self, name: str, text: str, options: str = "", version: str = "3.11"
+    ) -> list[str]:
         """What a lock demands, as the report shows it, with this folder's path left out."""
         bound = read_bound(self.write(name, text), options, version)
         home = url_of_path(str(self.folder))
@@ -544,7 +568,9 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 def without_advice(text: str) -> str:
     """What a guard says, without the commands that would align the environment: they have a test of their own."""
-    return "".join(line for line in text.splitlines(True) if not line.startswith("To align: "))
+    return "".join(
+        line for line in text.splitlines(True) if not line.startswith("To align: ")
+    )
 
 
 def stopped(message: str) -> str:
@@ -567,7 +593,9 @@ class GuardTestCase(TestCase):
 
     def message(self, row: str, bound: Path | None = None) -> str:
         """What a start says in warn mode, for one row of the table without its last column."""
-        site = format_table([Finding("", sites=(str(self.environment.site),))]).split()[-1]
+        site = format_table([Finding("", sites=(str(self.environment.site),))]).split()[
+            -1
+        ]
         rows = f"Package  Dependency  Explain     Sites\n{row}  {site}\n"
         return self.differs(rows, bound)
 
@@ -582,23 +610,32 @@ class GuardTestCase(TestCase):
 
     def last_lines(self) -> str:
         python, folder = self.environment.python, self.environment.site / "_envlock"
-        return (
-            f"{PASS}To remove the guard: {python} {folder}/envlock.py -e {python} site-uninstall\n"
-        )
+        return f"{PASS}To remove the guard: {python} {folder}/envlock.py -e {python} site-uninstall\n"
 
     def install(self, *arguments: object) -> None:
         done = envlock(
-            "-e", self.environment.python, "site-install", "--bound", self.bound, *arguments
+            "-e",
+            self.environment.python,
+            "site-install",
+            "--bound",
+            self.bound,
+            *arguments,
         )
         words = [str(word) for word in arguments]
-        what = f"exit {words[-1] if '--code' in words else CODE}" if "exit" in words else "warn"
+        what = (
+            f"exit {words[-1] if '--code' in words else CODE}"
+            if "exit" in words
+            else "warn"
+        )
         note = self.note(self.environment.python, self.bound, what)
         self.assertEqual((done.stderr[: len(note)], done.returncode), (note, 0))
 
     def note(self, python: Path, bound: Path | str, what: str) -> str:
         return f"envlock: {python}: every start is checked against {bound} ({what})\n"
 
-    def start(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    def start(
+        self, *arguments: object, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         return self.started(
             [self.environment.python, *(arguments or ("-c", "print('ran')"))], **options
         )
@@ -619,5 +656,7 @@ class GuardTestCase(TestCase):
         self, message: str, *arguments: object, code: int = CODE, **options: Any
     ) -> None:
         done = self.start(*arguments, **options)
-        said = stopped(message) if message.startswith("envlock: this Python") else message
+        said = (
+            stopped(message) if message.startswith("envlock: this Python") else message
+        )
         self.assertEqual((done.stderr, done.stdout, done.returncode), (said, "", code))

@@ -22,7 +22,10 @@ class ArgumentsTest(TestCase):
             (("validate", "-b"), "-b: expected FILE"),
             (("validate", "--bound", "-q"), "--bound: expected FILE, found '-q'"),
             (("validate", "--bound="), "--bound: expected a file, found ''"),
-            (("validate", "-b", "x", "--extra", ""), "--extra: expected a name, found ''"),
+            (
+                ("validate", "-b", "x", "--extra", ""),
+                "--extra: expected a name, found ''",
+            ),
             (("validate", "-b", "x", "--quiet=yes"), "--quiet takes no value"),
             (
                 ("validate", "-b", "x", "--code", "0"),
@@ -64,7 +67,10 @@ class ArgumentsTest(TestCase):
                 ("site-uninstall", "please"),
                 "there is no use for the word 'please' (site-uninstall takes none)",
             ),
-            (("site-instal",), "there is no command 'site-instal' (did you mean 'site-install'?)"),
+            (
+                ("site-instal",),
+                "there is no command 'site-instal' (did you mean 'site-install'?)",
+            ),
             (
                 ("-e", "validate", "zzz"),
                 "there is no command 'zzz' (it is one of validate, site-install, site-uninstall, site-status)",
@@ -73,7 +79,10 @@ class ArgumentsTest(TestCase):
                 ("validate", "--ignore", "json", "-b", "x", "-q", "zzz"),
                 f"there is no use for the word 'zzz' (after validate may stand {WORDS})",
             ),
-            (("validate", "--zzz"), "there is no option --zzz (see: envlock validate --help)"),
+            (
+                ("validate", "--zzz"),
+                "there is no option --zzz (see: envlock validate --help)",
+            ),
             (
                 ("-e", "no-such-python", "validate", "-b", "x"),
                 "no-such-python: no such folder, and no such interpreter on PATH",
@@ -111,7 +120,10 @@ class ArgumentsTest(TestCase):
             (["-m", "envlock"], f"{python} -m envlock"),
             (["-c", COMMAND], "envlock"),
         ):
-            done = run([sys.executable, *command, "validate", "--help"], cwd=ENVLOCK.parent)
+            done = run(
+                [sys.executable, *command, "validate", "--help"], cwd=ENVLOCK.parent
+            )
             self.assertTrue(
-                done.stdout.startswith(f"usage: {name} validate "), done.stdout + done.stderr
+                done.stdout.startswith(f"usage: {name} validate "),
+                done.stdout + done.stderr,
             )

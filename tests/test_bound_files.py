@@ -49,7 +49,9 @@ class TestRecognition(InFolder):
             "constraints.txt",
             "noext",
         ):
-            self.assertEqual(["six==1.16"], self.texts("# comment\n\nsix==1.16\n", name), name)
+            self.assertEqual(
+                ["six==1.16"], self.texts("# comment\n\nsix==1.16\n", name), name
+            )
 
     def test_a_name_is_known_as_a_whole_in_any_case(self) -> None:
         content = "# /// script\n"  # that of another format
@@ -68,7 +70,9 @@ class TestRecognition(InFolder):
         ):
             for name in names.split():
                 with self.subTest(name):
-                    self.assertEqual(envlock._format_of(f"/home/{name}", content).title, title)
+                    self.assertEqual(
+                        envlock._format_of(f"/home/{name}", content).title, title
+                    )
         for name in [
             "my-pyproject.toml",
             "pylock.tom",
@@ -78,11 +82,14 @@ class TestRecognition(InFolder):
             "uv.locks",
         ]:
             with self.subTest(name):
-                self.assertEqual(envlock._format_of(name, content).title, "*.py (PEP 723)")
+                self.assertEqual(
+                    envlock._format_of(name, content).title, "*.py (PEP 723)"
+                )
 
     def test_other_formats_are_known_by_content(self) -> None:
         self.assertEqual(
-            ["six"], self.texts('# six\n[project]\ndependencies = ["six"]\n', "other.toml")
+            ["six"],
+            self.texts('# six\n[project]\ndependencies = ["six"]\n', "other.toml"),
         )
         self.assertEqual([], self.texts("", "empty.lock"))
 
@@ -102,7 +109,9 @@ class TestRecognition(InFolder):
         ):
             with self.subTest(name=name):
                 self.refused(text, f"{name}: {instead}{freeze}", name)
-        pipfile = "Pipfile: a Pipfile names no versions; Pipfile.lock does (pipenv lock)"
+        pipfile = (
+            "Pipfile: a Pipfile names no versions; Pipfile.lock does (pipenv lock)"
+        )
         self.refused("[packages]\n", pipfile, "Pipfile")
 
     def test_a_folder_is_answered_by_the_lock_in_it(self) -> None:
@@ -160,15 +169,21 @@ class TestRecognition(InFolder):
 
     def test_standard_input_is_read_only_where_it_may_be(self) -> None:
         with self.assertRaises(BoundError) as caught:
-            envlock.read_bounds(["-"], envlock.ReadContext(dict, texts={"-": "six\n=\n"}))
-        self.assertEqual("<stdin>:2: expected a package name, found '='", str(caught.exception))
+            envlock.read_bounds(
+                ["-"], envlock.ReadContext(dict, texts={"-": "six\n=\n"})
+            )
+        self.assertEqual(
+            "<stdin>:2: expected a package name, found '='", str(caught.exception)
+        )
         for bound, shown in (
             ("-", "<stdin>"),
             ("https://u:p@host.example/r", "https://host.example/r"),
         ):
             with self.assertRaises(BoundError) as caught:
                 envlock.read_bounds([bound], self.target)
-            self.assertEqual(f"{shown}: only a file can be a bound here", str(caught.exception))
+            self.assertEqual(
+                f"{shown}: only a file can be a bound here", str(caught.exception)
+            )
 
 
 class TestLines(InFolder):
@@ -180,11 +195,18 @@ class TestLines(InFolder):
         self.write("proj/pyproject.toml", '[project]\nname = "proj"\n')
         for name, text, expected in (
             ("tool.py", script, {"python": 5, "six": 7, "zipp": 9}),
-            ("pyproject.toml", poetry, {"python": 2, "six": 3, "zope-interface": 4, "zipp": 6}),
+            (
+                "pyproject.toml",
+                poetry,
+                {"python": 2, "six": 3, "zope-interface": 4, "zipp": 6},
+            ),
             ("requirements.txt", "# x\nsix\n-e ./proj\n", {"six": 2, "proj": 3}),
         ):
             found = self.read(text, name).requirements
-            lines = {each.name: each.line or each.file.line_of(each.key_path) for each in found}
+            lines = {
+                each.name: each.line or each.file.line_of(each.key_path)
+                for each in found
+            }
             self.assertEqual(expected, lines, name)
 
 
@@ -243,7 +265,9 @@ FILES: dict[str, tuple[str, Callable[[int], str], int]] = {
     ),
     "extras": (
         "pyproject.toml",
-        lambda n: "[project]\n[project.optional-dependencies]\n" + many('g# = ["a"]\n', n),
+        lambda n: (
+            "[project]\n[project.optional-dependencies]\n" + many('g# = ["a"]\n', n)
+        ),
         1_000,
     ),
     "a group of groups": (
@@ -259,7 +283,11 @@ FILES: dict[str, tuple[str, Callable[[int], str], int]] = {
     ),
     "a script": (
         "a.py",
-        lambda n: "# /// script\n# dependencies = [\n" + many('#   "a#",\n', n) + "# ]\n# ///\n",
+        lambda n: (
+            "# /// script\n# dependencies = [\n"
+            + many('#   "a#",\n', n)
+            + "# ]\n# ///\n"
+        ),
         3_000,
     ),
     "an unknown file of comments": ("unknown", lambda n: "#\n" * n + "(", 16_000),
@@ -284,7 +312,9 @@ FILES: dict[str, tuple[str, Callable[[int], str], int]] = {
 }
 
 
-@unittest.skipIf(sys.implementation.name == "pypy", "its compiler works at times of its own")
+@unittest.skipIf(
+    sys.implementation.name == "pypy", "its compiler works at times of its own"
+)
 class TestLinearTime(InFolder):
     """What reading costs grows with the size of the input, and no faster: four times the size, six times the cost."""
 
@@ -317,13 +347,20 @@ class TestLinearTime(InFolder):
     def test_files_side_by_side(self) -> None:
         for number in range(1_200):
             self.write(f"nested/{number}.in", "six\n")
-        self.assertLinear("requirements.txt", lambda n: many("-r ../nested/#.in\n", n), 300)
+        self.assertLinear(
+            "requirements.txt", lambda n: many("-r ../nested/#.in\n", n), 300
+        )
 
     def test_lines_of_values(self) -> None:
         self.assertLessEqual(
-            growth(envlock.lines_of, lambda n: many("[[a#]]\n[a#.b]\nx = 1\n", n), 1_000), 6
+            growth(
+                envlock.lines_of, lambda n: many("[[a#]]\n[a#.b]\nx = 1\n", n), 1_000
+            ),
+            6,
         )
-        self.assertLessEqual(growth(envlock.lines_of, lambda n: many("a# = 1\n", n), 8_000), 6)
+        self.assertLessEqual(
+            growth(envlock.lines_of, lambda n: many("a# = 1\n", n), 8_000), 6
+        )
 
 
 class TestLengthLimit(InFolder):
@@ -338,21 +375,25 @@ class TestLengthLimit(InFolder):
         place = f"project.requires-python: {message}"
         project = f'[project]\nrequires-python = ">={long}"\n'
         self.refuses(f"pyproject.toml:2: {place}", project, "pyproject.toml")
-        pylock = (
-            f'lock-version = "1.0"\n[[packages]]\nname = "a"\nmarker = "os_name == \'{long}\'"\n'
+        pylock = f'lock-version = "1.0"\n[[packages]]\nname = "a"\nmarker = "os_name == \'{long}\'"\n'
+        self.refuses(
+            f"pylock.toml:4: packages[0].marker: {message}", pylock, "pylock.toml"
         )
-        self.refuses(f"pylock.toml:4: packages[0].marker: {message}", pylock, "pylock.toml")
 
 
 class TestErrors(InFolder):
     def test_invalid_files_are_told_with_file_and_line(self) -> None:
-        expected = json.loads((DATA / "invalid_bounds.json").read_text(encoding="utf-8"))
+        expected = json.loads(
+            (DATA / "invalid_bounds.json").read_text(encoding="utf-8")
+        )
         selection = Selection(all_extras=True, all_groups=True)
         for folder in ("requirements", "pyproject", "script"):
             for path in sorted((DATA / folder / "invalid").iterdir()):
                 name = path.relative_to(DATA).as_posix()
                 with self.subTest(name), self.assertRaises(EnvlockError) as caught:
-                    envlock.read_bounds([str(path)], ReadContext(lambda: LINUX, selection))
+                    envlock.read_bounds(
+                        [str(path)], ReadContext(lambda: LINUX, selection)
+                    )
                 message = str(caught.exception).replace(str(path.parent) + os.sep, "")
                 self.assertEqual(expected.pop(name), message)
         self.assertEqual({}, expected)
@@ -370,11 +411,15 @@ class TestErrors(InFolder):
             long_key,
             "pyproject.toml",
         )
-        self.refuses("Pipfile.lock:2: nested too deeply", "\n" + "[" * 100_000, "Pipfile.lock")
+        self.refuses(
+            "Pipfile.lock:2: nested too deeply", "\n" + "[" * 100_000, "Pipfile.lock"
+        )
 
     def test_json_that_is_no_object_is_no_lock(self) -> None:
         self.refuses(
-            "Pipfile.lock:1: expected an object, found an empty array", "[]", "Pipfile.lock"
+            "Pipfile.lock:1: expected an object, found an empty array",
+            "[]",
+            "Pipfile.lock",
         )
 
     @staticmethod
@@ -418,7 +463,9 @@ class TestErrors(InFolder):
             data = data[: rng.randrange(len(data) + 1)]
             name = rng.choice(["requirements.txt", "x.lock", "pyproject.toml", "x.py"])
             try:
-                self.read(bytes(data), name, Selection(all_extras=True, all_groups=True))
+                self.read(
+                    bytes(data), name, Selection(all_extras=True, all_groups=True)
+                )
             except EnvlockError as error:
                 self.assertNotIn("\n", str(error))
 
@@ -433,23 +480,36 @@ class WhatTheToolsInstalled(unittest.TestCase):
             for run, installed in answers.items():
                 with self.subTest(lock=folder.name, run=run):
                     version, _, options = run.partition(" ")
-                    self.compare(read_bound(lock_in(folder), options, version), installed)
+                    self.compare(
+                        read_bound(lock_in(folder), options, version), installed
+                    )
 
     def compare(self, bound: Bound, installed: dict[str, str]) -> None:
-        versions = {envlock.canonicalize_name(name): version for name, version in installed.items()}
-        demanded = {each.name: each for each in bound.requirements if each.name != "python"}
+        versions = {
+            envlock.canonicalize_name(name): version
+            for name, version in installed.items()
+        }
+        demanded = {
+            each.name: each for each in bound.requirements if each.name != "python"
+        }
         left_out = bound.permitted | {"pip"}
-        self.assertEqual(set(demanded) - {"pip"}, set(versions) - (left_out - set(demanded)))
+        self.assertEqual(
+            set(demanded) - {"pip"}, set(versions) - (left_out - set(demanded))
+        )
         for name, each in demanded.items():
             if each.version is not None:
                 self.assertEqual(each.version, versions[name], name)
-            self.assertTrue(each.specifier is None or each.specifier.contains(versions[name]), name)
+            self.assertTrue(
+                each.specifier is None or each.specifier.contains(versions[name]), name
+            )
 
     def test_the_format_is_known_by_the_content(self) -> None:
         for folder in LOCKS:
             with self.subTest(lock=folder.name):
                 text = lock_in(folder).read_text(encoding="utf-8")
-                self.assertEqual(envlock._format_of("prod.lock", text).title, lock_in(folder).name)
+                self.assertEqual(
+                    envlock._format_of("prod.lock", text).title, lock_in(folder).name
+                )
 
 
 @unittest.skipIf(NO_TOML, NO_TOML)
@@ -462,12 +522,18 @@ class LinesOfLocks(Scratch):
                 for each in read_bound(path).requirements:
                     line = each.file.line_of(each.key_path)
                     if path.name == "Pipfile.lock":
-                        self.assertIn(each.name, envlock.canonicalize_name(lines[line - 1]))
+                        self.assertIn(
+                            each.name, envlock.canonicalize_name(lines[line - 1])
+                        )
                     elif each.name == "python":
-                        self.assertRegex(lines[line - 1], "python|markers|environments|targets")
+                        self.assertRegex(
+                            lines[line - 1], "python|markers|environments|targets"
+                        )
                     else:
                         self.assertRegex(lines[line - 1], r"\A\[\[packages?\]\]\Z")
-                        self.assertEqual(envlock.canonicalize_name(lines[line][8:-1]), each.name)
+                        self.assertEqual(
+                            envlock.canonicalize_name(lines[line][8:-1]), each.name
+                        )
 
 
 @unittest.skipIf(NO_TOML, NO_TOML)
@@ -496,9 +562,13 @@ class DamagedLocks(Scratch):
                 )
                 with contextlib.suppress(EnvlockError):
                     value = (
-                        loaded._replace(data=twisted) if isinstance(loaded, ParsedLock) else twisted
+                        loaded._replace(data=twisted)
+                        if isinstance(loaded, ParsedLock)
+                        else twisted
                     )
-                    bound = form.read(value, BoundFile(path), ReadContext(marker_variables))
+                    bound = form.read(
+                        value, BoundFile(path), ReadContext(marker_variables)
+                    )
                     for each in bound.requirements:
                         envlock.locked_hashes(each)
 

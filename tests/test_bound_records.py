@@ -27,7 +27,12 @@ class TestSelection(unittest.TestCase):
             (Selection(), ""),
             (Selection(extras=frozenset("ax")), "a"),
             (Selection(options=frozenset("bx")), "b"),
-            (Selection(extras=frozenset("a"), options=frozenset("b"), groups=frozenset("c")), "ab"),
+            (
+                Selection(
+                    extras=frozenset("a"), options=frozenset("b"), groups=frozenset("c")
+                ),
+                "ab",
+            ),
             (Selection(all_extras=True), "abc"),
             (Selection(all_groups=True), ""),
         ):
@@ -105,14 +110,14 @@ class TestValues(InFolder):
             ("python", "python>=3.9", "project.requires-python"),
         )
         with self.assertRaises(BoundError) as caught:
-            envlock.python_requirement(envlock.ParsedTable({"requires-python": "3"}, "project"))
+            envlock.python_requirement(
+                envlock.ParsedTable({"requires-python": "3"}, "project")
+            )
         self.assertEqual(caught.exception.key_path, "project.requires-python")
 
     def test_two_spellings_of_one_extra_are_an_error(self) -> None:
         text = "[project]\n[project.optional-dependencies]\na_b = []\nA-B = []\n"
-        message = (
-            "pyproject.toml:4: project.optional-dependencies: 'A-B' and 'a_b' are the same name"
-        )
+        message = "pyproject.toml:4: project.optional-dependencies: 'A-B' and 'a_b' are the same name"
         self.refuses(message, text, "pyproject.toml")
 
 

@@ -48,10 +48,22 @@ class ValidateTest(TestCase):
     def test_the_environment_that_runs_envlock_needs_no_exe(self) -> None:
         done = run([self.environment.python, ENVLOCK, "validate", "--bound", self.lock])
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
-        rows = run([self.environment.python, ENVLOCK, "validate", "--bound", self.drifted, "json"])
-        self.assertEqual(json.loads(rows.stdout)[0]["executable"], str(self.environment.python))
+        rows = run(
+            [
+                self.environment.python,
+                ENVLOCK,
+                "validate",
+                "--bound",
+                self.drifted,
+                "json",
+            ]
+        )
         self.assertEqual(
-            rows.stdout, self.environment.validate("--bound", self.drifted, "json").stdout
+            json.loads(rows.stdout)[0]["executable"], str(self.environment.python)
+        )
+        self.assertEqual(
+            rows.stdout,
+            self.environment.validate("--bound", self.drifted, "json").stdout,
         )
 
     def test_a_drifted_one_prints_a_table_and_exits_3(self) -> None:
@@ -75,7 +87,16 @@ class ValidateTest(TestCase):
         path = os.pathsep.join((str(self.environment.python.parent), CLEAN["PATH"]))
         env = {"PATH": path, "VIRTUAL_ENV": str(self.environment.path)}
         done = run(
-            [sys.executable, ENVLOCK, "-e", "python3", "validate", "-b", self.drifted, "json"],
+            [
+                sys.executable,
+                ENVLOCK,
+                "-e",
+                "python3",
+                "validate",
+                "-b",
+                self.drifted,
+                "json",
+            ],
             env=env,
         )
         executable = json.loads(done.stdout)[0]["executable"]
@@ -84,11 +105,19 @@ class ValidateTest(TestCase):
     def test_options_may_stand_before_and_after_the_command(self) -> None:
         other = Environment(self.folder / "other")
         done = run_envlock(
-            "-e", self.environment.path, "validate", "-e", other.path, "--bound", self.drifted
+            "-e",
+            self.environment.path,
+            "validate",
+            "-e",
+            other.path,
+            "--bound",
+            self.drifted,
         )
         self.assertEqual(done.returncode, 3, done.stderr)
         blocks = done.stdout.split(f"{other.python}\n")
-        self.assertTrue(blocks[0].startswith(f"{self.environment.python}\nPackage"), done.stdout)
+        self.assertTrue(
+            blocks[0].startswith(f"{self.environment.python}\nPackage"), done.stdout
+        )
         self.assertIn("six==1.17.0  Missing", blocks[1])
 
     def test_several_bounds_are_joined(self) -> None:
@@ -96,7 +125,8 @@ class ValidateTest(TestCase):
         for arguments in (("--bound", self.lock, more), ("-b", self.lock, "-b", more)):
             with self.subTest(arguments=arguments):
                 self.assertEqual(
-                    self.environment.findings(*arguments), [(None, "idna==3.7", "Missing")]
+                    self.environment.findings(*arguments),
+                    [(None, "idna==3.7", "Missing")],
                 )
 
     def test_standard_input_is_a_bound_for_every_environment(self) -> None:
@@ -117,17 +147,30 @@ class ValidateTest(TestCase):
             )
 
     def test_a_url_is_a_bound_for_every_environment(self) -> None:
-        arguments = ("-e", self.environment.path, "-e", self.environment.path, "validate")
+        arguments = (
+            "-e",
+            self.environment.path,
+            "-e",
+            self.environment.path,
+            "validate",
+        )
         with socketserver.TCPServer(("127.0.0.1", 0), OneLock) as server:
             thread = threading.Thread(target=server.handle_request)
             thread.start()
             url = f"http://127.0.0.1:{server.server_address[1]}/r.txt"
             env = {"no_proxy": "*"}
             done = run_envlock(
-                *arguments, "--bound", url.replace("//", "//me:pass@") + "?key=1", "json", env=env
+                *arguments,
+                "--bound",
+                url.replace("//", "//me:pass@") + "?key=1",
+                "json",
+                env=env,
             )
             thread.join()
-        rows = [(row["explain"], row["file"], row["line"]) for row in json.loads(done.stdout)]
+        rows = [
+            (row["explain"], row["file"], row["line"])
+            for row in json.loads(done.stdout)
+        ]
         self.assertEqual(
             (rows, done.stderr, done.returncode), ([("Misdefined", url, 2)] * 2, "", 3)
         )
@@ -138,19 +181,29 @@ class ValidateTest(TestCase):
 
     def test_ignored_names_may_be_joined_by_commas(self) -> None:
         self.environment.add("idna", "3.7")
-        done = self.environment.validate("--bound", self.drifted, "--ignore", "SIX, idna")
+        done = self.environment.validate(
+            "--bound", self.drifted, "--ignore", "SIX, idna"
+        )
         self.assertEqual((done.returncode, done.stdout), (0, ""))
 
     def test_the_output_decides_the_form(self) -> None:
-        done = self.environment.validate("--bound", self.drifted, "exit", "--code", "42")
+        done = self.environment.validate(
+            "--bound", self.drifted, "exit", "--code", "42"
+        )
         self.assertEqual((done.returncode, done.stdout, done.stderr), (42, "", ""))
         done = self.environment.validate("--bound", self.lock, "exit", "--code", "42")
         self.assertEqual(done.returncode, 0)
-        done = self.environment.validate("--bound", self.drifted, "display", "--code", "4")
+        done = self.environment.validate(
+            "--bound", self.drifted, "display", "--code", "4"
+        )
         self.assertEqual(done.returncode, 4)
-        self.assertEqual(self.environment.validate("--bound", self.lock, "json").stdout, "[]\n")
+        self.assertEqual(
+            self.environment.validate("--bound", self.lock, "json").stdout, "[]\n"
+        )
         report = self.folder / "report.csv"
-        done = self.environment.validate("--bound", self.drifted, "write", "-o", report, "-d", "|")
+        done = self.environment.validate(
+            "--bound", self.drifted, "write", "-o", report, "-d", "|"
+        )
         self.assertEqual((done.returncode, done.stdout), (3, ""))
         expected = f"Package|Dependency|Explain|Sites\nsix-1.16.0|six==1.17.0|Misdefined|{self.environment.site}\n"
         self.assertEqual(report.read_text(encoding="utf-8"), expected)
@@ -182,19 +235,27 @@ class ValidateTest(TestCase):
             "--bound", "Pipfile.lock", "--superset", "json", cwd=self.folder
         )
         self.assertEqual(
-            [(row["file"], row["line"]) for row in json.loads(done.stdout)], [("Pipfile.lock", 3)]
+            [(row["file"], row["line"]) for row in json.loads(done.stdout)],
+            [("Pipfile.lock", 3)],
         )
         done = self.environment.validate(
             "--bound", "-", "--superset", "json", input="\nidna==3.7\n"
         )
         self.assertEqual(
-            [(row["file"], row["line"]) for row in json.loads(done.stdout)], [("<stdin>", 2)]
+            [(row["file"], row["line"]) for row in json.loads(done.stdout)],
+            [("<stdin>", 2)],
         )
 
     def test_colour_is_asked_for_in_the_usual_ways(self) -> None:
         def colored(*options: str, **env: str) -> bool:
             done = run_envlock(
-                *options, "-e", self.environment.path, "validate", "--bound", self.drifted, env=env
+                *options,
+                "-e",
+                self.environment.path,
+                "validate",
+                "--bound",
+                self.drifted,
+                env=env,
             )
             return "\033[33mMisdefined\033[0m" in done.stdout
 
@@ -216,7 +277,9 @@ class ValidateTest(TestCase):
                 [environment.python, ENVLOCK],
             ):
                 done = run([*command, *words], env=home)
-                self.assertEqual("userpkg-1.0" in done.stdout, expected, done.stdout + done.stderr)
+                self.assertEqual(
+                    "userpkg-1.0" in done.stdout, expected, done.stdout + done.stderr
+                )
 
 
 class StartUpFilesTest(TestCase):
@@ -229,7 +292,9 @@ class StartUpFilesTest(TestCase):
                     f"import os; {line}\n", encoding="utf-8"
                 )
                 done = self.environment.validate("--bound", lock)
-                self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+                self.assertEqual(
+                    (done.returncode, done.stdout, done.stderr), (0, "", "")
+                )
 
 
 class UsageTest(TestCase):
@@ -246,19 +311,26 @@ class UsageTest(TestCase):
         lock = self.write("requirements.lock", "six==1.16.0\n")
         path, link = self.write("report.csv", ""), self.folder / "link.csv"
         link.symlink_to(path)
-        self.assertEqual(self.environment.validate("-b", lock, "write", "-o", link).returncode, 3)
+        self.assertEqual(
+            self.environment.validate("-b", lock, "write", "-o", link).returncode, 3
+        )
         self.assertTrue(link.is_symlink())
         self.assertIn("six==1.16.0", path.read_text(encoding="utf-8"))
         path.unlink()
-        self.assertEqual(self.environment.validate("-b", lock, "write", "-o", link).returncode, 3)
+        self.assertEqual(
+            self.environment.validate("-b", lock, "write", "-o", link).returncode, 3
+        )
         self.assertTrue(link.is_symlink())
         self.assertIn("six==1.16.0", path.read_text(encoding="utf-8"))
         self.assertEqual(
-            sorted(path.name for path in self.folder.glob("*.csv*")), ["link.csv", "report.csv"]
+            sorted(path.name for path in self.folder.glob("*.csv*")),
+            ["link.csv", "report.csv"],
         )
 
     def test_version_and_help(self) -> None:
-        self.assertEqual(run_envlock("--version").stdout, f"envlock {envlock.__version__}\n")
+        self.assertEqual(
+            run_envlock("--version").stdout, f"envlock {envlock.__version__}\n"
+        )
         for arguments in (("--help",), ("validate", "--help")):
             done = run_envlock(*arguments)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -267,12 +339,20 @@ class UsageTest(TestCase):
 
     def test_no_traceback_is_ever_seen_for_a_bad_bound(self) -> None:
         files = [
-            path for path in DATA.glob("**/invalid/*") if path.suffix != ".err" and path.is_file()
+            path
+            for path in DATA.glob("**/invalid/*")
+            if path.suffix != ".err" and path.is_file()
         ]
         self.assertGreater(len(files), 20)
         for path in files:
             with self.subTest(path=path.name):
-                arguments = ("validate", "--bound", path.name, "--all-extras", "--all-groups")
+                arguments = (
+                    "validate",
+                    "--bound",
+                    path.name,
+                    "--all-extras",
+                    "--all-groups",
+                )
                 done = run_envlock(*arguments, cwd=path.parent)
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
                 self.assertRegex(done.stderr, r"\Aenvlock: error: \S.*\n\Z")
@@ -292,16 +372,23 @@ class OldPythonTest(TestCase):
         ).stdout.strip()
         reason = f"this is Python {version}, and {{}} needs 3.8 or newer"
         message = f"{OLD_PYTHON}: {reason.format('a guard')} (validate can look at it)"
-        self.assertRefused(run_envlock("-e", OLD_PYTHON, "site-install", "-b", lock), message)
+        self.assertRefused(
+            run_envlock("-e", OLD_PYTHON, "site-install", "-b", lock), message
+        )
         done = run([OLD_PYTHON, ENVLOCK, "validate", "-b", lock])
-        self.assertRefused(done, f"{reason.format('envlock')} (-e can name an older one)")
+        self.assertRefused(
+            done, f"{reason.format('envlock')} (-e can name an older one)"
+        )
 
     @unittest.skipIf(os.name == "nt", "no links")
     def test_a_guard_whose_python_is_gone_can_be_removed(self) -> None:
         environment = Environment(self.folder / "gone")
         lock = self.write("requirements.lock", "")
         self.assertEqual(
-            run_envlock("-q", "-e", environment.path, "site-install", "-b", lock).returncode, 0
+            run_envlock(
+                "-q", "-e", environment.path, "site-install", "-b", lock
+            ).returncode,
+            0,
         )
         for link in (environment.path / "bin").glob("python*"):
             link.unlink()
@@ -319,22 +406,33 @@ class LibraryTest(TestCase):
         Marker InvalidMarker Requirement InvalidRequirement validate Policy Selection Finding EnvlockError format_table
         main"""
         self.assertEqual(envlock.__all__, sorted(names.split()))
-        self.assertEqual([name for name in envlock.__all__ if not hasattr(envlock, name)], [])
+        self.assertEqual(
+            [name for name in envlock.__all__ if not hasattr(envlock, name)], []
+        )
 
     def test_validate_returns_the_findings(self) -> None:
         self.environment.add("six", "1.16.0")
         lock = self.write("requirements.lock", "six==1.16.0\n")
         drifted = self.write("drifted.lock", "six==1.17.0\n")
-        self.assertEqual(envlock.validate(str(lock), exe=str(self.environment.path)), [])
+        self.assertEqual(
+            envlock.validate(str(lock), exe=str(self.environment.path)), []
+        )
         self.assertEqual(envlock.validate(lock, exe=self.environment.path), [])
-        (finding,) = envlock.validate([str(lock), drifted], exe=str(self.environment.path))
-        self.assertEqual((finding.explain, finding.dependency), ("Misdefined", "six==1.17.0"))
+        (finding,) = envlock.validate(
+            [str(lock), drifted], exe=str(self.environment.path)
+        )
+        self.assertEqual(
+            (finding.explain, finding.dependency), ("Misdefined", "six==1.17.0")
+        )
         self.assertEqual(finding.executable, str(self.environment.python))
 
     def test_main_returns_the_exit_status(self) -> None:
         lock = self.write("requirements.lock", "absent==1\n")
         self.assertEqual(
-            envlock.main(["-e", str(self.environment.path), "validate", "-b", str(lock), "exit"]), 3
+            envlock.main(
+                ["-e", str(self.environment.path), "validate", "-b", str(lock), "exit"]
+            ),
+            3,
         )
 
 
@@ -350,7 +448,13 @@ class NotesTest(TestCase):
         self.environment.add("six", "1.16.0")
         self.environment.add("idna", "3.7")
         self.lock = self.write("requirements.lock", "six==1.16.0\nidna==3.7\n")
-        self.words = ("-e", self.environment.path, "validate", "-b", "requirements.lock")
+        self.words = (
+            "-e",
+            self.environment.path,
+            "validate",
+            "-b",
+            "requirements.lock",
+        )
 
     @unittest.skipIf(os.name == "nt", "no terminals")
     def test_a_terminal_is_told_what_was_compared(self) -> None:
@@ -363,7 +467,9 @@ class NotesTest(TestCase):
         self.assertEqual(ignoring, f"envlock: aligned: 1 package of {shown}")
         self.write("requirements.lock", "six==1.15.0\nidna==3.7\nabsent==1\n")
         lines = on_terminal(*self.words, cwd=self.folder).splitlines(keepends=True)
-        counted = f"envlock: not aligned: 1 Missing, 1 Misdefined: 2 packages of {shown}"
+        counted = (
+            f"envlock: not aligned: 1 Missing, 1 Misdefined: 2 packages of {shown}"
+        )
         self.assertIn(counted, lines)
 
     def test_verbose_tells_everybody_with_the_hash(self) -> None:
@@ -372,14 +478,18 @@ class NotesTest(TestCase):
         for word in ("display", "exit", "json"):
             done = run_envlock(*self.words, word, "-v", cwd=self.folder)
             self.assertEqual(
-                (done.returncode, done.stderr), (0, f"envlock: aligned: {where}\n"), word
+                (done.returncode, done.stderr),
+                (0, f"envlock: aligned: {where}\n"),
+                word,
             )
 
     def test_verbose_adds_the_details(self) -> None:
         self.write("requirements.lock", "six==1.15.0\nidna==3.7\n")
         done = run_envlock(*self.words, "-v", cwd=self.folder)
         self.assertEqual(done.stdout.splitlines()[0].split()[-1], "Detail")
-        self.assertTrue(done.stdout.endswith("  version 1.16.0 is installed\n"), done.stdout)
+        self.assertTrue(
+            done.stdout.endswith("  version 1.16.0 is installed\n"), done.stdout
+        )
 
     def test_requirements_without_an_exact_version_are_counted(self) -> None:
         self.write("requirements.lock", "six>=1\nidna==3.7\n-c c.txt\n")
@@ -391,12 +501,20 @@ class NotesTest(TestCase):
         done = run_envlock(*self.words, "-v", cwd=self.folder)
         self.assertTrue(done.stderr.endswith(note), done.stderr)
         self.write("c.txt", "six==1.16.0\n")
-        self.assertNotIn("exact", run_envlock(*self.words, "-v", cwd=self.folder).stderr)
+        self.assertNotIn(
+            "exact", run_envlock(*self.words, "-v", cwd=self.folder).stderr
+        )
 
     def test_a_name_to_ignore_that_is_nowhere_is_noted(self) -> None:
-        for names, noted in (("six,idna", []), ("sixx", ["sixx"]), ("Idna, b_c", ["b-c"])):
+        for names, noted in (
+            ("six,idna", []),
+            ("sixx", ["sixx"]),
+            ("Idna, b_c", ["b-c"]),
+        ):
             done = run_envlock(*self.words, "exit", "--ignore", names, cwd=self.folder)
-            note = "envlock: --ignore {}: no such package is installed or in the bound\n"
+            note = (
+                "envlock: --ignore {}: no such package is installed or in the bound\n"
+            )
             self.assertEqual(done.stderr, "".join(map(note.format, noted)))
             self.assertEqual(done.returncode, 0)
 
@@ -404,7 +522,12 @@ class NotesTest(TestCase):
         self.write("requirements.lock", "six==1.15.0\nidna==3.7\n")
         done = run_envlock(*self.words, "sarif", "--code", "4", cwd=self.folder)
         result = json.loads(done.stdout)["runs"][0]["results"][0]
-        self.assertEqual((result["ruleId"], done.returncode, done.stderr), ("Misdefined", 4, ""))
+        self.assertEqual(
+            (result["ruleId"], done.returncode, done.stderr), ("Misdefined", 4, "")
+        )
         done = run_envlock(*self.words, "junit", cwd=self.folder)
-        self.assertIn('name="Misdefined six-1.16.0" file="requirements.lock" line="1"', done.stdout)
+        self.assertIn(
+            'name="Misdefined six-1.16.0" file="requirements.lock" line="1"',
+            done.stdout,
+        )
         self.assertEqual(done.returncode, 3)

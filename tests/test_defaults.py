@@ -11,11 +11,13 @@ from typing import Any
 
 from tests.support import COMMAND, NO_TOML, Environment, TestCase, run
 
-TOOL_LOCKS = (
-    "uv.lock, poetry.lock, pdm.lock, Pipfile.lock, pylock.toml, requirements.lock, requirements.txt"
+TOOL_LOCKS = "uv.lock, poetry.lock, pdm.lock, Pipfile.lock, pylock.toml, requirements.lock, requirements.txt"
+NO_LOCK = (
+    f"there is no lock here (looked for {TOOL_LOCKS}): name it, as in --bound FILE"
 )
-NO_LOCK = f"there is no lock here (looked for {TOOL_LOCKS}): name it, as in --bound FILE"
-BOUND_NOTE = "envlock: the bound is {} (the lock of this project; --bound names another)\n"
+BOUND_NOTE = (
+    "envlock: the bound is {} (the lock of this project; --bound names another)\n"
+)
 NEAREST_NOTE = "envlock: the environment is {} (the nearest .venv; -e names another)\n"
 
 
@@ -39,9 +41,12 @@ class DefaultsCase(TestCase):
         done = run([python, "-c", COMMAND, *words], cwd=folder, env=env)
         return done.returncode, done.stdout, done.stderr
 
-    def refused_in(self, folder: Path, message: str, *words: object, **options: Any) -> None:
+    def refused_in(
+        self, folder: Path, message: str, *words: object, **options: Any
+    ) -> None:
         self.assertEqual(
-            self.run_in(folder, *words, **options), (2, "", f"envlock: error: {message}\n")
+            self.run_in(folder, *words, **options),
+            (2, "", f"envlock: error: {message}\n"),
         )
 
 
@@ -56,11 +61,14 @@ class EnvironmentTest(DefaultsCase):
         self.environment_at(self.project / ".venv", "1.16.0")
         (self.project / "src" / "deep").mkdir(parents=True)
         self.assertEqual(
-            self.run_in(self.project, *self.words), (0, "", NEAREST_NOTE.format(".venv"))
+            self.run_in(self.project, *self.words),
+            (0, "", NEAREST_NOTE.format(".venv")),
         )
         self.assertEqual(self.run_in(self.project, "-q", *self.words), (0, "", ""))
         deep = self.run_in(self.project / "src" / "deep", *self.words)
-        self.assertEqual(deep, (0, "", NEAREST_NOTE.format(os.path.join("..", "..", ".venv"))))
+        self.assertEqual(
+            deep, (0, "", NEAREST_NOTE.format(os.path.join("..", "..", ".venv")))
+        )
 
     def test_not_one_above_the_repository_nor_a_folder_that_is_none(self) -> None:
         self.environment_at(self.folder / ".venv", "1.16.0")
@@ -80,7 +88,8 @@ class EnvironmentTest(DefaultsCase):
         own = self.environment_at(self.folder / "own", "1.16.0")
         env = {"VIRTUAL_ENV": str(self.project / ".venv")}
         self.assertEqual(
-            self.run_in(self.project, *self.words, python=own.python, **env), (0, "", "")
+            self.run_in(self.project, *self.words, python=own.python, **env),
+            (0, "", ""),
         )
 
     def test_one_made_for_a_tool_is_never_taken(self) -> None:
@@ -103,14 +112,25 @@ class EnvironmentTest(DefaultsCase):
                     ("site-uninstall",),
                 ):
                     self.refused_in(
-                        self.project, f"{tool.path} {reason}", *words, python=tool.python, **env
+                        self.project,
+                        f"{tool.path} {reason}",
+                        *words,
+                        python=tool.python,
+                        **env,
                     )
                 self.environment_at(self.project / ".venv", "1.16.0")
-                found = self.run_in(self.project, *self.words, python=tool.python, **env)
+                found = self.run_in(
+                    self.project, *self.words, python=tool.python, **env
+                )
                 self.assertEqual(found, (0, "", NEAREST_NOTE.format(".venv")))
                 shutil.rmtree(self.project / ".venv")
                 named = self.run_in(
-                    self.project, "-e", tool.path, *self.words, python=tool.python, **env
+                    self.project,
+                    "-e",
+                    tool.path,
+                    *self.words,
+                    python=tool.python,
+                    **env,
                 )
                 self.assertEqual(named, (0, "", ""))
 
@@ -119,12 +139,11 @@ class EnvironmentTest(DefaultsCase):
         overlay = self.environment_at(self.folder / "overlay", "1.15.0")
         with open(overlay.path / "pyvenv.cfg", "a", encoding="utf-8") as file:
             file.write(f"extends-environment = {extended.path}\n")
-        note = (
-            f"envlock: the environment is {extended.path} (`uv run` extends it; -e names another)\n"
-        )
+        note = f"envlock: the environment is {extended.path} (`uv run` extends it; -e names another)\n"
         env = {"VIRTUAL_ENV": str(overlay.path)}
         self.assertEqual(
-            self.run_in(self.project, *self.words, python=overlay.python, **env), (0, "", note)
+            self.run_in(self.project, *self.words, python=overlay.python, **env),
+            (0, "", note),
         )
 
 
@@ -141,11 +160,13 @@ class BoundTest(DefaultsCase):
         self.refused_in(self.project / "src", NO_LOCK, *self.words)
         self.write("project/requirements.txt", "six==1.15.0\n")
         self.assertEqual(
-            self.run_in(self.project, *self.words), (3, "", BOUND_NOTE.format("requirements.txt"))
+            self.run_in(self.project, *self.words),
+            (3, "", BOUND_NOTE.format("requirements.txt")),
         )
         self.write("project/requirements.lock", "six==1.16.0\n")
         self.assertEqual(
-            self.run_in(self.project, *self.words), (0, "", BOUND_NOTE.format("requirements.lock"))
+            self.run_in(self.project, *self.words),
+            (0, "", BOUND_NOTE.format("requirements.lock")),
         )
         self.assertEqual(self.run_in(self.project, "-q", *self.words), (0, "", ""))
         above = BOUND_NOTE.format(os.path.join("..", "requirements.lock"))
@@ -158,17 +179,18 @@ class BoundTest(DefaultsCase):
             '{"_meta": {"pipfile-spec": 6}, "default": {"six": {"version": "==1.16.0"}}}',
         )
         self.assertEqual(
-            self.run_in(self.project, *self.words), (0, "", BOUND_NOTE.format("Pipfile.lock"))
+            self.run_in(self.project, *self.words),
+            (0, "", BOUND_NOTE.format("Pipfile.lock")),
         )
         self.write("project/uv.lock", "version = 1\n")
-        message = (
-            f"there are uv.lock, Pipfile.lock in {self.project}: choose one, as in --bound uv.lock"
-        )
+        message = f"there are uv.lock, Pipfile.lock in {self.project}: choose one, as in --bound uv.lock"
         self.refused_in(self.project, message, *self.words)
 
     def test_a_guard_takes_it_too(self) -> None:
         lock = self.write("project/requirements.lock", "six==1.16.0\n")
-        done = self.run_in(self.project, "-e", self.environment.path, "site-install", "exit")
+        done = self.run_in(
+            self.project, "-e", self.environment.path, "site-install", "exit"
+        )
         self.assertEqual(done[:2], (0, ""), done[2])
         status = self.run_in(self.folder, "-e", self.environment.path, "site-status")
         self.assertIn(f"bounds: {lock}\n", status[1])
@@ -184,7 +206,9 @@ class ConfigurationTest(DefaultsCase):
         self.words = ("-e", self.environment.path, "validate", "exit")
 
     def configure(self, text: str) -> None:
-        self.write("project/pyproject.toml", f'[project]\nname = "p"\n[tool.envlock]\n{text}')
+        self.write(
+            "project/pyproject.toml", f'[project]\nname = "p"\n[tool.envlock]\n{text}'
+        )
 
     def test_its_values_stand_for_options(self) -> None:
         self.configure('bound = "locks/all.txt"\nsubset = true\n')
@@ -194,7 +218,9 @@ class ConfigurationTest(DefaultsCase):
             (self.project / "src", "../locks/all.txt", "../pyproject.toml"),
         ):
             note = f"envlock: the bound is {shown} (of [tool.envlock] in {source}; --bound names another)\n"
-            self.assertEqual(self.run_in(folder, *self.words), (0, "", note.replace("/", os.sep)))
+            self.assertEqual(
+                self.run_in(folder, *self.words), (0, "", note.replace("/", os.sep))
+            )
 
     def test_the_command_line_wins_key_by_key(self) -> None:
         self.configure('bound = ["locks/all.txt"]\nignore = ["absent"]\n')
@@ -212,28 +238,49 @@ class ConfigurationTest(DefaultsCase):
 
     def test_what_is_wrong_in_it_names_file_and_key(self) -> None:
         for text, line, message in (
-            ("bounds = 'x'\n", 4, "tool.envlock: there is no key 'bounds' (did you mean 'bound'?)"),
+            (
+                "bounds = 'x'\n",
+                4,
+                "tool.envlock: there is no key 'bounds' (did you mean 'bound'?)",
+            ),
             ("subset = true\nexe = 'x'\n", 5, "tool.envlock: there is no key 'exe'"),
-            ("bound = 3\n", 4, "tool.envlock.bound: expected an array of strings, found 3"),
-            ("subset = 'yes'\n", 4, "tool.envlock.subset: expected true or false, found 'yes'"),
+            (
+                "bound = 3\n",
+                4,
+                "tool.envlock.bound: expected an array of strings, found 3",
+            ),
+            (
+                "subset = 'yes'\n",
+                4,
+                "tool.envlock.subset: expected true or false, found 'yes'",
+            ),
             (
                 "ignore = 'six'\n",
                 4,
                 "tool.envlock.ignore: expected an array of strings, found 'six'",
             ),
-            ("extra = [1]\n", 4, "tool.envlock.extra: expected an array of strings, found "),
+            (
+                "extra = [1]\n",
+                4,
+                "tool.envlock.extra: expected an array of strings, found ",
+            ),
         ):
             with self.subTest(text=text):
                 self.configure(text)
                 status, output, errors = self.run_in(self.project, *self.words)
                 self.assertEqual((status, output), (2, ""))
                 self.assertTrue(
-                    errors.startswith(f"envlock: error: pyproject.toml:{line}: {message}"), errors
+                    errors.startswith(
+                        f"envlock: error: pyproject.toml:{line}: {message}"
+                    ),
+                    errors,
                 )
 
     def test_a_guard_keeps_what_it_was_told(self) -> None:
         self.configure('bound = "locks/all.txt"\nsubset = true\n')
-        done = self.run_in(self.project, "-q", "-e", self.environment.path, "site-install", "exit")
+        done = self.run_in(
+            self.project, "-q", "-e", self.environment.path, "site-install", "exit"
+        )
         self.assertEqual(done, (0, "", ""))
         self.configure("bound = []\n")
         self.assertEqual(run([self.environment.python, "-c", "print(1)"]).stdout, "1\n")

@@ -12,12 +12,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import envlock
-from tests.support import ENVLOCK, NO_PERMISSIONS, POWERLESS, Environment, TestCase, add_record, run
+from tests.support import (
+    ENVLOCK,
+    NO_PERMISSIONS,
+    POWERLESS,
+    Environment,
+    TestCase,
+    add_record,
+    run,
+)
 
 METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
 
 
-def looking_at(*sites: Path, version: tuple[int, int, int] = (3, 13, 0)) -> envlock.Interpreter:
+def looking_at(
+    *sites: Path, version: tuple[int, int, int] = (3, 13, 0)
+) -> envlock.Interpreter:
     return envlock.Interpreter(
         "python", "cpython", version, "/prefix", tuple(map(str, sites)), None, None, {}
     )
@@ -38,9 +48,14 @@ class RecordTest(TestCase):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
 
-    def labels(self, *sites: Path, version: tuple[int, int, int] = (3, 13, 0)) -> list[str]:
+    def labels(
+        self, *sites: Path, version: tuple[int, int, int] = (3, 13, 0)
+    ) -> list[str]:
         return [
-            one.label for one in envlock.scan(looking_at(*(sites or (self.site,)), version=version))
+            one.label
+            for one in envlock.scan(
+                looking_at(*(sites or (self.site,)), version=version)
+            )
         ]
 
     def named(self) -> list[tuple[str, str]]:
@@ -60,7 +75,8 @@ class RecordTest(TestCase):
         ]
         self.assertEqual(self.named(), expected)
         self.assertEqual(
-            self.labels(), ["Six-1.16.0+local.1", "typing_extensions-4.12.2", "zope.interface-6.0"]
+            self.labels(),
+            ["Six-1.16.0+local.1", "typing_extensions-4.12.2", "zope.interface-6.0"],
         )
 
     def test_an_egg_info_name_may_end_with_python_and_platform(self) -> None:
@@ -69,11 +85,18 @@ class RecordTest(TestCase):
         self.assertEqual(self.named(), [("cffi", "1.15"), ("pyyaml", "5.4")])
 
     def test_an_ambiguous_directory_name_is_settled_by_the_metadata(self) -> None:
-        self.record("my-old-pkg-1.0.dist-info/METADATA", METADATA.format("my-old-pkg", "1.0"))
+        self.record(
+            "my-old-pkg-1.0.dist-info/METADATA", METADATA.format("my-old-pkg", "1.0")
+        )
         self.record("post-1.0_1.egg-info/PKG-INFO", METADATA.format("post", "1.0-1"))
         self.record("plain.egg-info/PKG-INFO", METADATA.format("plain", "2.0"))
         self.record("file.egg-info", METADATA.format("file", "3.0"))
-        expected = [("file", "3.0"), ("my-old-pkg", "1.0"), ("plain", "2.0"), ("post", "1.0-1")]
+        expected = [
+            ("file", "3.0"),
+            ("my-old-pkg", "1.0"),
+            ("plain", "2.0"),
+            ("post", "1.0-1"),
+        ]
         self.assertEqual(self.named(), expected)
 
     def test_metadata_that_is_no_utf_8_is_read(self) -> None:
@@ -86,12 +109,19 @@ class RecordTest(TestCase):
         self.record("six-1.16.0.dist-info")
         self.assertEqual(self.named(), [("six", "1.16.0")])
 
-    def test_a_version_with_letters_is_settled_by_the_metadata_where_it_tells_one(self) -> None:
+    def test_a_version_with_letters_is_settled_by_the_metadata_where_it_tells_one(
+        self,
+    ) -> None:
         self.record("foo-1x.dist-info/METADATA", METADATA.format("foo", "1.0"))
         self.record("bar-1.0.post1.dist-info/METADATA", METADATA.format("bar", "1.0-1"))
         self.record("gone-1.0rc1.dist-info")
         self.record("Evil-1.0.DIST-INFO")
-        expected = [("bar", "1.0-1"), ("evil", "1.0"), ("foo", "1.0"), ("gone", "1.0rc1")]
+        expected = [
+            ("bar", "1.0-1"),
+            ("evil", "1.0"),
+            ("foo", "1.0"),
+            ("gone", "1.0rc1"),
+        ]
         self.assertEqual(self.named(), expected)
 
     def test_a_record_that_tells_no_name_or_version_has_neither(self) -> None:
@@ -134,13 +164,18 @@ class RecordTest(TestCase):
         added, later = self.folder / "added é", self.folder / "later"
         add_record(added, "six", "1.16.0")
         add_record(later, "six", "1.15.0")
-        self.record("paths.pth", f"# {later}\n\nimport this_never_runs\n{added}\n/does/not/exist\n")
+        self.record(
+            "paths.pth",
+            f"# {later}\n\nimport this_never_runs\n{added}\n/does/not/exist\n",
+        )
         self.assertEqual(self.labels(self.site, later), ["six-1.16.0"])
 
     def test_a_directory_that_is_added_again_counts_once(self) -> None:
         self.record("six-1.16.0.dist-info")
         add_record(self.folder / "added", "attrs", "25.1.0")
-        self.record("paths.pth", f".\n{self.folder / 'added'}\n{self.folder / 'added'}/\n")
+        self.record(
+            "paths.pth", f".\n{self.folder / 'added'}\n{self.folder / 'added'}/\n"
+        )
         self.assertEqual(self.labels(), ["attrs-25.1.0", "six-1.16.0"])
 
     @unittest.skipUnless(hasattr(os, "mkfifo"), "no named pipes here")
@@ -164,18 +199,23 @@ class RecordTest(TestCase):
     def test_path_lines_are_those_of_a_real_start(self) -> None:
         starts = ("", "\ufeff", " ", "\t", "#", "\x0c", "x\x0c", "x\x85")
         for number, start in enumerate(starts):
-            add_record(self.environment.path / f"added{number}", f"package{number}", "1")
+            add_record(
+                self.environment.path / f"added{number}", f"package{number}", "1"
+            )
             line = f"{start}{self.environment.path}/added{number}\n"
             (self.environment.site / f"{number}.pth").write_text(line, encoding="utf-8")
         path = run(
             [self.environment.python, "-X", "utf8", "-c", "import sys; print(sys.path)"]
         ).stdout
         expected = [
-            f"package{number}" for number in range(len(starts)) if f"/added{number}'" in path
+            f"package{number}"
+            for number in range(len(starts))
+            if f"/added{number}'" in path
         ]
         asked = envlock.ask_interpreters([str(self.environment.python)])[0]
         self.assertEqual(
-            [one.name for one in envlock.scan(asked) if one.name.startswith("package")], expected
+            [one.name for one in envlock.scan(asked) if one.name.startswith("package")],
+            expected,
         )
 
     def test_a_hidden_pth_counts_only_where_site_reads_it(self) -> None:
@@ -187,22 +227,33 @@ class RecordTest(TestCase):
         self.assertEqual(self.labels(version=(3, 7, 17)), ["six-1.16.0"])
 
     def test_an_egg_counts_if_a_path_line_names_it(self) -> None:
-        self.record("lazy-1.0-py3.8.egg/EGG-INFO/PKG-INFO", METADATA.format("lazy", "1.0"))
-        self.record("unused-1.0-py3.8.egg/EGG-INFO/PKG-INFO", METADATA.format("unused", "1.0"))
+        self.record(
+            "lazy-1.0-py3.8.egg/EGG-INFO/PKG-INFO", METADATA.format("lazy", "1.0")
+        )
+        self.record(
+            "unused-1.0-py3.8.egg/EGG-INFO/PKG-INFO", METADATA.format("unused", "1.0")
+        )
         for name in ("zipped-2.0-py3.8.egg", "odd.egg"):
             with zipfile.ZipFile(self.site / name, "w") as archive:
                 archive.writestr(
                     "EGG-INFO/PKG-INFO",
                     METADATA.format(name.partition("-")[0].partition(".")[0], "2.0"),
                 )
-        self.record("easy-install.pth", "./lazy-1.0-py3.8.egg\n./zipped-2.0-py3.8.egg\n./odd.egg\n")
-        self.assertEqual(self.named(), [("lazy", "1.0"), ("odd", "2.0"), ("zipped", "2.0")])
+        self.record(
+            "easy-install.pth",
+            "./lazy-1.0-py3.8.egg\n./zipped-2.0-py3.8.egg\n./odd.egg\n",
+        )
+        self.assertEqual(
+            self.named(), [("lazy", "1.0"), ("odd", "2.0"), ("zipped", "2.0")]
+        )
 
     def test_an_egg_that_tells_nothing_is_an_unreadable_record(self) -> None:
         self.record("broken.egg", "no zip")
         with zipfile.ZipFile(self.site / "empty.egg", "w") as archive:
             archive.writestr("module.py", "")
-        with zipfile.ZipFile(self.site / "cut.egg", "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(
+            self.site / "cut.egg", "w", zipfile.ZIP_DEFLATED
+        ) as archive:
             archive.writestr("EGG-INFO/PKG-INFO", METADATA.format("cut", "1.0"))
         data = (self.site / "cut.egg").read_bytes()
         (self.site / "cut.egg").write_bytes(data.replace(data[46:60], b"\xff" * 14))
@@ -216,14 +267,17 @@ class RecordTest(TestCase):
         for name in ("my_pkg", "bystander"):
             (source / f"{name}.egg-info").mkdir(parents=True)
             text = METADATA.format(name, "0.1")
-            (source / f"{name}.egg-info" / "PKG-INFO").write_text(text, encoding="utf-8")
+            (source / f"{name}.egg-info" / "PKG-INFO").write_text(
+                text, encoding="utf-8"
+            )
         self.record("easy-install.pth", f"{source}\n")
         self.record("my-pkg.egg-link", f"{source}\n.")
         bystander, linked = envlock.scan(looking_at(self.site))
         self.assertIsNone(envlock.recorded_reference(bystander))
         reference = envlock.recorded_reference(linked)
         self.assertEqual(
-            reference, envlock.DirectReference("directory", source.as_uri(), editable=True)
+            reference,
+            envlock.DirectReference("directory", source.as_uri(), editable=True),
         )
 
     def test_a_site_directory_that_is_not_there_holds_nothing(self) -> None:
@@ -238,7 +292,8 @@ class RecordTest(TestCase):
     def test_a_named_pipe_for_a_record_is_unreadable(self) -> None:
         os.mkfifo(self.site / "pipe.egg-info")
         self.assertEqual(
-            [(one.name, one.label) for one in envlock.scan(looking_at(self.site))], [("", "pipe")]
+            [(one.name, one.label) for one in envlock.scan(looking_at(self.site))],
+            [("", "pipe")],
         )
 
     def test_only_the_headers_of_metadata_are_read(self) -> None:
@@ -268,7 +323,8 @@ class RecordTest(TestCase):
                 with self.subTest(start=start, method=method):
                     with zipfile.ZipFile(egg, "w", method) as archive:
                         archive.writestr(
-                            "EGG-INFO/PKG-INFO", start + "x" * (envlock.METADATA_LIMIT + 100_000)
+                            "EGG-INFO/PKG-INFO",
+                            start + "x" * (envlock.METADATA_LIMIT + 100_000),
                         )
                     large = egg.stat().st_size > envlock.METADATA_LIMIT
                     self.assertEqual(self.named(), [("", "") if large else expected])
@@ -304,9 +360,18 @@ class DirectUrlTest(TestCase):
 
     def test_reads_a_version_control_origin(self) -> None:
         info = {"vcs": "git", "requested_revision": "main", "commit_id": "ab" * 20}
-        data = {"url": "https://host.example/six.git", "vcs_info": info, "subdirectory": "sub"}
+        data = {
+            "url": "https://host.example/six.git",
+            "vcs_info": info,
+            "subdirectory": "sub",
+        }
         expected = envlock.DirectReference(
-            "vcs", "https://host.example/six.git", "git", "main", "ab" * 20, subdirectory="sub"
+            "vcs",
+            "https://host.example/six.git",
+            "git",
+            "main",
+            "ab" * 20,
+            subdirectory="sub",
         )
         self.assertEqual(self.reference(json.dumps(data)), expected)
 
@@ -329,7 +394,16 @@ class DirectUrlTest(TestCase):
 
     def test_a_file_that_is_no_use_tells_nothing(self) -> None:
         for text in (
-            *("", "{", "{}", "[]", "7", '{"url": 7}', '{"url": "x", "vcs_info": 7}', "[" * 100_000),
+            *(
+                "",
+                "{",
+                "{}",
+                "[]",
+                "7",
+                '{"url": 7}',
+                '{"url": "x", "vcs_info": 7}',
+                "[" * 100_000,
+            ),
             '{"vcs_info": {}}',
             '{"url": "x", "vcs_info": {"vcs": "git", "commit_id": 7}}',
             '{"url": "x", "dir_info": {}, "subdirectory": 7}',
@@ -349,13 +423,19 @@ class HiddenFilesTest(TestCase):
             SimpleNamespace(st_file_attributes=0x22),  # Windows
         ]
         self.assertEqual(
-            list(map(envlock._has_hidden_flag, statuses)), [False, False, False, True, True]
+            list(map(envlock._has_hidden_flag, statuses)),
+            [False, False, False, True, True],
         )
 
 
 class SiteDirectoriesTest(TestCase):
-    def started(self, python: Path, *flags: str, env: dict[str, str] | None = None) -> list[str]:
-        done = run([python, *flags, "-c", "import sys; print('\\n'.join(sys.path[1:]))"], env=env)
+    def started(
+        self, python: Path, *flags: str, env: dict[str, str] | None = None
+    ) -> list[str]:
+        done = run(
+            [python, *flags, "-c", "import sys; print('\\n'.join(sys.path[1:]))"],
+            env=env,
+        )
         return done.stdout.splitlines()
 
     def assert_as_started(
@@ -364,7 +444,8 @@ class SiteDirectoriesTest(TestCase):
         """The site directories that exist are those of a real start's sys.path, in that order."""
         code = f"import sys; sys.path.insert(0, {str(ENVLOCK.parent)!r}); import envlock, json; "
         inside = run(
-            [python, "-c", code + "print(json.dumps(envlock.describe_interpreter()))"], env=env
+            [python, "-c", code + "print(json.dumps(envlock.describe_interpreter()))"],
+            env=env,
         )
         described = json.loads(inside.stdout)
         path = [
@@ -372,14 +453,18 @@ class SiteDirectoriesTest(TestCase):
             for entry in self.started(python, env=env)
             if "-packages" in entry or entry == described["library"]
         ]
-        self.assertEqual([site for site in described["sites"] if os.path.isdir(site)], path)
+        self.assertEqual(
+            [site for site in described["sites"] if os.path.isdir(site)], path
+        )
         before = {name: os.environ.get(name) for name in (env or {})}
         os.environ.update(env or {})
         try:
             asked = envlock.ask_interpreters([str(python)])[0]
         finally:
             for name, value in before.items():
-                os.environ.pop(name) if value is None else os.environ.update({name: value})
+                os.environ.pop(name) if value is None else os.environ.update(
+                    {name: value}
+                )
         self.assertEqual([site for site in asked.sites if os.path.isdir(site)], path)
         return asked
 
@@ -406,7 +491,9 @@ class SiteDirectoriesTest(TestCase):
         asked = self.assert_as_started(environment.python, env=home)
         self.assertEqual(asked.user, user)
         self.assertIn(user, asked.sites)
-        without = self.assert_as_started(environment.python, env={**home, "PYTHONNOUSERSITE": "1"})
+        without = self.assert_as_started(
+            environment.python, env={**home, "PYTHONNOUSERSITE": "1"}
+        )
         self.assertIsNone(without.user)
         self.assertNotIn(user, without.sites)
 
@@ -435,7 +522,9 @@ class SiteDirectoriesTest(TestCase):
             for path in (paths, record / "METADATA"):
                 path.chmod(mode)
             done = run([*POWERLESS, sys.executable, ENVLOCK, *words])
-            self.assertEqual([row["package"] for row in json.loads(done.stdout)], expected)
+            self.assertEqual(
+                [row["package"] for row in json.loads(done.stdout)], expected
+            )
 
     @unittest.skipIf(NO_PERMISSIONS, NO_PERMISSIONS)
     def test_a_pyvenv_cfg_that_may_not_be_read_is_an_error(self) -> None:

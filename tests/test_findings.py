@@ -51,7 +51,9 @@ class FindingTest(unittest.TestCase):
             ("package[0].name", 4),
             ("package[0].version", 3),
         ):
-            self.assertEqual(Finding("Missing", file=file, key_path=place).line, line, place)
+            self.assertEqual(
+                Finding("Missing", file=file, key_path=place).line, line, place
+            )
 
     def test_without_a_requirement_there_is_no_line(self) -> None:
         self.assertEqual(Finding("Unrequired").line, 0)

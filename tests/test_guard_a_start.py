@@ -89,7 +89,10 @@ class StartTest(GuardTestCase):
             (script,),
             ("-m", "this"),
             (self.folder / "app.pyz",),
-            *((option, "-c", "print('ran')") for option in ("-I", "-E", "-s", "-B", "-OO", "-u")),
+            *(
+                (option, "-c", "print('ran')")
+                for option in ("-I", "-E", "-s", "-B", "-OO", "-u")
+            ),
             ("-X", "dev", "-c", "print('ran')"),
         ]
         for way in ways:
@@ -99,14 +102,17 @@ class StartTest(GuardTestCase):
         console.chmod(0o755)
         done = self.started([console])
         self.assertEqual(
-            (done.stderr, done.stdout, done.returncode), (stopped(self.failure), "", CODE)
+            (done.stderr, done.stdout, done.returncode),
+            (stopped(self.failure), "", CODE),
         )
         self.assertStopped(self.failure, "-", input="print('ran')\n")
         self.assertStopped(self.failure, "-i", input="print('ran')\n")
 
     def test_runs_before_other_start_up_files(self) -> None:
         for name in ("00_a.pth", "A.pth"):
-            (self.environment.site / name).write_text("import os;os.write(1, b'payload')\n")
+            (self.environment.site / name).write_text(
+                "import os;os.write(1, b'payload')\n"
+            )
         self.install("exit")
         self.assertEqual(self.start("-c", "").stdout.count("payload") % 2, 0)
         self.environment.add("ham", "2.0")
@@ -116,7 +122,9 @@ class StartTest(GuardTestCase):
         self.install("exit")
         self.environment.add("ham", "2.0")
         for closed in ("2>&-", "2>&- >&-", "<&-"):
-            done = support.run(["sh", "-c", f'"{self.environment.python}" -c "print(1)" {closed}'])
+            done = support.run(
+                ["sh", "-c", f'"{self.environment.python}" -c "print(1)" {closed}']
+            )
             self.assertEqual((done.stdout, done.returncode), ("", CODE), closed)
 
     def test_one_command_may_be_let_through(self) -> None:
@@ -129,21 +137,32 @@ class StartTest(GuardTestCase):
         within = support.Environment(above.path / "within")
         home = {"PYTHONUSERBASE": str(self.environment.path)}
         user = support.run(
-            [above.python, "-c", "import site; print(site.getusersitepackages())"], env=home
+            [above.python, "-c", "import site; print(site.getusersitepackages())"],
+            env=home,
         ).stdout
         if user.strip() != str(self.environment.site):
             self.skipTest("the user site has another layout")
         for guarded, env, code in (
             (self.environment, home, "print('ran')"),
-            (within, {}, f"import site; site.addsitedir({str(within.site)!r}); print('ran')"),
+            (
+                within,
+                {},
+                f"import site; site.addsitedir({str(within.site)!r}); print('ran')",
+            ),
         ):
-            support.envlock("-q", "-e", guarded.python, "site-install", "-b", self.bound, "exit")
+            support.envlock(
+                "-q", "-e", guarded.python, "site-install", "-b", self.bound, "exit"
+            )
             guarded.add("ham", "2.0")
             for damaged in (False, True):
                 if damaged:
-                    (guarded.site / "_envlock" / f"{sys.implementation.hexversion:x}").unlink()
+                    (
+                        guarded.site / "_envlock" / f"{sys.implementation.hexversion:x}"
+                    ).unlink()
                 done = support.run([above.python, "-c", code], env=env)
-                self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "ran\n", 0))
+                self.assertEqual(
+                    (done.stderr, done.stdout, done.returncode), ("", "ran\n", 0)
+                )
             self.assertEqual(support.run([guarded.python, "-c", ""]).returncode, CODE)
 
     def test_an_environment_that_extends_the_guarded_one_is_judged(self) -> None:
@@ -163,7 +182,9 @@ class StartTest(GuardTestCase):
                 stops = drifted and extended == self.environment.path
                 done = support.run([above.python, "-c", "print('ran')"])
                 expected = ("", CODE) if stops else ("ran\n", 0)
-                self.assertEqual((done.stdout, done.returncode), expected, (extended, done.stderr))
+                self.assertEqual(
+                    (done.stdout, done.returncode), expected, (extended, done.stderr)
+                )
                 self.assertEqual("ham-2.0" in done.stderr, stops)
 
     def test_modules_on_pythonpath_do_not_take_part(self) -> None:
@@ -174,8 +195,12 @@ class StartTest(GuardTestCase):
         for path in (str(self.folder / "own"), "own", ":own:"):
             self.assertStopped(self.failure, env={"PYTHONPATH": path}, cwd=self.folder)
         self.environment.remove("ham")
-        done = self.start("-c", "import platform", env={"PYTHONPATH": "own"}, cwd=self.folder)
-        self.assertEqual((done.stdout, done.stderr, done.returncode), ("user code", "", 0))
+        done = self.start(
+            "-c", "import platform", env={"PYTHONPATH": "own"}, cwd=self.folder
+        )
+        self.assertEqual(
+            (done.stdout, done.stderr, done.returncode), ("user code", "", 0)
+        )
 
     def test_odd_circumstances(self) -> None:
         self.install("exit")
@@ -187,9 +212,20 @@ class StartTest(GuardTestCase):
                 (("-X", "importtime"), {}),
                 (("-W", "error"), {}),
                 (("-X", "dev", "-W", "error", "-bb"), {"PYTHONSTARTUP": "nowhere.py"}),
-                (("-O",), {"PYTHONPATH": f"{self.folder}{more}", "PYTHONHASHSEED": "0"}),
+                (
+                    ("-O",),
+                    {"PYTHONPATH": f"{self.folder}{more}", "PYTHONHASHSEED": "0"},
+                ),
             ):
-                command = ["sh", "-c", gone, self.environment.python, *words, "-c", "print('ran')"]
+                command = [
+                    "sh",
+                    "-c",
+                    gone,
+                    self.environment.python,
+                    *words,
+                    "-c",
+                    "print('ran')",
+                ]
                 done = support.run(command, env=env, cwd=self.folder)
                 self.assertEqual(
                     (done.stdout, done.returncode),
@@ -215,7 +251,9 @@ class StartTest(GuardTestCase):
             "print('end')\n",
         )
         done = self.start(script, self.environment.site / "ham-2.0.dist-info")
-        self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "ran ran ran end\n", 0))
+        self.assertEqual(
+            (done.stderr, done.stdout, done.returncode), ("", "ran ran ran end\n", 0)
+        )
         self.assertStopped(self.failure)
 
 
@@ -244,7 +282,9 @@ class FailureTest(GuardTestCase):
                         self.bound.rmdir()
                     self.bound.write_text("six==1.0\n")
                     expected = (stopped(said), "", code) if code else (said, "ran\n", 0)
-                    self.assertEqual((done.stderr, done.stdout, done.returncode), expected)
+                    self.assertEqual(
+                        (done.stderr, done.stdout, done.returncode), expected
+                    )
 
     def test_a_fault_in_the_guard_is_one_line(self) -> None:
         for mode, outcome in (("exit", ("", CODE)), ("warn", ("ran\n", 0))):
@@ -252,7 +292,8 @@ class FailureTest(GuardTestCase):
             source = self.environment.site / "_envlock" / "envlock.py"
             text = source.read_text(encoding="utf-8")
             broken = text.replace(
-                "    interpreter = _guarded_interpreter(", "    raise MemoryError('of 1 GB')\n    ("
+                "    interpreter = _guarded_interpreter(",
+                "    raise MemoryError('of 1 GB')\n    (",
             )
             code = compile(broken, str(source), "exec", dont_inherit=True, optimize=2)
             source.with_name(f"{sys.implementation.hexversion:x}.full").write_bytes(
@@ -279,7 +320,9 @@ class FailureTest(GuardTestCase):
             self.install("warn")
             spoil()
             done = self.start()
-            self.assertEqual((done.stderr, done.stdout, done.returncode), (message, "ran\n", 0))
+            self.assertEqual(
+                (done.stderr, done.stdout, done.returncode), (message, "ran\n", 0)
+            )
 
 
 class UserSiteTest(GuardTestCase):
@@ -288,16 +331,26 @@ class UserSiteTest(GuardTestCase):
         bound = self.write("superset.txt", "six==1.0\n")
         home = {"PYTHONUSERBASE": str(self.folder / "user"), "HOME": str(self.folder)}
         done = support.envlock(
-            "-e", venv.python, "site-install", "-b", bound, "--superset", "exit", env=home
+            "-e",
+            venv.python,
+            "site-install",
+            "-b",
+            bound,
+            "--superset",
+            "exit",
+            env=home,
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         user = support.run(
-            [venv.python, "-m", "site", "--user-site"], env={**home, "ENVLOCK_DISABLE": "1"}
+            [venv.python, "-m", "site", "--user-site"],
+            env={**home, "ENVLOCK_DISABLE": "1"},
         )
         support.add_record(Path(user.stdout.strip()), "six", "1.0")
         for _ in range(2):
             for options, code in ((), 0), (("-s",), CODE), (("-I",), CODE):
-                done = support.run([venv.python, *options, "-c", "print('ran')"], env=home)
+                done = support.run(
+                    [venv.python, *options, "-c", "print('ran')"], env=home
+                )
                 self.assertEqual(done.returncode, code, (options, done.stderr))
         other = {**home, "PYTHONUSERBASE": str(self.folder / "other")}
         self.assertEqual(
@@ -305,7 +358,8 @@ class UserSiteTest(GuardTestCase):
         )
 
     @unittest.skipUnless(
-        sys.implementation.name == "cpython" and os.name == "posix", "made as CPython is installed"
+        sys.implementation.name == "cpython" and os.name == "posix",
+        "made as CPython is installed",
     )
     def test_users_without_a_user_site_have_one_verdict(self) -> None:
         python = self.make_interpreter(self.folder / "usr")
@@ -317,14 +371,19 @@ class UserSiteTest(GuardTestCase):
         self.assertEqual((done.stderr, done.returncode), ("", 0))
         probe = "import sys; print(hasattr(sys.modules['_envlock'], 'finish_start'))"
         for home in homes:
-            self.assertEqual(support.run([python, "-c", probe], env=home).stdout, "False\n")
+            self.assertEqual(
+                support.run([python, "-c", probe], env=home).stdout, "False\n"
+            )
         user = support.run(
-            [python, "-m", "site", "--user-site"], env={**homes[1], "ENVLOCK_DISABLE": "1"}
+            [python, "-m", "site", "--user-site"],
+            env={**homes[1], "ENVLOCK_DISABLE": "1"},
         )
         support.add_record(Path(user.stdout.strip()), "ham", "2.0")
         time.sleep(0.2)  # else the verdict isn't kept
         for number, code in ((0, 0), (1, CODE), (0, 0)):
-            self.assertEqual(support.run([python, "-c", ""], env=homes[number]).returncode, code)
+            self.assertEqual(
+                support.run([python, "-c", ""], env=homes[number]).returncode, code
+            )
 
     def make_interpreter(self, prefix: Path) -> Path:
         """One that is no virtual environment, and whose site-packages may be written."""
@@ -338,10 +397,16 @@ class UserSiteTest(GuardTestCase):
         python.parent.mkdir()
         shutil.copy(getattr(sys, "_base_executable", sys.executable), python)
         done = support.run(
-            [python, "-c", "import site, sys; print(sys.prefix, *site.getsitepackages())"]
+            [
+                python,
+                "-c",
+                "import site, sys; print(sys.prefix, *site.getsitepackages())",
+            ]
         )
         if done.stdout.split() != [str(prefix), str(own / "site-packages")]:
-            self.skipTest(f"this Python is made in another way: {done.stdout}{done.stderr}")
+            self.skipTest(
+                f"this Python is made in another way: {done.stdout}{done.stderr}"
+            )
         return python
 
 
@@ -358,7 +423,9 @@ class LeakTest(GuardTestCase):
             guarded = self.start("-c", LEAKS, env=env)
             self.assertEqual(guarded.stdout, plain.stdout)
         self.assertIn("Misdefined", guarded.stderr)
-        (self.environment.site / "_envlock" / f"{sys.implementation.hexversion:x}").unlink()
+        (
+            self.environment.site / "_envlock" / f"{sys.implementation.hexversion:x}"
+        ).unlink()
         self.assertEqual(self.start("-c", LEAKS, env=env).stdout, plain.stdout)
 
 

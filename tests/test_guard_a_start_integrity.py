@@ -24,7 +24,9 @@ class IntegrityTest(GuardTestCase):
         self.environment.remove("six")
         self.record({"six.py": b"x = 1\n", "six_data/table.json": b"{}"})
 
-    def record(self, files: dict[str, bytes], name: str = "six", version: str = "1.0") -> Path:
+    def record(
+        self, files: dict[str, bytes], name: str = "six", version: str = "1.0"
+    ) -> Path:
         """Install files with their hashes, as pip does."""
         record = self.environment.add(name, version)
         rows = []
@@ -50,7 +52,10 @@ class IntegrityTest(GuardTestCase):
             self.assertStopped(self.rows(*rows))
 
     def test_every_way_to_change_a_file_is_noticed_at_once(self) -> None:
-        module, other = self.environment.site / "six.py", self.write("evil.py", "x = 2\n")
+        module, other = (
+            self.environment.site / "six.py",
+            self.write("evil.py", "x = 2\n"),
+        )
         kept = self.write("kept.py", "x = 1\n")
         before = module.stat()
         times = before.st_atime_ns, before.st_mtime_ns
@@ -69,7 +74,11 @@ class IntegrityTest(GuardTestCase):
             ("Modified", forge, ""),
             ("Modified", lambda: shutil.copy(other, module), ""),
             ("Modified", lambda: instead(os.link, other, module), ""),
-            ("Modified", lambda: instead(module.symlink_to, other), f" (a link to {other})"),
+            (
+                "Modified",
+                lambda: instead(module.symlink_to, other),
+                f" (a link to {other})",
+            ),
             ("Modified", lambda: instead(module.mkdir), " (not a regular file)"),
             ("Deleted", module.unlink, ""),
         ]
@@ -88,7 +97,9 @@ class IntegrityTest(GuardTestCase):
         for _ in range(3):
             done = self.start()
             said = self.rows(("six-1.0", "Deleted", "six_data/table.json"))
-            self.assertEqual((done.stderr, done.stdout, done.returncode), (said, "ran\n", 0))
+            self.assertEqual(
+                (done.stderr, done.stdout, done.returncode), (said, "ran\n", 0)
+            )
         self.assertEqual(
             support.envlock("-e", self.environment.python, "site-status").returncode, 3
         )
@@ -122,7 +133,9 @@ class IntegrityTest(GuardTestCase):
         self.install("--integrity", "exit")
         record = self.environment.site / "six-1.0.dist-info" / "RECORD"
         said = record.read_text()
-        record.write_text(said.replace(support.recorded_hash(b"{}"), support.recorded_hash(b"[]")))
+        record.write_text(
+            said.replace(support.recorded_hash(b"{}"), support.recorded_hash(b"[]"))
+        )
         self.assertFinds(("six-1.0", "Modified", "six_data/table.json"))
         record.write_text(said)
         self.assertRuns()
@@ -147,9 +160,14 @@ class IntegrityTest(GuardTestCase):
         (self.environment.site / "six.py").write_bytes(b"x = 3\n")
         self.assertFinds(("six-2.0", "Modified", "six.py"))
 
-    @unittest.skipUnless(os.path.exists("/proc/self/io"), "tells what a process has read")
+    @unittest.skipUnless(
+        os.path.exists("/proc/self/io"), "tells what a process has read"
+    )
     def test_only_files_that_changed_are_hashed_again(self) -> None:
-        large, small = self.environment.site / "large.bin", self.environment.site / "small.bin"
+        large, small = (
+            self.environment.site / "large.bin",
+            self.environment.site / "small.bin",
+        )
         self.record({"large.bin": bytes(1 << 25), "small.bin": bytes(1 << 24)}, "ham")
         self.bound.write_text("six==1.0\nham==1.0\n")
         self.install("--integrity", "exit")
@@ -170,12 +188,17 @@ class IntegrityTest(GuardTestCase):
         self.assertLess(read(), 16)
 
     def test_a_verdict_on_many_files_stands_while_nothing_changes(self) -> None:
-        self.record({f"many/file_with_number_{number}.txt": b"" for number in range(1000)}, "ham")
+        self.record(
+            {f"many/file_with_number_{number}.txt": b"" for number in range(1000)},
+            "ham",
+        )
         self.bound.write_text("six==1.0\nham==1.0\n")
         self.install("--integrity", "exit")
         probe = "import sys; print(hasattr(sys.modules['_envlock'], 'finish_start'))"
         self.assertEqual(self.start("-c", probe).stdout, "False\n")
-        self.environment.site.joinpath("many", "file_with_number_999.txt").write_bytes(b"1")
+        self.environment.site.joinpath("many", "file_with_number_999.txt").write_bytes(
+            b"1"
+        )
         self.assertFinds(("ham-1.0", "Modified", "many/file_with_number_999.txt"))
 
     @unittest.skipIf(support.NO_PERMISSIONS, support.NO_PERMISSIONS)
@@ -187,9 +210,17 @@ class IntegrityTest(GuardTestCase):
             for data, code in ((b"x = 1\n", 0), (b"x = 2\n", CODE), (b"x = 1\n", 0)):
                 (self.environment.site / "six.py").write_bytes(data)
                 for _ in range(2):
-                    done = support.run([*support.POWERLESS, self.environment.python, "-c", ""])
-                    said = stopped(self.rows(("six-1.0", "Modified", "six.py"))) if code else ""
-                    self.assertEqual((without_advice(done.stderr), done.returncode), (said, code))
+                    done = support.run(
+                        [*support.POWERLESS, self.environment.python, "-c", ""]
+                    )
+                    said = (
+                        stopped(self.rows(("six-1.0", "Modified", "six.py")))
+                        if code
+                        else ""
+                    )
+                    self.assertEqual(
+                        (without_advice(done.stderr), done.returncode), (said, code)
+                    )
         finally:
             folder.chmod(0o755)
 
@@ -200,7 +231,10 @@ class IntegrityTest(GuardTestCase):
         (self.environment.site / "six.py").write_bytes(b"x = 2\n")
         for options in ((), ("-s",), ("-I",)):
             self.assertStopped(
-                self.rows(("six-1.0", "Modified", "six.py")), *options, "-c", "print('ran')"
+                self.rows(("six-1.0", "Modified", "six.py")),
+                *options,
+                "-c",
+                "print('ran')",
             )
 
     def test_hashing_leaves_nothing_behind(self) -> None:
@@ -231,24 +265,38 @@ class IntegrityTest(GuardTestCase):
             self.assertEqual((done.stdout, done.stderr), ("36 1 True\n", ""))
 
     @unittest.skipIf(os.name == "nt", "no terminals")
-    @unittest.skipIf(sys.implementation.name == "pypy", "minds signals only after `site`")
-    def test_a_start_on_a_terminal_shows_how_far_it_is_and_can_be_interrupted(self) -> None:
+    @unittest.skipIf(
+        sys.implementation.name == "pypy", "minds signals only after `site`"
+    )
+    def test_a_start_on_a_terminal_shows_how_far_it_is_and_can_be_interrupted(
+        self,
+    ) -> None:
         self.install("--integrity", "warn")
         with open(self.environment.site / "vast", "wb") as file:
             file.truncate(7 << 30)
         with open(
-            self.environment.site / "six-1.0.dist-info" / "RECORD", "a", encoding="utf-8"
+            self.environment.site / "six-1.0.dist-info" / "RECORD",
+            "a",
+            encoding="utf-8",
         ) as record:
             record.write("vast,sha512=AAAA,\n")
-        shown, output, status = support.interrupted([self.environment.python, "-c", "print('ran')"])
+        shown, output, status = support.interrupted(
+            [self.environment.python, "-c", "print('ran')"]
+        )
         self.assertRegex(shown, rb"\A(\r\x1b\[K\d of \d files compared)+\r\x1b\[K\Z")
         self.assertEqual((output, status), (b"", 130))
 
     def test_an_interrupt_ends_a_start(self) -> None:
         for mode in ("warn", "exit"):
             self.install("--integrity", mode)
-            path = self.environment.site / "_envlock" / f"{sys.implementation.hexversion:x}"
-            path.write_bytes(marshal.dumps(compile("raise KeyboardInterrupt", "x", "exec")))
+            path = (
+                self.environment.site
+                / "_envlock"
+                / f"{sys.implementation.hexversion:x}"
+            )
+            path.write_bytes(
+                marshal.dumps(compile("raise KeyboardInterrupt", "x", "exec"))
+            )
             self.assertStopped("", code=130)
 
 

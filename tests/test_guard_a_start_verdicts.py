@@ -75,7 +75,9 @@ class VerdictTest(GuardTestCase):
         def egg(version: str) -> bytes:
             data = io.BytesIO()
             with zipfile.ZipFile(data, "w") as archive:
-                archive.writestr("EGG-INFO/PKG-INFO", f"Name: ham\nVersion: {version}\n")
+                archive.writestr(
+                    "EGG-INFO/PKG-INFO", f"Name: ham\nVersion: {version}\n"
+                )
             return data.getvalue()
 
         self.bound.write_text("six==1.0\nham==2.0\n")
@@ -103,7 +105,9 @@ class VerdictTest(GuardTestCase):
         self.assertRuns()
         nested.write_text("ham==2.0\n")
         self.assertStopped(
-            self.differs("Package  Dependency  Explain  Sites\n         ham==2.0    Missing\n")
+            self.differs(
+                "Package  Dependency  Explain  Sites\n         ham==2.0    Missing\n"
+            )
         )
 
     def test_directories_that_path_lines_add_are_watched(self) -> None:
@@ -112,7 +116,9 @@ class VerdictTest(GuardTestCase):
         quiet = self.start()
         self.assertEqual((quiet.stdout, quiet.returncode), ("ran\n", 0))
         support.add_record(self.folder / "more", "ham", "2.0")
-        self.assertEqual((self.start().returncode, self.start().returncode), (CODE, CODE))
+        self.assertEqual(
+            (self.start().returncode, self.start().returncode), (CODE, CODE)
+        )
         shutil.rmtree(self.folder / "more" / "ham-2.0.dist-info")
         self.assertRuns()
 
@@ -120,7 +126,11 @@ class VerdictTest(GuardTestCase):
         self.install("exit")
         self.assertRuns()
         folder = self.environment.site / "_envlock"
-        for name in [path.name for path in folder.iterdir() if path.suffix not in (".py", ".json")]:
+        for name in [
+            path.name
+            for path in folder.iterdir()
+            if path.suffix not in (".py", ".json")
+        ]:
             for content in (b"", (folder / name).read_bytes()[:-9], os.urandom(200)):
                 (folder / name).write_bytes(b"\xff" + content if content else b"")
                 with self.subTest(name=name, size=len(content)):
@@ -128,10 +138,14 @@ class VerdictTest(GuardTestCase):
                     self.environment.add("ham", "2.0")
                     self.assertStopped(self.failure)
                     self.environment.remove("ham")
-        self.assertEqual([path.name for path in folder.iterdir() if path.suffix == ".tmp"], [])
+        self.assertEqual(
+            [path.name for path in folder.iterdir() if path.suffix == ".tmp"], []
+        )
 
     @unittest.skipIf(os.name == "nt", "needs named pipes")
-    def test_a_kept_verdict_that_is_no_regular_file_keeps_no_start_waiting(self) -> None:
+    def test_a_kept_verdict_that_is_no_regular_file_keeps_no_start_waiting(
+        self,
+    ) -> None:
         self.install("exit")
         self.assertRuns()
         (state,) = (self.environment.site / "_envlock").glob("*.state0")
@@ -159,13 +173,20 @@ class VerdictTest(GuardTestCase):
         self.assertEqual(support.run([python, "-c", "print('ran')"]).returncode, CODE)
         self.assertRuns()
         copy.rename(self.folder / "moved")
-        python = self.folder / "moved" / self.environment.python.relative_to(self.environment.path)
+        python = (
+            self.folder
+            / "moved"
+            / self.environment.python.relative_to(self.environment.path)
+        )
         self.assertEqual(support.run([python, "-c", "print('ran')"]).returncode, CODE)
 
     def test_many_starts_at_once_after_a_change(self) -> None:
         self.install("exit")
         self.environment.add("ham", "2.0")
-        pipe, command = subprocess.PIPE, [str(self.environment.python), "-c", "print('ran')"]
+        pipe, command = (
+            subprocess.PIPE,
+            [str(self.environment.python), "-c", "print('ran')"],
+        )
         starts = [
             subprocess.Popen(command, stdout=pipe, stderr=pipe, env=support.CLEAN)
             for _ in range(32)
@@ -214,7 +235,9 @@ class VerdictTest(GuardTestCase):
             self.assertStopped(self.failure)
         self.environment.remove("ham")
         self.assertRuns()
-        self.assertEqual({path.name: path.read_bytes() for path in folder.glob("30800f0*")}, other)
+        self.assertEqual(
+            {path.name: path.read_bytes() for path in folder.glob("30800f0*")}, other
+        )
         for suffix in ("", ".lean", ".full", ".state0"):
             self.assertTrue((folder / (mine + suffix)).exists(), suffix)
 
@@ -239,15 +262,28 @@ class FaultTest(GuardTestCase):
             for _ in range(2):
                 done = self.started(command)
                 self.assertEqual(
-                    (done.stderr, done.stdout, done.returncode), (stopped(self.failure), "", CODE)
+                    (done.stderr, done.stdout, done.returncode),
+                    (stopped(self.failure), "", CODE),
                 )
             self.assertEqual(tree(folder), before)
-            words = ["-e", self.environment.python, "site-install", "-b", self.bound, "warn"]
-            done = support.run([*support.POWERLESS, sys.executable, support.ENVLOCK, *words])
-            self.assertRegex(
-                done.stderr, r"envlock: error: .*: cannot be written \(Permission denied\)\n\Z"
+            words = [
+                "-e",
+                self.environment.python,
+                "site-install",
+                "-b",
+                self.bound,
+                "warn",
+            ]
+            done = support.run(
+                [*support.POWERLESS, sys.executable, support.ENVLOCK, *words]
             )
-            self.assertEqual((done.stdout, done.returncode, tree(folder)), ("", 2, before))
+            self.assertRegex(
+                done.stderr,
+                r"envlock: error: .*: cannot be written \(Permission denied\)\n\Z",
+            )
+            self.assertEqual(
+                (done.stdout, done.returncode, tree(folder)), ("", 2, before)
+            )
             for mode in (0o555, 0o755):
                 self.environment.site.chmod(mode)
                 done = support.run(
@@ -260,9 +296,12 @@ class FaultTest(GuardTestCase):
                     ]
                 )
                 self.assertRegex(
-                    done.stderr, r"envlock: error: .*: cannot be removed \(Permission denied\)\n\Z"
+                    done.stderr,
+                    r"envlock: error: .*: cannot be removed \(Permission denied\)\n\Z",
                 )
-                self.assertEqual((done.stdout, done.returncode, tree(folder)), ("", 2, before))
+                self.assertEqual(
+                    (done.stdout, done.returncode, tree(folder)), ("", 2, before)
+                )
         finally:
             self.environment.site.chmod(0o755)
             folder.chmod(0o755)
@@ -305,7 +344,8 @@ class FaultTest(GuardTestCase):
         for _ in range(2):
             done = self.started(command)
             self.assertEqual(
-                (done.stderr, done.stdout, done.returncode), (stopped(self.failure), "", CODE)
+                (done.stderr, done.stdout, done.returncode),
+                (stopped(self.failure), "", CODE),
             )
         self.assertEqual(tree(self.environment.site / "_envlock"), before)
 
@@ -326,7 +366,9 @@ class FaultTest(GuardTestCase):
                 done.stderr,
                 r"envlock: error: .*: cannot be written \(No space left on device\)\n\Z",
             )
-            self.assertEqual((done.returncode, os.listdir(str(folder))), (2, ["0000000"]))
+            self.assertEqual(
+                (done.returncode, os.listdir(str(folder))), (2, ["0000000"])
+            )
             (folder / "0000000").unlink()
             self.install("exit")
             (folder / f"{sys.implementation.hexversion:x}.state0").unlink() if list(
@@ -374,10 +416,16 @@ class FaultTest(GuardTestCase):
 
     def test_nobody_is_ended_for_a_guard_that_was_removed(self) -> None:
         # What the start-up line runs takes the guard away, as an uninstall at the same time might.
-        gone = "import shutil; os.unlink(fullname); shutil.rmtree(sitedir + '/_envlock')"
+        gone = (
+            "import shutil; os.unlink(fullname); shutil.rmtree(sitedir + '/_envlock')"
+        )
         for code in (gone, f"{gone}; 1 / 0"):
             self.install("exit")
-            path = self.environment.site / "_envlock" / f"{sys.implementation.hexversion:x}"
+            path = (
+                self.environment.site
+                / "_envlock"
+                / f"{sys.implementation.hexversion:x}"
+            )
             path.write_bytes(marshal.dumps(compile(code, "x", "exec")))
             self.environment.add("ham", "2.0")
             self.assertRuns()

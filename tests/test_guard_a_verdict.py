@@ -20,7 +20,9 @@ class LogTest(GuardTestCase):
     """The drift log: a line whenever a start finds another verdict than the one before."""
 
     def lines(self, log: Path) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        return [
+            json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()
+        ]
 
     def test_tells_when_an_environment_changed(self) -> None:
         log = self.folder / "drift.log"
@@ -34,7 +36,9 @@ class LogTest(GuardTestCase):
             self.environment.remove("ham")
             self.assertRuns()
         lines = self.lines(log)
-        self.assertEqual([line["verdict"] for line in lines], ["not aligned", "aligned"] * 2)
+        self.assertEqual(
+            [line["verdict"] for line in lines], ["not aligned", "aligned"] * 2
+        )
         keys = ["time", "executable", "bounds", "verdict", "findings", "pid", "user"]
         self.assertEqual([list(line) for line in lines], [keys] * 4)
         found = [(row["package"], row["explain"]) for row in lines[0]["findings"]]
@@ -72,15 +76,20 @@ class MessageTest(GuardTestCase):
         self.bound.write_text("six==1.1\n")
         self.install("warn")
         done = self.start("-c", "print('ran')", raw=True)
-        advice = [line for line in done.stderr.splitlines() if line.startswith("To align: ")]
+        advice = [
+            line for line in done.stderr.splitlines() if line.startswith("To align: ")
+        ]
         self.assertEqual(
-            advice, [f"To align: {self.environment.python} -m pip install -r {self.bound}"]
+            advice,
+            [f"To align: {self.environment.python} -m pip install -r {self.bound}"],
         )
 
     def test_a_child_of_a_warned_parent_says_it_in_one_line(self) -> None:
         self.install("warn")
         self.environment.add("ham", "2.0")
-        code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1)'])"
+        code = (
+            "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1)'])"
+        )
         first = self.failure.splitlines(True)[0]
         for _ in range(3):
             done = self.start("-c", code)
@@ -108,12 +117,16 @@ class StaleTest(GuardTestCase):
         path = str(link / "r.txt")
         began = time.time_ns()
         self.assertFalse(envlock.was_turned([path], began))
-        self.assertTrue(envlock.is_settled([(path, envlock.file_identity(path))], began))
+        self.assertTrue(
+            envlock.is_settled([(path, envlock.file_identity(path))], began)
+        )
         time.sleep(0.05)  # the clock of file systems is coarse
         (self.folder / "new").symlink_to("green")
         (self.folder / "new").replace(link)
         self.assertTrue(envlock.was_turned([path], began))
-        self.assertFalse(envlock.is_settled([(path, envlock.file_identity(path))], began))
+        self.assertFalse(
+            envlock.is_settled([(path, envlock.file_identity(path))], began)
+        )
 
     def test_a_folder_that_was_put_in_the_place_of_another(self) -> None:
         for name in ("blue", "green"):
@@ -191,7 +204,9 @@ class StaleTest(GuardTestCase):
         time.sleep(YOUNG)
         self.assertRuns()
         done = self.started([*nobody, self.environment.python, "-c", "print('ran')"])
-        said = stopped(self.unusable(f"{self.bound}: cannot be read (Permission denied)"))
+        said = stopped(
+            self.unusable(f"{self.bound}: cannot be read (Permission denied)")
+        )
         self.assertEqual((done.stderr, done.stdout, done.returncode), (said, "", CODE))
         self.assertRuns()
 

@@ -25,7 +25,9 @@ def codes(code: CodeType) -> Iterator[CodeType]:
 
 
 class CodeTest(GuardTestCase):
-    @unittest.skipUnless(sys.implementation.name == "cpython", "what others keep is as compiled")
+    @unittest.skipUnless(
+        sys.implementation.name == "cpython", "what others keep is as compiled"
+    )
     def test_keeps_no_tables_that_only_tracebacks_need(self) -> None:
         self.install("warn")
         folder = self.environment.site / "_envlock"
@@ -42,7 +44,9 @@ class CodeTest(GuardTestCase):
             for instruction in dis.get_instructions(code):
                 if instruction.opname == "LOAD_GLOBAL":
                     name = str(instruction.argval)
-                    self.assertTrue(name in vars(module) or hasattr(builtins, name), name)
+                    self.assertTrue(
+                        name in vars(module) or hasattr(builtins, name), name
+                    )
 
     def test_the_rest_is_added_where_it_is_needed(self) -> None:
         module = self.loaded()
@@ -94,11 +98,14 @@ print([verdict["message"], m.REST is None, sorted(dear.intersection(sys.modules)
     def test_each_interpreter_has_its_own_files(self) -> None:
         self.install("warn")
         stem = f"{sys.implementation.hexversion:x}"
-        names = sorted(path.name for path in (self.environment.site / "_envlock").iterdir())
+        names = sorted(
+            path.name for path in (self.environment.site / "_envlock").iterdir()
+        )
         states = [name for name in names if ".state" in name]
         expected = [stem, *(f"{stem}.{kind}" for kind in ("full", "lean", "tell"))]
         self.assertEqual(
-            sorted(set(names) - set(states)), sorted([*expected, "envlock.py", "guard.json"])
+            sorted(set(names) - set(states)),
+            sorted([*expected, "envlock.py", "guard.json"]),
         )
         self.assertEqual(states, [f"{stem}.state0"])
 

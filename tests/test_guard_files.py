@@ -18,10 +18,18 @@ REFUSAL = "a guard reads its bound at every start: it takes a file, no stream an
 class GuardFilesTest(GuardTestCase):
     def test_refuses_a_bound_that_cannot_be_read_again(self) -> None:
         for bound in ("-", "https://index.example/r.txt", "/dev/null"):
-            done = support.envlock("-e", self.environment.python, "site-install", "--bound", bound)
-            self.assertRefused(done, f"--bound {bound.replace('-', '<stdin>')}: {REFUSAL}")
+            done = support.envlock(
+                "-e", self.environment.python, "site-install", "--bound", bound
+            )
+            self.assertRefused(
+                done, f"--bound {bound.replace('-', '<stdin>')}: {REFUSAL}"
+            )
         done = support.envlock(
-            "-e", self.environment.python, "site-install", "-b", "https://me:pass@h.example/r?key=1"
+            "-e",
+            self.environment.python,
+            "site-install",
+            "-b",
+            "https://me:pass@h.example/r?key=1",
         )
         self.assertRefused(done, f"--bound https://h.example/r: {REFUSAL}")
 
@@ -33,12 +41,24 @@ class GuardFilesTest(GuardTestCase):
         os.mkfifo(str(self.bound))
         said = f"--bound {self.bound}: {REFUSAL}"
         self.assertStopped(self.unusable(said))
-        done = support.envlock("-e", self.environment.python, "site-install", "--bound", self.bound)
-        self.assertEqual((done.stderr, done.returncode), (f"envlock: error: {said}\n", 2))
+        done = support.envlock(
+            "-e", self.environment.python, "site-install", "--bound", self.bound
+        )
+        self.assertEqual(
+            (done.stderr, done.returncode), (f"envlock: error: {said}\n", 2)
+        )
 
     @unittest.skipIf(os.name == "nt", "has no umask")
     def test_every_user_can_read_it_whatever_the_umask(self) -> None:
-        words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound, "exit"]
+        words = [
+            "-q",
+            "-e",
+            self.environment.python,
+            "site-install",
+            "-b",
+            self.bound,
+            "exit",
+        ]
         done = support.envlock(*words, preexec_fn=lambda: os.umask(0o077))
         self.assertEqual((done.stderr, done.returncode), ("", 0))
         folder = self.environment.site / "_envlock"
@@ -51,7 +71,8 @@ class GuardFilesTest(GuardTestCase):
         words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound]
         command = [sys.executable, support.ENVLOCK, *words]
         installs = [
-            subprocess.Popen([*map(str, command), "exit"], env=support.CLEAN) for _ in range(3)
+            subprocess.Popen([*map(str, command), "exit"], env=support.CLEAN)
+            for _ in range(3)
         ]
         self.assertEqual([install.wait() for install in installs], [0, 0, 0])
         self.assertRuns()
@@ -72,7 +93,8 @@ class GuardSiteTest(support.TestCase):
             prefix=str(prefix), sites=(str(shared), str(own)), user=None
         )
         with self.assertRaisesRegex(
-            envlock.GuardError, "there is no site-packages directory that a guard could stand"
+            envlock.GuardError,
+            "there is no site-packages directory that a guard could stand",
         ):
             envlock.guard_site(apple)
         own.mkdir(parents=True)
@@ -83,7 +105,8 @@ class KnownFilesTest(IntegrityTest):
     def unrecorded(self) -> list[str]:
         rows = self.check()
         self.assertEqual(
-            {(package, verdict) for package, verdict, _ in rows} - {("", "Unrecorded")}, set()
+            {(package, verdict) for package, verdict, _ in rows} - {("", "Unrecorded")},
+            set(),
         )
         return [path for _, _, path in rows]
 
@@ -91,11 +114,15 @@ class KnownFilesTest(IntegrityTest):
         for version in ((3, 8, 0), (3, 18, 0)):
             self.version = version
             for code in (0, 3, 255):
-                for name, data in envlock.start_up_texts(code, self.interpreter()).items():
+                for name, data in envlock.start_up_texts(
+                    code, self.interpreter()
+                ).items():
                     self.put(name, data)
                 self.assertEqual(self.unrecorded(), [])
             self.put(name, data + b"#")
-            self.assertEqual(self.unrecorded(), [f"{name} (not as this envlock writes it)"])
+            self.assertEqual(
+                self.unrecorded(), [f"{name} (not as this envlock writes it)"]
+            )
             (self.site / name).unlink()
 
     def test_what_only_has_the_names_of_a_guard_is_reported(self) -> None:
@@ -116,11 +143,16 @@ class KnownFilesTest(IntegrityTest):
             "__pycache__/x.pyc",
         ):
             self.put(f"_envlock/{name}")
-        expected = [f"{name} (not as this envlock writes it)" for name in (*names, "_envlock/more")]
+        expected = [
+            f"{name} (not as this envlock writes it)"
+            for name in (*names, "_envlock/more")
+        ]
         self.assertEqual(self.unrecorded(), expected)
 
     def test_a_package_may_record_what_has_the_name_of_a_guard(self) -> None:
-        self.install_files("pkg", "1.0", {"0-envlock.pth": b"import pkg", "_envlock/pkg.py": b""})
+        self.install_files(
+            "pkg", "1.0", {"0-envlock.pth": b"import pkg", "_envlock/pkg.py": b""}
+        )
         self.assertEqual(self.unrecorded(), [])
 
 

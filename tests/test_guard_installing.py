@@ -27,7 +27,9 @@ class InstallTest(GuardTestCase):
         for said in ("the guard is removed", "there is no guard to remove"):
             done = support.envlock("-e", self.environment.python, "site-uninstall")
             self.assertEqual((done.stdout, done.returncode), ("", 0))
-            self.assertEqual(done.stderr, f"envlock: {self.environment.python}: {said}\n")
+            self.assertEqual(
+                done.stderr, f"envlock: {self.environment.python}: {said}\n"
+            )
             self.assertEqual(tree(self.environment.path), before)
 
     def test_quiet_leaves_the_notes_out(self) -> None:
@@ -41,10 +43,15 @@ class InstallTest(GuardTestCase):
     def test_an_unusable_bound_changes_nothing(self) -> None:
         before = tree(self.environment.path)
         done = support.envlock(
-            "-e", self.environment.python, "site-install", "--bound", self.folder / "none.txt"
+            "-e",
+            self.environment.python,
+            "site-install",
+            "--bound",
+            self.folder / "none.txt",
         )
         self.assertRefused(
-            done, f"{self.folder / 'none.txt'}: cannot be read (No such file or directory)"
+            done,
+            f"{self.folder / 'none.txt'}: cannot be read (No such file or directory)",
         )
         self.assertEqual(tree(self.environment.path), before)
 
@@ -60,7 +67,9 @@ class InstallTest(GuardTestCase):
             "venv/bin/python", f'#!/bin/sh\nexec "{self.environment.python}" -S "$@"\n'
         )
         wrapper.chmod(0o755)
-        done = support.envlock("-e", wrapper, "site-install", "--bound", self.bound, "exit")
+        done = support.envlock(
+            "-e", wrapper, "site-install", "--bound", self.bound, "exit"
+        )
         self.assertRefused(
             done,
             f"{wrapper}: the guard cannot work in this interpreter: it is started with -S, "
@@ -99,7 +108,9 @@ class InstallTest(GuardTestCase):
             done = support.envlock(
                 "-e", self.environment.python, "site-install", "-b", self.bound, "exit"
             )
-            self.assertRefused(done, f"{self.environment.python}: the guard cannot be tried: 9")
+            self.assertRefused(
+                done, f"{self.environment.python}: the guard cannot be tried: 9"
+            )
             self.assertEqual(tree(self.environment.path), before)
             noise.unlink()
             start.unlink() if start.exists() else None
@@ -136,7 +147,9 @@ class InstallTest(GuardTestCase):
         status = json.loads(
             support.envlock("-e", self.environment.python, "site-status", "json").stdout
         )[0]
-        self.assertEqual((status["guard"], status["version"]), ("armed", envlock.__version__))
+        self.assertEqual(
+            (status["guard"], status["version"]), ("armed", envlock.__version__)
+        )
 
     def test_without_a_working_directory(self) -> None:
         gone = self.folder / "gone"
@@ -150,18 +163,30 @@ class InstallTest(GuardTestCase):
             "-b",
             self.bound,
         ]
-        done = support.run(["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *words], cwd=gone)
-        self.assertRefused(done, "the working directory cannot be told (No such file or directory)")
+        done = support.run(
+            ["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *words], cwd=gone
+        )
+        self.assertRefused(
+            done, "the working directory cannot be told (No such file or directory)"
+        )
 
     @unittest.skipIf(support.NO_PERMISSIONS, support.NO_PERMISSIONS)
     def test_a_folder_that_may_not_be_read_is_said(self) -> None:
-        words = [*support.POWERLESS, sys.executable, support.ENVLOCK, "-e", self.environment.python]
+        words = [
+            *support.POWERLESS,
+            sys.executable,
+            support.ENVLOCK,
+            "-e",
+            self.environment.python,
+        ]
         self.environment.site.chmod(0o311)
         try:
             done = support.run([*words, "site-install", "-b", self.bound])
         finally:
             self.environment.site.chmod(0o755)
-        self.assertRefused(done, f"{self.environment.site}: cannot be written (Permission denied)")
+        self.assertRefused(
+            done, f"{self.environment.site}: cannot be written (Permission denied)"
+        )
 
     def test_a_guard_goes_while_starts_keep_their_verdicts(self) -> None:
         self.install("exit")
@@ -177,7 +202,9 @@ class InstallTest(GuardTestCase):
         try:
             for _ in range(5):
                 self.install("exit")
-                (interpreter,) = envlock.ask_interpreters([str(self.environment.python)])
+                (interpreter,) = envlock.ask_interpreters(
+                    [str(self.environment.python)]
+                )
                 self.assertTrue(envlock.uninstall_guard(interpreter))
                 self.assertFalse(folder.exists())
         finally:
@@ -195,16 +222,19 @@ class InstallTest(GuardTestCase):
     def test_an_environment_without_site_packages(self) -> None:
         shutil.rmtree(self.environment.site)
         self.addCleanup(self.environment.site.mkdir)
-        for words in (("site-install", "-b", self.write("none.txt", "")), ("site-uninstall",)):
+        for words in (
+            ("site-install", "-b", self.write("none.txt", "")),
+            ("site-uninstall",),
+        ):
             done = support.envlock("-e", self.environment.python, *words)
             message = "there is no site-packages directory that a guard could stand in"
             self.assertRefused(done, f"{self.environment.python}: {message}")
 
     @unittest.skipIf(sys.version_info < (3, 15), "before .start files")
     def test_a_start_entry_where_import_lines_are_ignored(self) -> None:
-        interpreter = envlock.ask_interpreters([str(self.environment.python)])[0]._replace(
-            version=(3, 18, 0)
-        )
+        interpreter = envlock.ask_interpreters([str(self.environment.python)])[
+            0
+        ]._replace(version=(3, 18, 0))
         guard = envlock.GuardConfiguration.for_bounds(
             [str(self.bound)], envlock.Selection(), envlock.Policy()
         )
@@ -249,7 +279,8 @@ class InstallTest(GuardTestCase):
             before = tree(self.environment.path), tree(other.path)
             done = support.envlock(*words)
             self.assertRegex(
-                done.stderr, r"\Aenvlock: error: .*silent: the guard cannot work .* -S, .*\n\Z"
+                done.stderr,
+                r"\Aenvlock: error: .*silent: the guard cannot work .* -S, .*\n\Z",
             )
             self.assertEqual((done.stdout, done.returncode), ("", 2))
             self.assertEqual((tree(self.environment.path), tree(other.path)), before)
@@ -259,14 +290,19 @@ class InstallTest(GuardTestCase):
     def test_odd_paths(self) -> None:
         odd = support.Environment(self.folder / "a b'c\"d%s$HOME{x}é\\ \n#")
         bound = self.write("é \"'.txt", "")
-        done = support.envlock("-q", "-e", odd.python, "site-install", "--bound", bound, "exit")
+        done = support.envlock(
+            "-q", "-e", odd.python, "site-install", "--bound", bound, "exit"
+        )
         self.assertEqual((done.stderr, done.returncode), ("", 0))
         for _ in range(2):
             done = support.run([odd.python, "-c", "print('ran')"], env={"LC_ALL": "C"})
             self.assertEqual((done.stdout, done.returncode), ("ran\n", 0), done.stderr)
         odd.add("ham", "2.0")
         self.assertEqual(
-            support.run([odd.python, "-c", "print('ran')"], env={"LC_ALL": "C"}).returncode, CODE
+            support.run(
+                [odd.python, "-c", "print('ran')"], env={"LC_ALL": "C"}
+            ).returncode,
+            CODE,
         )
 
 
@@ -275,7 +311,10 @@ class ForeignFolderTest(GuardTestCase):
 
     def assertUntouched(self, problem: str) -> None:
         before = tree(self.folder), tree(self.environment.path)
-        for words in (("site-install", "--bound", self.bound, "exit"), ("site-uninstall",)):
+        for words in (
+            ("site-install", "--bound", self.bound, "exit"),
+            ("site-uninstall",),
+        ):
             done = support.envlock("-e", self.environment.python, *words)
             folder = self.environment.site / "_envlock"
             said = f"{folder}: not as envlock made it: {problem}; nothing was changed"
@@ -305,7 +344,15 @@ class ForeignFolderTest(GuardTestCase):
 
     @unittest.skipIf(os.name == "nt", "has no umask")
     def test_nobody_else_may_write_it_whatever_the_umask(self) -> None:
-        words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound, "exit"]
+        words = [
+            "-q",
+            "-e",
+            self.environment.python,
+            "site-install",
+            "-b",
+            self.bound,
+            "exit",
+        ]
         support.envlock(*words, preexec_fn=lambda: os.umask(0))
         self.bound.write_text("six==1.0\n\n")
         time.sleep(0.3)  # else the verdict isn't kept

@@ -22,11 +22,17 @@ class StatusTest(GuardTestCase):
 
     def say(self, *words: object) -> subprocess.CompletedProcess[str]:
         """Ask, and see that nothing was changed by it."""
-        before = {path: path.stat().st_mtime_ns for path in self.environment.path.rglob("*")}
+        before = {
+            path: path.stat().st_mtime_ns for path in self.environment.path.rglob("*")
+        }
         done = support.envlock("-e", self.environment.python, "site-status", *words)
         self.assertEqual(done.stderr, "")
         self.assertEqual(
-            {path: path.stat().st_mtime_ns for path in self.environment.path.rglob("*")}, before
+            {
+                path: path.stat().st_mtime_ns
+                for path in self.environment.path.rglob("*")
+            },
+            before,
         )
         return done
 
@@ -37,7 +43,9 @@ class StatusTest(GuardTestCase):
 
     def assertStatus(self, code: int, **expected: Any) -> None:
         status, found = self.status()
-        self.assertEqual(({key: status[key] for key in expected}, found), (expected, code))
+        self.assertEqual(
+            ({key: status[key] for key in expected}, found), (expected, code)
+        )
 
     def assertNotArmed(self, note: str) -> None:
         self.assertStatus(4, guard="not armed", now=None, notes=[note])
@@ -58,7 +66,9 @@ class StatusTest(GuardTestCase):
         head = f"executable: {self.environment.python}\nguard: armed\nmode: exit 78\nbounds: {self.bound}\n"
         head += f"version: {envlock.__version__}\n"
         self.assertRuns()
-        moments = [time.gmtime(second) for second in range(int(began), int(time.time()) + 1)]
+        moments = [
+            time.gmtime(second) for second in range(int(began), int(time.time()) + 1)
+        ]
         os.utime(self.bound)
         time.sleep(YOUNG)
         for _ in range(
@@ -68,7 +78,8 @@ class StatusTest(GuardTestCase):
             at = re.search("at: (.*)", done.stdout)
             assert at
             self.assertIn(
-                at[1], [time.strftime("%Y-%m-%dT%H:%M:%SZ", moment) for moment in moments]
+                at[1],
+                [time.strftime("%Y-%m-%dT%H:%M:%SZ", moment) for moment in moments],
             )
             tail = f"last verdict: aligned\nlast verdict at: {at[1]}\nnow: aligned\n"
             self.assertEqual((done.stdout, done.returncode), (head + tail, 0))
@@ -80,7 +91,9 @@ class StatusTest(GuardTestCase):
             "guard": "none",
             "mode": None,
         }
-        expected.update(bounds=[], version=None, last_verdict=None, last_verdict_at=None, now=None)
+        expected.update(
+            bounds=[], version=None, last_verdict=None, last_verdict_at=None, now=None
+        )
         expected.update(log=None, notes=[], findings=[])
         self.assertEqual(self.status(), (expected, 4))
         self.install("warn")
@@ -99,17 +112,25 @@ class StatusTest(GuardTestCase):
         self.install("exit")
         self.assertRuns()
         self.environment.add("ham", "2.0")
-        self.assertStatus(3, guard="armed", last_verdict="aligned", now="not aligned", notes=[])
+        self.assertStatus(
+            3, guard="armed", last_verdict="aligned", now="not aligned", notes=[]
+        )
         self.assertStopped(self.failure)
-        self.assertStatus(3, guard="armed", last_verdict="not aligned", now="not aligned", notes=[])
+        self.assertStatus(
+            3, guard="armed", last_verdict="not aligned", now="not aligned", notes=[]
+        )
         self.environment.remove("ham")
-        self.assertStatus(0, guard="armed", last_verdict="not aligned", now="aligned", notes=[])
+        self.assertStatus(
+            0, guard="armed", last_verdict="not aligned", now="aligned", notes=[]
+        )
 
     def test_judges_by_what_site_install_was_told(self) -> None:
         self.environment.add("ham", "2.0")
         self.environment.remove("six")
         source = self.write("source/setup.cfg", "[metadata]\nname = six\n").parent
-        self.environment.add("six", "1.0", {"url": source.as_uri(), "dir_info": {"editable": True}})
+        self.environment.add(
+            "six", "1.0", {"url": source.as_uri(), "dir_info": {"editable": True}}
+        )
         self.bound = self.write("bounds/requirements.txt", "-e ./source\n")
         words = [
             "-e",
@@ -146,14 +167,18 @@ class StatusTest(GuardTestCase):
         for spoil in (path.unlink, lambda: path.write_text("import sys\n")):
             self.install("exit")
             spoil()
-            self.assertNotArmed(self.silent(f"{path.name} in {path.parent} is gone or changed"))
+            self.assertNotArmed(
+                self.silent(f"{path.name} in {path.parent} is gone or changed")
+            )
 
     @unittest.skipIf(sys.version_info < (3, 15), "before .start files")
     def test_a_start_up_file_that_another_suppresses(self) -> None:
         self.install("exit")
         start = self.environment.site / "0-envlock.start"
         start.write_text("")
-        self.assertNotArmed(self.silent(f"{start} suppresses the start-up file of the same name"))
+        self.assertNotArmed(
+            self.silent(f"{start} suppresses the start-up file of the same name")
+        )
 
     def test_a_guard_that_fails_when_it_starts(self) -> None:
         self.install("exit")
@@ -161,7 +186,9 @@ class StatusTest(GuardTestCase):
         (folder / f"{sys.implementation.hexversion:x}").unlink()
         source = (folder / "envlock.py").read_bytes()
         (folder / "envlock.py").write_bytes(
-            source.replace(b"\nimport os\n", b"\nimport __main__\n__main__.m\nimport os\n", 1)
+            source.replace(
+                b"\nimport os\n", b"\nimport __main__\n__main__.m\nimport os\n", 1
+            )
         )
         self.assertNotArmed(self.silent("its start-up file does not run, or fails"))
 
@@ -185,24 +212,36 @@ class StatusTest(GuardTestCase):
 
     def test_code_that_a_start_renews_by_itself(self) -> None:
         self.install("exit")
-        (self.environment.site / "_envlock" / f"{sys.implementation.hexversion:x}").unlink()
+        (
+            self.environment.site / "_envlock" / f"{sys.implementation.hexversion:x}"
+        ).unlink()
         self.assertStatus(0, guard="armed", now="aligned", notes=[])
 
     def test_a_wrapper_that_runs_no_start_up_file(self) -> None:
         self.install("exit")
-        wrapper = self.write("wrapper", f'#!/bin/sh\nexec "{self.environment.python}" -S "$@"\n')
+        wrapper = self.write(
+            "wrapper", f'#!/bin/sh\nexec "{self.environment.python}" -S "$@"\n'
+        )
         wrapper.chmod(0o755)
-        (status,) = json.loads(support.envlock("-e", wrapper, "site-status", "json").stdout)
+        (status,) = json.loads(
+            support.envlock("-e", wrapper, "site-status", "json").stdout
+        )
         reason = "it is started with -S, so that no start-up file runs"
         note = f"{wrapper}: the guard cannot work in this interpreter: {reason}"
         self.assertEqual((status["guard"], status["notes"]), ("not armed", [note]))
 
     def test_a_start_that_fails(self) -> None:
         self.install("exit")
-        (self.environment.site / "noise.pth").write_text("import os; print('noise'); os._exit(9)\n")
+        (self.environment.site / "noise.pth").write_text(
+            "import os; print('noise'); os._exit(9)\n"
+        )
         self.assertNotArmed(f"{self.environment.python}: the guard cannot be tried: 9")
-        (self.environment.site / "noise.pth").write_text("import os; print('noise'); os._exit(0)\n")
-        self.assertNotArmed(f"{self.environment.python}: the guard cannot be tried: no answer")
+        (self.environment.site / "noise.pth").write_text(
+            "import os; print('noise'); os._exit(0)\n"
+        )
+        self.assertNotArmed(
+            f"{self.environment.python}: the guard cannot be tried: no answer"
+        )
         (self.environment.site / "noise.pth").write_text("import os; print('noise')\n")
         self.assertStatus(0, guard="armed", now="aligned", notes=[])
 
@@ -216,7 +255,9 @@ class StatusTest(GuardTestCase):
         )
         self.assertStatus(0, guard="armed", notes=[])
         (self.environment.site / "0-envlock.pth").write_text("")
-        self.assertIn("_envlock", self.start("-c", "import sys; print(*sys.modules)").stdout)
+        self.assertIn(
+            "_envlock", self.start("-c", "import sys; print(*sys.modules)").stdout
+        )
         self.assertNotArmed(
             self.silent(f"0-envlock.pth in {self.environment.site} is gone or changed")
         )
@@ -225,10 +266,14 @@ class StatusTest(GuardTestCase):
         self.install("exit")
         copy = self.environment.site / "_envlock" / "envlock.py"
         copy.write_bytes(
-            re.sub(b'\n__version__ = ".*"', b'\n__version__ = "0.0.1"', copy.read_bytes())
+            re.sub(
+                b'\n__version__ = ".*"', b'\n__version__ = "0.0.1"', copy.read_bytes()
+            )
         )
         note = f"its copy of envlock is another than this one, {envlock.__version__} (site-install renews it)"
-        self.assertStatus(0, guard="armed", version="0.0.1", now="aligned", notes=[note])
+        self.assertStatus(
+            0, guard="armed", version="0.0.1", now="aligned", notes=[note]
+        )
 
     def test_several_interpreters_answer_by_the_worst(self) -> None:
         other = support.Environment(self.folder / "other")
@@ -237,13 +282,15 @@ class StatusTest(GuardTestCase):
         done = support.envlock(*words)
         blocks = done.stdout.split("\n\n")
         self.assertEqual(
-            (blocks[1], done.returncode), (f"executable: {other.python}\nguard: none\n", 4)
+            (blocks[1], done.returncode),
+            (f"executable: {other.python}\nguard: none\n", 4),
         )
         self.assertEqual(blocks[0] + "\n", self.say().stdout)
         support.envlock("-q", "-e", other.python, "site-install", "--bound", self.bound)
         done = support.envlock(*words, "json")
         statuses = [
-            (one["executable"], one["guard"], one["now"]) for one in json.loads(done.stdout)
+            (one["executable"], one["guard"], one["now"])
+            for one in json.loads(done.stdout)
         ]
         expected = [
             (str(self.environment.python), "armed", "aligned"),
@@ -276,8 +323,12 @@ class StatusTest(GuardTestCase):
             ),
         ):
             done = support.envlock(*words)
-            self.assertTrue(done.stderr.startswith(f"envlock: error: {message}"), done.stderr)
-            self.assertEqual((done.stdout, done.stderr.count("\n"), done.returncode), ("", 1, 2))
+            self.assertTrue(
+                done.stderr.startswith(f"envlock: error: {message}"), done.stderr
+            )
+            self.assertEqual(
+                (done.stdout, done.stderr.count("\n"), done.returncode), ("", 1, 2)
+            )
 
 
 if __name__ == "__main__":

@@ -16,10 +16,19 @@ class PassTest(GuardTestCase):
     def test_where_there_is_no_proc_ps_tells_who_asks(self) -> None:
         self.install("exit")
         self.environment.add("ham", "2.0")
-        answers = '[ "$4" = "$ASKER" ] && echo /h/bin/poetry install || echo python -c pass'
+        answers = (
+            '[ "$4" = "$ASKER" ] && echo /h/bin/poetry install || echo python -c pass'
+        )
         self.write("ps", f"#!/bin/sh\n{answers}\n").chmod(0o755)
         mounts = 'mount --bind "$PS" /bin/ps && mount -t tmpfs none /proc'
-        hidden = ["unshare", "-rm", "sh", "-c", f'{mounts} && ASKER=$$ "$@"; exit $?', "sh"]
+        hidden = [
+            "unshare",
+            "-rm",
+            "sh",
+            "-c",
+            f'{mounts} && ASKER=$$ "$@"; exit $?',
+            "sh",
+        ]
         words = {"PS": str(self.folder / "ps")}
         if (
             shutil.which("unshare") is None
@@ -115,7 +124,9 @@ class RepairTest(unittest.TestCase):
             self.assertTrue(self.allowed("-c pass", parent), parent)
         for command in ("-c pass", "-m py_compile -"):
             self.assertTrue(
-                self.allowed(command, "/usr/bin/python3 /usr/bin/py3compile -p python3-six"),
+                self.allowed(
+                    command, "/usr/bin/python3 /usr/bin/py3compile -p python3-six"
+                ),
                 command,
             )
         for parent in (
@@ -142,9 +153,14 @@ class RepairTest(unittest.TestCase):
             "from joblib.externals.loky.backend.resource_tracker import main; main(4, False)",
             "from joblib.externals.loky.backend.popen_loky_win32 import main; main(pipe_handle=4)",
         ):
-            self.assertTrue(envlock.is_worker(envlock.python_command(["python", "-c", code])), code)
             self.assertTrue(
-                envlock.is_worker(envlock.python_command(["python", "-c", *code.split()])), code
+                envlock.is_worker(envlock.python_command(["python", "-c", code])), code
+            )
+            self.assertTrue(
+                envlock.is_worker(
+                    envlock.python_command(["python", "-c", *code.split()])
+                ),
+                code,
             )
         for code in (
             "from multiprocessing import Pool",
@@ -177,7 +193,14 @@ class WorkerTest(unittest.TestCase):
             "import sys; from multiprocessing.forkserver import main; main(sys_argv=sys.argv[1:])",
         ):
             self.assertTrue(self.is_worker("-c", code), code)
-        words = ["-m", f"{loky}.popen_loky_posix", "--process-name", "Loky-1", "--pipe", "9"]
+        words = [
+            "-m",
+            f"{loky}.popen_loky_posix",
+            "--process-name",
+            "Loky-1",
+            "--pipe",
+            "9",
+        ]
         self.assertTrue(self.is_worker(*words))
 
     def test_code_that_does_more_is_none(self) -> None:
@@ -192,8 +215,12 @@ class WorkerTest(unittest.TestCase):
             "import multiprocessing.spawn",
         ):
             self.assertFalse(self.is_worker("-c", code), code)
-        self.assertFalse(self.is_worker("-m", "joblib.externals.loky.backend.popen_loky_posix"))
-        self.assertFalse(self.is_worker("-m", "app", "--process-name", "Loky-1", "--pipe", "9"))
+        self.assertFalse(
+            self.is_worker("-m", "joblib.externals.loky.backend.popen_loky_posix")
+        )
+        self.assertFalse(
+            self.is_worker("-m", "app", "--process-name", "Loky-1", "--pipe", "9")
+        )
 
 
 class PdmTest(unittest.TestCase):
@@ -202,12 +229,22 @@ class PdmTest(unittest.TestCase):
         return envlock.is_repair(command, parent.split(), isolated)
 
     def test_its_own_commands_repair(self) -> None:
-        for parent in ("pdm sync", "python /h/bin/pdm -v install", "pdm -c pdm.toml lock", "pdm"):
+        for parent in (
+            "pdm sync",
+            "python /h/bin/pdm -v install",
+            "pdm -c pdm.toml lock",
+            "pdm",
+        ):
             self.assertTrue(self.passes(parent), parent)
         self.assertTrue(self.passes("pdm run start", isolated=True))
 
     def test_a_shortcut_runs_the_code_of_the_user(self) -> None:
-        for parent in ("pdm start", "pdm -v start sync", "python -m pdm start", "pdm -c x start"):
+        for parent in (
+            "pdm start",
+            "pdm -v start sync",
+            "python -m pdm start",
+            "pdm -c x start",
+        ):
             self.assertFalse(self.passes(parent), parent)
 
 

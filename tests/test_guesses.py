@@ -9,7 +9,9 @@ from tests.support import TestCase
 from tests.support import envlock as run_envlock
 
 # What is typed, and the whole of what is answered.
-NO_PACKAGE = "(envlock changes no package: on a terminal it names the command that does)"
+NO_PACKAGE = (
+    "(envlock changes no package: on a terminal it names the command that does)"
+)
 GUESSES = {
     "validate requirements.txt": "there is no use for the word 'requirements.txt'"
     " (did you mean 'envlock validate --bound requirements.txt'?)",
@@ -68,7 +70,9 @@ class GuessesTest(TestCase):
         for words, message in GUESSES.items():
             with self.subTest(words=words):
                 with self.assertRaises(envlock.UsageError) as caught:
-                    given, plain = envlock.split_words(words.split(), envlock.COMMANDS, "envlock")
+                    given, plain = envlock.split_words(
+                        words.split(), envlock.COMMANDS, "envlock"
+                    )
                     envlock.parse_arguments(given, plain, envlock.COMMANDS, "envlock")
                 self.assertEqual(str(caught.exception), message)
 

@@ -76,7 +76,9 @@ class IntegrityTest(TestCase):
     def record(self, name: str, version: str, *rows: str) -> Path:
         record = add_record(self.site, name, version)
         lines = [*rows, f"{record.name}/METADATA,,", f"{record.name}/RECORD,,"]
-        (record / "RECORD").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        (record / "RECORD").write_text(
+            "".join(f"{line}\n" for line in lines), encoding="utf-8"
+        )
         return record
 
     def interpreter(self) -> envlock.Interpreter:
@@ -101,7 +103,10 @@ class IntegrityTest(TestCase):
             lambda text, passing: self.notes.append(text),
         )
         start = f"{os.path.realpath(self.site)}{os.sep}"
-        return [(one.package, one.explain, one.detail.replace(start, "")) for one in self.findings]
+        return [
+            (one.package, one.explain, one.detail.replace(start, ""))
+            for one in self.findings
+        ]
 
 
 class ComparedTest(IntegrityTest):
@@ -109,7 +114,11 @@ class ComparedTest(IntegrityTest):
         self.install_files(
             "six",
             "1.0",
-            {"six.py": b"x = 1\n", "six/data.bin": bytes(3_000_000), "six/empty.txt": b""},
+            {
+                "six.py": b"x = 1\n",
+                "six/data.bin": bytes(3_000_000),
+                "six/empty.txt": b"",
+            },
         )
         self.assertEqual((self.check(), self.notes), ([], []))
 
@@ -118,7 +127,9 @@ class ComparedTest(IntegrityTest):
         self.put("six.py", b"x = 2\n")
         self.assertEqual(self.check(), [("six-1.0", "Modified", "six.py")])
         self.assertEqual(self.findings[0].sites, (str(self.site),))
-        self.assertEqual(self.findings[0].executable, str(self.prefix / "bin" / "python"))
+        self.assertEqual(
+            self.findings[0].executable, str(self.prefix / "bin" / "python")
+        )
 
     def test_a_changed_byte_far_into_a_large_file_is_found(self) -> None:
         self.install_files("big", "1.0", {"big/data": bytes(5_000_000)})
@@ -134,7 +145,9 @@ class ComparedTest(IntegrityTest):
 
     def test_rows_come_by_normalised_name_then_file(self) -> None:
         for name in ("Zope.b", "attrs", "Babel"):
-            self.install_files(name, "1.0", {f"{name}_2.txt": b"1", f"{name}_1.txt": b"1"})
+            self.install_files(
+                name, "1.0", {f"{name}_2.txt": b"1", f"{name}_1.txt": b"1"}
+            )
             self.put(f"{name}_1.txt", b"2")
             self.put(f"{name}_2.txt", b"2")
         self.put("loose.py")
@@ -153,21 +166,32 @@ class ComparedTest(IntegrityTest):
 
     def test_an_ignored_file_has_no_finding(self) -> None:
         self.install_files(
-            "six", "1.0", {"six.py": b"1", "six/data/a.txt": b"1", "six/data/deep/a.txt": b"1"}
+            "six",
+            "1.0",
+            {"six.py": b"1", "six/data/a.txt": b"1", "six/data/deep/a.txt": b"1"},
         )
         for name in ("six.py", "six/data/a.txt", "six/data/deep/a.txt", "loose.py"):
             self.put(name, b"2")
         self.put("six/data/a.txt").unlink()
         script = self.put("../../../bin/tool", b"2")
         self.record("tool", "1.0", f"../../../bin/tool,{recorded_hash(b'1')},1")
-        found = {"loose.py", "six.py", "six/data/a.txt", "six/data/deep/a.txt", str(script)}
+        found = {
+            "loose.py",
+            "six.py",
+            "six/data/a.txt",
+            "six/data/deep/a.txt",
+            str(script),
+        }
         nothing: set[str] = set()
         for patterns, ignored in (
             (("nothing", "*.txt", "six/*", "data/*"), nothing),
             (("six.py", "loose.*"), {"six.py", "loose.py"}),
             (("six/data/*",), {"six/data/a.txt"}),
             (("six/**/a.txt",), {"six/data/a.txt", "six/data/deep/a.txt"}),
-            (("six/**", "s?x.[op]y"), {"six/data/a.txt", "six/data/deep/a.txt", "six.py"}),
+            (
+                ("six/**", "s?x.[op]y"),
+                {"six/data/a.txt", "six/data/deep/a.txt", "six.py"},
+            ),
             (("../../../bin/t*",), {str(script)}),
             (("**",), found),
         ):
@@ -204,7 +228,15 @@ class DigestTest(IntegrityTest):
         return [verdict for _, verdict, _ in self.check()]
 
     def test_every_spelling_of_a_right_digest_is_right(self) -> None:
-        for algorithm in ("sha256", "sha512", "sha384", "sha1", "md5", "blake2b", "sha3_256"):
+        for algorithm in (
+            "sha256",
+            "sha512",
+            "sha384",
+            "sha1",
+            "md5",
+            "blake2b",
+            "sha3_256",
+        ):
             digest = hashlib.new(algorithm, self.DATA)
             plain = base64.b64encode(digest.digest()).decode()
             urlsafe = base64.urlsafe_b64encode(digest.digest()).decode()
@@ -215,8 +247,12 @@ class DigestTest(IntegrityTest):
                 digest.hexdigest(),
                 digest.hexdigest().upper(),
             ):
-                self.assertEqual(self.compare(f"{algorithm}={text}"), [], (algorithm, text))
-        self.assertEqual(self.compare(f"SHA256={hashlib.sha256(self.DATA).hexdigest()}"), [])
+                self.assertEqual(
+                    self.compare(f"{algorithm}={text}"), [], (algorithm, text)
+                )
+        self.assertEqual(
+            self.compare(f"SHA256={hashlib.sha256(self.DATA).hexdigest()}"), []
+        )
 
     def test_a_wrong_or_malformed_digest_is_not(self) -> None:
         for text in (
@@ -228,7 +264,9 @@ class DigestTest(IntegrityTest):
         ):
             self.assertEqual(self.compare(text), ["Modified"], text)
 
-    def test_an_algorithm_that_is_not_known_claims_nothing_beyond_the_size(self) -> None:
+    def test_an_algorithm_that_is_not_known_claims_nothing_beyond_the_size(
+        self,
+    ) -> None:
         for name in ("crc99", "shake_128", "", "sha256\N{SNOWMAN}"):
             self.assertEqual(self.compare(f"{name}=AAAA"), [], name)
             self.assertEqual(self.compare(f"{name}=AAAA", len(self.DATA)), [], name)
@@ -254,7 +292,8 @@ class DigestTest(IntegrityTest):
         self.put("one.py", b"anything")
         self.assertEqual(self.check(), [])
         self.assertEqual(
-            self.notes, ["1 packages without hashes in their records, not compared: one-1.0"]
+            self.notes,
+            ["1 packages without hashes in their records, not compared: one-1.0"],
         )
 
 
@@ -315,15 +354,21 @@ class ScriptTest(IntegrityTest):
             shell.format(f'"$(dirname -- "$(evil)")"/{self.prefix}/bin/python'),
         ):
             self.script(f"{first}\nprint(1)\n")
-            self.assertEqual([verdict for _, verdict, _ in self.check()], ["Modified"], first)
+            self.assertEqual(
+                [verdict for _, verdict, _ in self.check()], ["Modified"], first
+            )
 
-    def test_a_rewritten_script_that_is_recorded_without_a_hash_is_judged_by_its_size(self) -> None:
+    def test_a_rewritten_script_that_is_recorded_without_a_hash_is_judged_by_its_size(
+        self,
+    ) -> None:
         self.script(f"#!{self.prefix}/bin/python\nprint(1)\n")
         self.record("pkg", "1.0", "../../../bin/run,,17")
         self.assertEqual([verdict for _, verdict, _ in self.check()], ["Modified"])
 
     def test_a_launcher_made_anew_is_no_change(self) -> None:
-        old = LAUNCHER.format(python="/old/place/python", module="pkg.cli", function="main")
+        old = LAUNCHER.format(
+            python="/old/place/python", module="pkg.cli", function="main"
+        )
         self.recorded_script(old, "[console_scripts]\nrun = pkg.cli:main\n")
         python = f"{self.prefix}/bin/python"
         self.script(LAUNCHER.format(python=python, module="pkg.cli", function="main"))
@@ -338,7 +383,9 @@ class ScriptTest(IntegrityTest):
             self.assertEqual(self.check(), [], argv)
 
     def test_a_launcher_that_does_more_is_modified(self) -> None:
-        old = LAUNCHER.format(python="/old/place/python", module="pkg.cli", function="main")
+        old = LAUNCHER.format(
+            python="/old/place/python", module="pkg.cli", function="main"
+        )
         self.recorded_script(old, "[console_scripts]\nrun = pkg.cli:main\n")
         python = f"{self.prefix}/bin/python"
         good = LAUNCHER.format(python=python, module="pkg.cli", function="main")
@@ -347,11 +394,15 @@ class ScriptTest(IntegrityTest):
         for text in (
             good + "import evil\n",
             good.replace("import re\n", "import re; import evil\n"),
-            good.replace("utf-8", "utf-7").replace("import re\n", "#+AAo-import evil\nimport re\n"),
+            good.replace("utf-8", "utf-7").replace(
+                "import re\n", "#+AAo-import evil\nimport re\n"
+            ),
             *(other, "", "\n"),
         ):
             self.script(text)
-            self.assertEqual([verdict for _, verdict, _ in self.check()], ["Modified"], text)
+            self.assertEqual(
+                [verdict for _, verdict, _ in self.check()], ["Modified"], text
+            )
 
     def test_long_blank_runs_are_judged_in_linear_time(self) -> None:
         def judged(lines: int) -> None:
@@ -372,7 +423,8 @@ class UnrecordedTest(IntegrityTest):
     def unrecorded(self) -> list[str]:
         rows = self.check()
         self.assertEqual(
-            {(package, verdict) for package, verdict, _ in rows} - {("", "Unrecorded")}, set()
+            {(package, verdict) for package, verdict, _ in rows} - {("", "Unrecorded")},
+            set(),
         )
         return [path for _, _, path in rows]
 
@@ -386,7 +438,12 @@ class UnrecordedTest(IntegrityTest):
             "f.pyd",
             "sitecustomize.py",
         )
-        for name in (*names, "g/__init__.py", "h/deep/er/module.py", "usercustomize/__init__.py"):
+        for name in (
+            *names,
+            "g/__init__.py",
+            "h/deep/er/module.py",
+            "usercustomize/__init__.py",
+        ):
             self.put(name)
         self.assertEqual(self.unrecorded(), sorted([*names, "g", "h", "usercustomize"]))
 
@@ -477,7 +534,9 @@ class UnrecordedTest(IntegrityTest):
             for version in ((3, 8, 0), (3, 13, 0), (3, 15, 0)):
                 self.version = version
                 self.put("easy-install.pth", lines + more)
-                self.assertEqual(self.unrecorded(), ["easy-install.pth"], (more, version))
+                self.assertEqual(
+                    self.unrecorded(), ["easy-install.pth"], (more, version)
+                )
         self.put("easy-install.pth", lines)
         self.put("distutils-precedence.pth", precedence + b"import evil")
         for name in ("zope.pkg.pth", "Setuptools.pth", "setuptools-1-nspkg.pth"):
@@ -513,10 +572,18 @@ class UnrecordedTest(IntegrityTest):
         self.install_files(
             "good",
             "1.0",
-            {"good.pth": b"import good", "good.py": b"", "own.pth": b"", "own.start": b""},
+            {
+                "good.pth": b"import good",
+                "good.py": b"",
+                "own.pth": b"",
+                "own.start": b"",
+            },
         )
         self.install_files("bad", "1.0", {"good.start": b""})
-        self.put("0-envlock.pth", envlock.start_up_texts(3, self.interpreter())["0-envlock.pth"])
+        self.put(
+            "0-envlock.pth",
+            envlock.start_up_texts(3, self.interpreter())["0-envlock.pth"],
+        )
         self.put("0-envlock.start")
         expected = [
             "0-envlock.start (it silences 0-envlock.pth)",
@@ -554,7 +621,12 @@ class UnrecordedTest(IntegrityTest):
 
     def test_where_a_package_tells_nothing_only_start_up_code_is_reported(self) -> None:
         (self.site / "gi-1.0.egg-info").write_text("Name: gi\nVersion: 1.0\n")
-        for name in ("gi/__init__.py", "pygtkcompat.py", "sitecustomize.py", "evil.pth"):
+        for name in (
+            "gi/__init__.py",
+            "pygtkcompat.py",
+            "sitecustomize.py",
+            "evil.pth",
+        ):
             self.put(name)
         self.assertEqual(self.unrecorded(), ["evil.pth", "sitecustomize.py"])
 
@@ -566,14 +638,18 @@ class UnrecordedTest(IntegrityTest):
             "lib/python3.13/site-packages/pkg/__init__.py",
             "lib/python3.13/site-packages/pkg.pth",
         ]
-        self.put("../../../conda-meta/pkg-1.0-0.json", json.dumps({"files": files}).encode())
+        self.put(
+            "../../../conda-meta/pkg-1.0-0.json", json.dumps({"files": files}).encode()
+        )
         self.assertEqual(self.unrecorded(), ["evil.py"])
 
     def test_files_in_the_other_library_folder_are_owned(self) -> None:
         other = self.prefix / "lib64" / "python3.13" / "site-packages"
         self.sites.append(str(other))
         self.put("../../../lib64/python3.13/site-packages/_speed/__init__.py")
-        self.record("pkg", "1.0", "../../../lib64/python3.13/site-packages/_speed/__init__.py,,")
+        self.record(
+            "pkg", "1.0", "../../../lib64/python3.13/site-packages/_speed/__init__.py,,"
+        )
         self.assertEqual(self.unrecorded(), [])
 
     def test_one_site_directory_under_two_names_counts_once(self) -> None:
@@ -583,7 +659,8 @@ class UnrecordedTest(IntegrityTest):
         self.put("evil.pth")
         self.put("pkg.py", b"2")
         self.assertEqual(
-            self.check(), [("", "Unrecorded", "evil.pth"), ("pkg-1.0", "Modified", "pkg.py")]
+            self.check(),
+            [("", "Unrecorded", "evil.pth"), ("pkg-1.0", "Modified", "pkg.py")],
         )
 
     def test_the_standard_library_of_pypy_holds_modules(self) -> None:
@@ -600,7 +677,9 @@ class HashesTest(IntegrityTest):
         findings = envlock.integrity_findings(
             self.interpreter(), envlock.Policy(integrity=True), hashes=hashes
         )
-        return [os.path.basename(one.detail) for each in findings.values() for one in each]
+        return [
+            os.path.basename(one.detail) for each in findings.values() for one in each
+        ]
 
     def test_has_every_path_that_findings_rest_on(self) -> None:
         record = self.install_files(
@@ -615,10 +694,22 @@ class HashesTest(IntegrityTest):
         hashes = {f"{self.site}/forgotten.txt": "sha256=AAAA"}
         self.assertEqual(self.found(hashes), ["a.txt", "gone.txt"])
         records = (record.name, "other-1.0.dist-info", "old-1.0.dist-info")
-        names = {f"{name}/{inside}" for name in records for inside in ("RECORD", "INSTALLER")}
-        names |= {f"old-1.0.dist-info/{name}" for name in ("installed-files.txt", "top_level.txt")}
+        names = {
+            f"{name}/{inside}" for name in records for inside in ("RECORD", "INSTALLER")
+        }
+        names |= {
+            f"old-1.0.dist-info/{name}"
+            for name in ("installed-files.txt", "top_level.txt")
+        }
         names |= {f"{name}/METADATA" for name in records[:2]}
-        names |= {"pkg/__init__.py", "a.txt", "gone.txt", "size.txt", "data", "data/deep"}
+        names |= {
+            "pkg/__init__.py",
+            "a.txt",
+            "gone.txt",
+            "size.txt",
+            "data",
+            "data/deep",
+        }
         self.assertEqual(set(hashes), {f"{self.site}/{name}" for name in names})
         digests = {path: digest for path, digest in hashes.items() if digest}
         self.assertEqual(digests, {f"{self.site}/pkg/__init__.py": recorded_hash(b"")})
@@ -652,7 +743,9 @@ class HashesTest(IntegrityTest):
         self.record("pkg", "1.0", f"../../../bin/run,{recorded_hash(b'1')},1")
         hashes: dict[str, str] = {}
         self.assertEqual(self.found(hashes), [])
-        self.assertLessEqual({f"{self.prefix}/bin", f"{self.prefix}/other/run"}, set(hashes))
+        self.assertLessEqual(
+            {f"{self.prefix}/bin", f"{self.prefix}/other/run"}, set(hashes)
+        )
 
 
 class CommandTest(TestCase):
@@ -662,7 +755,9 @@ class CommandTest(TestCase):
         super().setUp()
         self.bound = self.write("requirements.txt", "pkg==1.0\n")
         wheel = make_wheel(self.folder, "pkg", "1.0")
-        code = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])"
+        code = (
+            "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])"
+        )
         run([sys.executable, "-c", code, wheel, self.environment.site])
         self.module = self.environment.site / "pkg.py"
         data = self.module.read_bytes()
@@ -690,8 +785,15 @@ pkg-1.0              Modified    {site}/pkg.py
             (row["package"], row["explain"], row["sites"], row["detail"])
             for row in json.loads(done.stdout)
         ]
-        modified = ("pkg-1.0", "Modified", [str(self.environment.site)], f"{site}/pkg.py")
-        self.assertEqual(rows, [(None, "Unrecorded", [site], f"{site}/evil.pth"), modified])
+        modified = (
+            "pkg-1.0",
+            "Modified",
+            [str(self.environment.site)],
+            f"{site}/pkg.py",
+        )
+        self.assertEqual(
+            rows, [(None, "Unrecorded", [site], f"{site}/evil.pth"), modified]
+        )
         done = self.environment.validate("--bound", self.bound)
         self.assertEqual((done.stdout, done.returncode), ("", 0))
 
@@ -710,7 +812,9 @@ pkg-1.0              Modified    {site}/pkg.py
         words = ("--bound", self.bound, "--integrity", "json")
         self.assertEqual(self.environment.validate(*words).stdout, "[]\n")
         folder = self.environment.site / "_envlock"
-        codes = [path for path in folder.iterdir() if path.suffix in ("", ".lean", ".full")]
+        codes = [
+            path for path in folder.iterdir() if path.suffix in ("", ".lean", ".full")
+        ]
         self.assertEqual(len(codes), 3)
         contents = (
             marshal.dumps(compile("import evil", "evil", "exec")),
@@ -724,7 +828,8 @@ pkg-1.0              Modified    {site}/pkg.py
             rows = json.loads(self.environment.validate(*words).stdout)
             detail = f"{os.path.realpath(path)} (not as this envlock writes it)"
             self.assertEqual(
-                [(row["explain"], row["detail"]) for row in rows], [("Unrecorded", detail)]
+                [(row["explain"], row["detail"]) for row in rows],
+                [("Unrecorded", detail)],
             )
             path.write_bytes(kept)
         codes[0].unlink()
@@ -756,13 +861,25 @@ pkg-1.0              Modified    {site}/pkg.py
         self.assertIn("Deleted", self.environment.validate(*words).stdout)
 
     @unittest.skipUnless(
-        shutil.which("dpkg") and os.path.exists("/usr/lib/python3/dist-packages"), "needs Debian"
+        shutil.which("dpkg") and os.path.exists("/usr/lib/python3/dist-packages"),
+        "needs Debian",
     )
     def test_what_dpkg_has_installed_is_never_reported(self) -> None:
-        words = ("validate", "-b", self.write("none.txt", ""), "--superset", "--integrity", "json")
+        words = (
+            "validate",
+            "-b",
+            self.write("none.txt", ""),
+            "--superset",
+            "--integrity",
+            "json",
+        )
         rows = json.loads(run_envlock("-e", "/usr/bin/python3", *words).stdout)
         lists = Path("/var/lib/dpkg/info").glob("*.list")
-        listed = {line for path in lists for line in path.read_text(encoding="utf-8").splitlines()}
+        listed = {
+            line
+            for path in lists
+            for line in path.read_text(encoding="utf-8").splitlines()
+        }
         self.assertEqual({row["detail"] for row in rows} & listed, set())
 
     def test_the_library_call_prints_nothing(self) -> None:
@@ -770,21 +887,35 @@ pkg-1.0              Modified    {site}/pkg.py
         self.module.unlink()
         code = "import envlock as e, sys; print(e.validate(sys.argv[1], sys.argv[2], policy=e.Policy(integrity=True)))"
         done = run(
-            [sys.executable, "-c", code, self.bound, self.environment.python], cwd=ENVLOCK.parent
+            [sys.executable, "-c", code, self.bound, self.environment.python],
+            cwd=ENVLOCK.parent,
         )
         self.assertEqual((done.stdout, done.stderr), ("[]\n", ""))
 
     @unittest.skipUnless(os.name == "posix", "terminals")
-    def test_progress_is_shown_on_a_terminal_and_an_interrupt_ends_it_cleanly(self) -> None:
+    def test_progress_is_shown_on_a_terminal_and_an_interrupt_ends_it_cleanly(
+        self,
+    ) -> None:
         names = [f"vast{number}" for number in range(4)]
         for name in names:
             with open(self.environment.site / name, "wb") as file:
                 file.truncate(7 << 30)
-        self.record.write_text(self.row + "".join(f"{name},sha512=AAAA,\n" for name in names))
-        words = ["-e", self.environment.python, "validate", "-b", self.bound, "--integrity"]
+        self.record.write_text(
+            self.row + "".join(f"{name},sha512=AAAA,\n" for name in names)
+        )
+        words = [
+            "-e",
+            self.environment.python,
+            "validate",
+            "-b",
+            self.bound,
+            "--integrity",
+        ]
         begun = time.monotonic()
         shown, output, status = interrupted([sys.executable, ENVLOCK, *words])
-        self.assertGreater(time.monotonic() - begun, 1)  # who is done before that shows nothing
+        self.assertGreater(
+            time.monotonic() - begun, 1
+        )  # who is done before that shows nothing
         self.assertEqual((output, status), (b"", 130))
         self.assertRegex(shown, rb"\A(\r\x1b\[K\d of 5 files compared)+\r\x1b\[K\Z")
 

@@ -61,7 +61,8 @@ class AskTest(TestCase):
         self.assertUnusable("", "-e: expected an interpreter, found an empty name")
         folder = str(self.folder)
         self.assertUnusable(
-            folder, f"{folder}: this folder holds no Python (expected {folder}/bin/python)"
+            folder,
+            f"{folder}: this folder holds no Python (expected {folder}/bin/python)",
         )
 
     @unittest.skipIf(os.name == "nt", "links and a shell")
@@ -75,7 +76,9 @@ class AskTest(TestCase):
         self.assertUnusable("tool", f"tool: {none} (did you mean ./tool?)")
         self.write(".venv/pyvenv.cfg", "")
         self.assertUnusable("venv", f"venv: {none} (did you mean .venv?)")
-        self.assertUnusable("./venv", "./venv: no such interpreter (did you mean .venv?)")
+        self.assertUnusable(
+            "./venv", "./venv: no such interpreter (did you mean .venv?)"
+        )
         self.assertUnusable(
             str(self.folder),
             f"{self.folder}: this folder holds no Python (did you mean {self.folder}/.venv?)",
@@ -88,39 +91,58 @@ class AskTest(TestCase):
     def test_says_that_a_link_dangles(self) -> None:
         link = self.folder / "python"
         link.symlink_to("/gone/python3")
-        self.assertUnusable(str(link), f"{link}: a link to /gone/python3, which is not there")
+        self.assertUnusable(
+            str(link), f"{link}: a link to /gone/python3, which is not there"
+        )
         (self.folder / "bin").mkdir()
         link.rename(self.folder / "bin" / "python")
         gone = f"{self.folder}/bin/python is a link to /gone/python3"
-        self.assertUnusable(str(self.folder), f"{self.folder}: its Python is gone ({gone})")
+        self.assertUnusable(
+            str(self.folder), f"{self.folder}: its Python is gone ({gone})"
+        )
 
     @unittest.skipIf(os.name == "nt", "links and a shell")
     def test_never_quotes_the_source_that_was_to_run(self) -> None:
         parrot = self.script("parrot", 'echo "unknown: $*" >&2; exit 2')
-        self.assertUnusable(parrot, f"{parrot}: not a Python 3.6 or newer (exit status 2)")
+        self.assertUnusable(
+            parrot, f"{parrot}: not a Python 3.6 or newer (exit status 2)"
+        )
 
     def test_noise_around_the_answer_is_passed_over(self) -> None:
         wrapper = self.script(
-            "noisy", f'echo "Welcome"; echo oh >&2; printf Hi; "{sys.executable}" "$@"; echo Bye'
+            "noisy",
+            f'echo "Welcome"; echo oh >&2; printf Hi; "{sys.executable}" "$@"; echo Bye',
         )
-        self.assertEqual(envlock.ask_interpreters([wrapper])[0].version, sys.version_info[:3])
+        self.assertEqual(
+            envlock.ask_interpreters([wrapper])[0].version, sys.version_info[:3]
+        )
 
     def test_what_is_no_python_is_refused(self) -> None:
         refusal = "not a Python 3.6 or newer"
         other = self.script("other", "echo what is this >&2; exit 5")
-        self.assertUnusable(other, f"{other}: {refusal} (exit status 5, 'what is this')")
+        self.assertUnusable(
+            other, f"{other}: {refusal} (exit status 5, 'what is this')"
+        )
         liar = self.script("liar", f"echo '{envlock.ANSWER}[1'")
         self.assertUnusable(liar, f"{liar}: {refusal} (exit status 0)")
         plain = str(self.write("plain", "text"))
         self.assertUnusable(plain, f"{plain}: cannot be run: Permission denied")
 
     def test_an_interpreter_that_hangs_is_ended_with_its_children(self) -> None:
-        hanging = self.script("hanging", f"sleep 600 & echo $! > '{self.folder}/child'; wait")
+        hanging = self.script(
+            "hanging", f"sleep 600 & echo $! > '{self.folder}/child'; wait"
+        )
         note = self.folder / "child"
-        for seconds in (1, 4, 16, 64):  # a busy machine may take long until the child is there
+        for seconds in (
+            1,
+            4,
+            16,
+            64,
+        ):  # a busy machine may take long until the child is there
             self.set_patience(seconds)
             self.assertUnusable(
-                hanging, f"{hanging}: no answer from this interpreter in {seconds} seconds"
+                hanging,
+                f"{hanging}: no answer from this interpreter in {seconds} seconds",
             )
             if note.exists() and note.read_text():
                 break
@@ -132,7 +154,9 @@ class AskTest(TestCase):
         names = ["slow0", "slow1", "slow2"]
         here = " && ".join(f"[ -e {name}.on ]" for name in names)
         wait = f'cd "$(dirname "$0")"; touch "$0.on"; until {here}; do sleep 0.01; done'
-        slow = [self.script(name, f'{wait}; exec "{sys.executable}" "$@"') for name in names]
+        slow = [
+            self.script(name, f'{wait}; exec "{sys.executable}" "$@"') for name in names
+        ]
         self.set_patience(300)
         self.assertEqual(len(envlock.ask_interpreters(slow)), 3)
 

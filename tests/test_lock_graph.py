@@ -43,7 +43,9 @@ class ArchiveTables(Scratch):
 
     def hashes(self, artifacts: str) -> set[str]:
         bound = read_bound(self.write("uv.lock", self.PACKAGE.format(artifacts)))
-        return {text for each in bound.requirements for text in envlock.locked_hashes(each)}
+        return {
+            text for each in bound.requirements for text in envlock.locked_hashes(each)
+        }
 
     def test_an_unusual_shape_is_parsed_whole(self) -> None:
         wheel = f'{{ url = "https://files.example/a-1.whl", hash = "sha256:{SHA256}" }}'
@@ -59,7 +61,9 @@ class ArchiveTables(Scratch):
                 self.assertEqual(self.hashes(artifacts), {"sha256:" + SHA256})
 
     def test_a_malformed_table_is_refused_with_its_line(self) -> None:
-        wheels = "wheels = [\n    { url = \"u\", hash = 'sha256:0' },\n<<<<<<< HEAD\n]\n"
+        wheels = (
+            "wheels = [\n    { url = \"u\", hash = 'sha256:0' },\n<<<<<<< HEAD\n]\n"
+        )
         self.assertEqual(
             self.error("uv.lock", self.PACKAGE.format(wheels)),
             "uv.lock:11: invalid TOML: Invalid value",
@@ -72,7 +76,10 @@ class HashesOfArchives(Scratch):
 
     def findings(self, digest: str) -> str:
         place = Environment(self.folder / "env")
-        info = {"url": "file:///a-1.whl", "archive_info": {"hashes": {"sha256": digest}}}
+        info = {
+            "url": "file:///a-1.whl",
+            "archive_info": {"hashes": {"sha256": digest}},
+        }
         place.add("a", "1", info)
         lock = ArchiveTables.PACKAGE.format(
             f'wheels = [\n    {{ url = "u", hash = "sha256:{SHA256}" }},\n]\n'
@@ -85,7 +92,9 @@ class HashesOfArchives(Scratch):
         self.assertEqual(self.findings(SHA256), "")
 
     def test_another_archive_is_told(self) -> None:
-        self.assertEqual(self.findings(SHA256[::-1]), "the hash of its archive is another")
+        self.assertEqual(
+            self.findings(SHA256[::-1]), "the hash of its archive is another"
+        )
 
 
 def hashed(requirement: BoundRequirement) -> tuple[str, frozenset[str]]:
@@ -107,27 +116,33 @@ class RealArchiveTables(unittest.TestCase):
                 quick = form.read(envlock.load_lock(text), file, target)
                 whole = form.read(ParsedLock(envlock.load_toml(text)), file, target)
                 self.assertEqual(
-                    list(map(hashed, quick.requirements)), list(map(hashed, whole.requirements))
+                    list(map(hashed, quick.requirements)),
+                    list(map(hashed, whole.requirements)),
                 )
 
     def test_the_tables_of_archives_are_cut_out_of_real_locks(self) -> None:
         for folder in LOCKS:
             path = lock_in(folder)
             text = path.read_text(encoding="utf-8")
-            if path.name != "Pipfile.lock" and "pip-lock" not in folder.name and "hash" in text:
+            if (
+                path.name != "Pipfile.lock"
+                and "pip-lock" not in folder.name
+                and "hash" in text
+            ):
                 with self.subTest(lock=folder.name):
-                    self.assertNotIn("hash = ", json.dumps(envlock.load_lock(text).data))
                     self.assertNotIn(
-                        "sha256:", json.dumps(envlock.load_lock(text).data.get("package"))
+                        "hash = ", json.dumps(envlock.load_lock(text).data)
+                    )
+                    self.assertNotIn(
+                        "sha256:",
+                        json.dumps(envlock.load_lock(text).data.get("package")),
                     )
 
 
 @unittest.skipIf(NO_TOML, NO_TOML)
 class MalformedLocks(Scratch):
     def test_a_table_of_an_archive_that_is_cut_out_must_be_right(self) -> None:
-        package = (
-            'version = 1\n[[package]]\nname = "a"\nversion = "1"\nsource = { registry = "r" }\n'
-        )
+        package = 'version = 1\n[[package]]\nname = "a"\nversion = "1"\nsource = { registry = "r" }\n'
         for archives in (
             r'sdist = { url = "a\q", hash = "sha256:00" }',
             'wheels = [\n    { url = "a\n    b", hash = "sha256:00" },\n]',
@@ -141,14 +156,16 @@ class MalformedLocks(Scratch):
 
     def test_an_error_in_the_project_beside_a_lock_names_that(self) -> None:
         self.write("pyproject.toml", "[project]\nname =\n")
-        self.assertEqual(self.error("uv.lock", UV), "pyproject.toml:2: invalid TOML: Invalid value")
+        self.assertEqual(
+            self.error("uv.lock", UV), "pyproject.toml:2: invalid TOML: Invalid value"
+        )
 
     def test_a_wrong_type_in_the_project_beside_a_lock_is_told_as_its(self) -> None:
         self.write("pyproject.toml", "[tool.poetry.dependencies]\na = 3\n")
-        message = (
-            "poetry.lock:1: pyproject.toml: tool.poetry.dependencies.a: expected a table, found 3"
+        message = "poetry.lock:1: pyproject.toml: tool.poetry.dependencies.a: expected a table, found 3"
+        self.assertEqual(
+            self.error("poetry.lock", '[metadata]\nlock-version = "2.0"\n'), message
         )
-        self.assertEqual(self.error("poetry.lock", '[metadata]\nlock-version = "2.0"\n'), message)
 
 
 @unittest.skipIf(NO_TOML, NO_TOML)
@@ -157,13 +174,22 @@ class MarkersByTool(Scratch):
 
     MEASURED = json.loads((DATA / "markers.json").read_text(encoding="utf-8"))
 
-    def judged(self, name: str, texts: Iterable[str], **variables: str) -> dict[str, bool]:
+    def judged(
+        self, name: str, texts: Iterable[str], **variables: str
+    ) -> dict[str, bool]:
         """Which markers hold in a lock; of those that can't be told, none."""
         known = {**self.MEASURED["variables"], **variables}
         target = ReadContext(lambda: known)
-        lock = {"metadata": {"lock-version": "2.1", "lock_version": "4.5.0"}, "version": 1}
+        lock = {
+            "metadata": {"lock-version": "2.1", "lock_version": "4.5.0"},
+            "version": 1,
+        }
         reader = self.READERS[name](ParsedLock(lock), str(self.folder / name), target)
-        return {text: reader.judge(text, "") for text in texts if not self.is_open(reader, text)}
+        return {
+            text: reader.judge(text, "")
+            for text in texts
+            if not self.is_open(reader, text)
+        }
 
     def is_open(self, reader: envlock.LockReader, text: str) -> bool:
         reader.judge(text, "")
@@ -213,7 +239,10 @@ class MarkersByTool(Scratch):
             "platform_version >= '9'": True,
             "platform_version < 'Darwin L'": True,
         }
-        release = {"platform_release": "23.1.0", "platform_version": "Darwin Kernel Version 23.1.0"}
+        release = {
+            "platform_release": "23.1.0",
+            "platform_version": "Darwin Kernel Version 23.1.0",
+        }
         judged = self.judged("uv.lock", on_macos, sys_platform="darwin", **release)
         self.assertEqual(judged, on_macos)
         elsewhere = {
@@ -238,8 +267,13 @@ class MarkersByTool(Scratch):
             "implementation_version >= '3.15'": False,
             "implementation_version < '3.15'": True,
         }
-        python = {"python_full_version": "3.15.0b1", "implementation_version": "3.15.0b1"}
-        self.assertEqual(self.judged("uv.lock", answers, python_version="3.15", **python), answers)
+        python = {
+            "python_full_version": "3.15.0b1",
+            "implementation_version": "3.15.0b1",
+        }
+        self.assertEqual(
+            self.judged("uv.lock", answers, python_version="3.15", **python), answers
+        )
 
     def test_the_releases_of_distributions_are_versions_for_poetry(self) -> None:
         for release, answers in (
@@ -260,7 +294,9 @@ class MarkersByTool(Scratch):
     def test_a_release_that_is_no_version_for_poetry_ends_nothing(self) -> None:
         release = {"platform_release": "5.14.0-427.13.1.el9_4.x86_64"}
         texts = ["platform_release >= '5.10'"]
-        self.assertEqual(self.judged("poetry.lock", texts, **release), {texts[0]: False})
+        self.assertEqual(
+            self.judged("poetry.lock", texts, **release), {texts[0]: False}
+        )
 
 
 if __name__ == "__main__":

@@ -29,17 +29,20 @@ class PdmLocks(Scratch):
             "[dependency-groups]\ndev = []\n",
         )
         self.assertEqual(
-            self.texts("pdm.lock", self.LOCK), ["python>=3.9", "a==1", "b==1", "c==1", "d==1"]
+            self.texts("pdm.lock", self.LOCK),
+            ["python>=3.9", "a==1", "b==1", "c==1", "d==1"],
         )
         self.assertEqual(
             self.texts("pdm.lock", self.LOCK, "--extra one"),
             ["python>=3.9", "a==1", "b==1", "c==1"],
         )
         self.assertEqual(
-            self.texts("pdm.lock", self.LOCK, "--group dev"), ["python>=3.9", "a==1", "b==1"]
+            self.texts("pdm.lock", self.LOCK, "--group dev"),
+            ["python>=3.9", "a==1", "b==1"],
         )
         self.assertEqual(
-            self.texts("pdm.lock", self.LOCK, "--no-default-groups"), ["python>=3.9", "a==1"]
+            self.texts("pdm.lock", self.LOCK, "--no-default-groups"),
+            ["python>=3.9", "a==1"],
         )
 
     PROJECT = (
@@ -64,7 +67,9 @@ class PdmLocks(Scratch):
         ):
             with self.subTest(options):
                 found = self.texts("pdm.lock", self.LOCK, options)[1:]
-                self.assertEqual(" ".join(text.partition("=")[0] for text in found), expected)
+                self.assertEqual(
+                    " ".join(text.partition("=")[0] for text in found), expected
+                )
 
     def test_the_project_may_be_there_unless_pdm_takes_it_away(self) -> None:
         self.write("pyproject.toml", self.PROJECT)
@@ -90,7 +95,9 @@ class PdmLocks(Scratch):
     def test_without_editables(self) -> None:
         text = self.LOCK + 'path = "./lib"\n        editable = true\n'
         self.assertIn("-e d @ file:///here/lib", self.texts("pdm.lock", text))
-        self.assertIn("d @ file:///here/lib", self.texts("pdm.lock", text, "--no-editable"))
+        self.assertIn(
+            "d @ file:///here/lib", self.texts("pdm.lock", text, "--no-editable")
+        )
 
     OLD = """\
         [metadata]
@@ -124,7 +131,9 @@ class PdmLocks(Scratch):
         ):
             with self.subTest(options):
                 found = self.texts("pdm.lock", self.OLD, options)
-                self.assertEqual(" ".join(text.partition("=")[0] for text in found), expected)
+                self.assertEqual(
+                    " ".join(text.partition("=")[0] for text in found), expected
+                )
         self.assertEqual(
             self.error("pdm.lock", self.OLD, "--group nope"),
             "pdm.lock: there is no group 'nope' (it has all, default, dev, one)",
@@ -153,7 +162,9 @@ class PdmLocks(Scratch):
         dependencies = ["c<2"]
         """
 
-    def test_without_inherited_metadata_the_lock_is_walked_from_the_project(self) -> None:
+    def test_without_inherited_metadata_the_lock_is_walked_from_the_project(
+        self,
+    ) -> None:
         self.write(
             "pyproject.toml",
             '[project]\nname = "p"\ndependencies = ["a"]\n[dependency-groups]\ndev = ["d"]\n',
@@ -174,19 +185,27 @@ class PdmLocks(Scratch):
     def test_a_target_must_be_this_platform_and_implementation(self) -> None:
         for told, row in (
             ('platform = "manylinux_2_99_x86_64"', "python>=3.9"),
-            ('platform = "linux"\nimplementation = "cpython"\ngil_disabled = false', "python>=3.9"),
+            (
+                'platform = "linux"\nimplementation = "cpython"\ngil_disabled = false',
+                "python>=3.9",
+            ),
             (
                 'platform = "freebsd_14_amd64"',
                 "python>=3.9",
             ),  # how that names itself isn't known: not judged
             ('platform = "windows_amd64"', "python for windows_amd64"),
             ('platform = "macos"', "python for macos"),
-            ('platform = "manylinux_2_17_aarch64"', "python for manylinux_2_17_aarch64"),
+            (
+                'platform = "manylinux_2_17_aarch64"',
+                "python for manylinux_2_17_aarch64",
+            ),
             ('implementation = "pypy"', "python for pypy"),
         ):
             with self.subTest(target=told):
                 target = f'requires_python = ">=3.9"\n{told}\n'
-                lock = textwrap.dedent(self.LOCK).replace('requires_python = ">=3.9"\n', target, 1)
+                lock = textwrap.dedent(self.LOCK).replace(
+                    'requires_python = ">=3.9"\n', target, 1
+                )
                 self.assertEqual(self.texts("pdm.lock", lock)[0], row)
 
 

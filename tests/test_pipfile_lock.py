@@ -12,7 +12,9 @@ from tests.support import COMMIT, NO_TOML, Scratch, read_bound
 
 
 class Pipfiles(Scratch):
-    HEAD: ClassVar = {"_meta": {"pipfile-spec": 6, "requires": {"python_version": "3.2"}}}
+    HEAD: ClassVar = {
+        "_meta": {"pipfile-spec": 6, "requires": {"python_version": "3.2"}}
+    }
     LOCK = json.dumps(
         {
             **HEAD,
@@ -20,7 +22,11 @@ class Pipfiles(Scratch):
                 "any": {"version": "*"},
                 "six": {"version": "==1.16.0", "hashes": ["sha256:AB"]},
                 "win": {"version": "==1", "markers": "sys_platform == 'win32'"},
-                "repo": {"git": "https://git.example/r", "ref": COMMIT, "subdirectory": "s"},
+                "repo": {
+                    "git": "https://git.example/r",
+                    "ref": COMMIT,
+                    "subdirectory": "s",
+                },
                 "lib": {"path": "lib", "editable": True},
             },
             "develop": {"dev-only": {"version": "==2"}},
@@ -30,7 +36,8 @@ class Pipfiles(Scratch):
 
     def test_the_key_of_an_archive_is_not_its_name(self) -> None:
         self.write(
-            "src/setup.py", "from setuptools import setup\nsetup(name='-'.join(['a', 'b']))\n"
+            "src/setup.py",
+            "from setuptools import setup\nsetup(name='-'.join(['a', 'b']))\n",
         )
         entries = {
             "9a8b7c6": {"path": "./till_tools-0.3-py3-none-any.whl"},
@@ -61,17 +68,22 @@ class Pipfiles(Scratch):
     def test_repositories_of_other_kinds(self) -> None:
         for kind in ("hg", "svn", "bzr"):
             lock = json.dumps(
-                {**self.HEAD, "default": {"six": {kind: "https://h.example/six", "ref": "abc"}}}
+                {
+                    **self.HEAD,
+                    "default": {"six": {kind: "https://h.example/six", "ref": "abc"}},
+                }
             )
             self.assertEqual(
-                self.texts("Pipfile.lock", lock), [f"six @ {kind}+https://h.example/six@abc"]
+                self.texts("Pipfile.lock", lock),
+                [f"six @ {kind}+https://h.example/six@abc"],
             )
 
     def test_a_path_that_cannot_be_is_told(self) -> None:
         lock = json.dumps({**self.HEAD, "default": {"six": {"path": "./\ud800"}}})
         message = f"Pipfile.lock: there can be no such path: {str(self.folder / chr(0xD800))!a}"
         self.assertEqual(
-            self.error("Pipfile.lock", lock), message.replace(str(self.folder) + os.sep, "")
+            self.error("Pipfile.lock", lock),
+            message.replace(str(self.folder) + os.sep, ""),
         )
 
     @unittest.skipIf(NO_TOML, NO_TOML)
@@ -84,7 +96,8 @@ class Pipfiles(Scratch):
         ]
         self.assertEqual(self.texts("Pipfile.lock", self.LOCK), expected)
         self.assertEqual(
-            self.texts("Pipfile.lock", self.LOCK, "--group develop"), [*expected, "dev-only==2"]
+            self.texts("Pipfile.lock", self.LOCK, "--group develop"),
+            [*expected, "dev-only==2"],
         )
         self.assertEqual(
             self.error("Pipfile.lock", self.LOCK, "--group nope"),

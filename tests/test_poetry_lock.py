@@ -70,9 +70,7 @@ POETRY_OLD = """\
 
 @unittest.skipIf(NO_TOML, NO_TOML)
 class PoetryLocks(Scratch):
-    PACKAGE = (
-        '[[package]]\nname = "{}"\nversion = "{}"\noptional = false\n[package.dependencies]\n{}\n'
-    )
+    PACKAGE = '[[package]]\nname = "{}"\nversion = "{}"\noptional = false\n[package.dependencies]\n{}\n'
     METADATA = '[metadata]\nlock-version = "2.0"\n'
 
     def project(self, dependencies: str, rest: str = "") -> None:
@@ -83,30 +81,37 @@ class PoetryLocks(Scratch):
 
     def test_an_old_lock_is_walked_from_the_project(self) -> None:
         self.project('python = "^3.8"\na = "*"')
-        self.assertEqual(self.texts("poetry.lock", POETRY_OLD), ["python ^3.8", "a==1.0", "c==2.0"])
         self.assertEqual(
-            self.texts("poetry.lock", POETRY_OLD, "", "3.9"), ["python ^3.8", "a==1.0", "c==1.0"]
+            self.texts("poetry.lock", POETRY_OLD), ["python ^3.8", "a==1.0", "c==2.0"]
+        )
+        self.assertEqual(
+            self.texts("poetry.lock", POETRY_OLD, "", "3.9"),
+            ["python ^3.8", "a==1.0", "c==1.0"],
         )
 
     def test_an_extra_of_a_dependency_brings_what_it_lists(self) -> None:
         self.project('a = {version = "*", extras = ["deep"]}')
         self.assertEqual(
-            self.texts("poetry.lock", POETRY_OLD), ["python ^3.8", "a==1.0", "c==2.0", "d==1.0"]
+            self.texts("poetry.lock", POETRY_OLD),
+            ["python ^3.8", "a==1.0", "c==2.0", "d==1.0"],
         )
 
     def test_an_optional_dependency_counts_with_its_extra_alone(self) -> None:
         self.project(
-            'b = {version = "*", optional = true}', '[tool.poetry.extras]\nBig_One = ["b"]\n'
+            'b = {version = "*", optional = true}',
+            '[tool.poetry.extras]\nBig_One = ["b"]\n',
         )
         self.assertEqual(self.texts("poetry.lock", POETRY_OLD), ["python ^3.8"])
         self.assertEqual(
-            self.texts("poetry.lock", POETRY_OLD, "--extra big-one"), ["python ^3.8", "b==1.0"]
+            self.texts("poetry.lock", POETRY_OLD, "--extra big-one"),
+            ["python ^3.8", "b==1.0"],
         )
 
     def test_without_the_project_what_a_false_marker_reaches_is_allowed(self) -> None:
         bound = read_bound(self.write("poetry.lock", POETRY_OLD))
         self.assertEqual(
-            [each.text for each in bound.requirements], ["python ^3.8", "a==1.0", "c==2.0"]
+            [each.text for each in bound.requirements],
+            ["python ^3.8", "a==1.0", "c==2.0"],
         )
         self.assertEqual(bound.permitted, {"b", "c", "d"})
 
@@ -118,7 +123,9 @@ class PoetryLocks(Scratch):
                 for n in range(length)
             )
             bound = read_bound(
-                self.write("poetry.lock", packages + '[metadata]\nlock-version = "2.0"\n')
+                self.write(
+                    "poetry.lock", packages + '[metadata]\nlock-version = "2.0"\n'
+                )
             )
             self.assertEqual((bound.requirements, len(bound.permitted)), ((), length))
 
@@ -128,7 +135,10 @@ class PoetryLocks(Scratch):
         lock = "".join(
             self.PACKAGE.format(name, "1", dependencies)
             for name, dependencies in (
-                ("a", "b = { version = '*', markers = 'sys_platform == \"win32\"' }\nd = '*'"),
+                (
+                    "a",
+                    "b = { version = '*', markers = 'sys_platform == \"win32\"' }\nd = '*'",
+                ),
                 ("b", "c = '*'\nd = '*'"),
                 ("c", ""),
                 ("d", ""),
@@ -142,12 +152,18 @@ class PoetryLocks(Scratch):
         self.project('a = "*"')
         for constraint, chosen in (("<2 || >=3", "c==1"), ("<0.5 || >=2", "c==2")):
             lock = self.PACKAGE.format("a", "1", f'c = "{constraint}"')
-            lock += self.PACKAGE.format("c", "1", "") + self.PACKAGE.format("c", "2", "")
-            self.assertEqual(self.texts("poetry.lock", lock + self.METADATA), ["a==1", chosen])
+            lock += self.PACKAGE.format("c", "1", "") + self.PACKAGE.format(
+                "c", "2", ""
+            )
+            self.assertEqual(
+                self.texts("poetry.lock", lock + self.METADATA), ["a==1", chosen]
+            )
 
     def test_a_choice_that_takes_back_its_reason_is_made_all_the_same(self) -> None:
         self.project('x = "*"')
-        lock = self.PACKAGE.format("x", "1", "") + self.PACKAGE.format("x", "2", 'y = "*"')
+        lock = self.PACKAGE.format("x", "1", "") + self.PACKAGE.format(
+            "x", "2", 'y = "*"'
+        )
         lock += self.PACKAGE.format("y", "1", 'x = "<2"')
         self.assertEqual(self.texts("poetry.lock", lock + self.METADATA), ["x==1"])
 
@@ -173,11 +189,17 @@ class PoetryLocks(Scratch):
         target = ReadContext(marker_variables)
         path = self.write("poetry.lock", POETRY_OLD)
         envlock.read_bounds([str(path)], target)
-        self.assertEqual(list(target.files), [str(path), str(self.folder / "pyproject.toml")])
+        self.assertEqual(
+            list(target.files), [str(path), str(self.folder / "pyproject.toml")]
+        )
 
 
 INVALID = [
-    ("poetry.lock", "", "poetry.lock:1: metadata.lock-version: missing, expected a string"),
+    (
+        "poetry.lock",
+        "",
+        "poetry.lock:1: metadata.lock-version: missing, expected a string",
+    ),
     (
         "poetry.lock",
         '[[package]]\nname = "a"\nversion = "1"\n[metadata]\ncontent-hash = "0"\n',

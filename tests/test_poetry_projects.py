@@ -70,14 +70,18 @@ class PoetryProjects(Scratch):
         ):
             for platform in admitted.split():
                 self.assertTrue(
-                    envlock._admits_platform(constraint, platform), (constraint, platform)
+                    envlock._admits_platform(constraint, platform),
+                    (constraint, platform),
                 )
             for platform in refused.split():
                 self.assertFalse(
-                    envlock._admits_platform(constraint, platform), (constraint, platform)
+                    envlock._admits_platform(constraint, platform),
+                    (constraint, platform),
                 )
 
-    def test_groups_of_a_project_are_told_in_two_places_and_include_each_other(self) -> None:
+    def test_groups_of_a_project_are_told_in_two_places_and_include_each_other(
+        self,
+    ) -> None:
         text = """\
             [tool.poetry.dependencies]
             a = "*"
@@ -99,8 +103,12 @@ class PoetryProjects(Scratch):
             ("--no-group dev --no-group more", ["a *"]),
             ("--no-group dev --group lint-x", ["a *", "c ==1.0", "d *"]),
         ):
-            self.assertEqual(sorted(self.texts("pyproject.toml", text, options)), demanded)
-        lock = "".join(self.PACKAGE.format(name, "1.0") for name in "abcd") + self.METADATA
+            self.assertEqual(
+                sorted(self.texts("pyproject.toml", text, options)), demanded
+            )
+        lock = (
+            "".join(self.PACKAGE.format(name, "1.0") for name in "abcd") + self.METADATA
+        )
         # Poetry 1.8, which wrote such locks, knows no standard groups
         self.assertEqual(self.texts("poetry.lock", lock), ["a==1.0", "d==1.0"])
         self.assertEqual(self.texts("poetry.lock", lock, "--no-group more"), ["a==1.0"])
@@ -109,7 +117,8 @@ class PoetryProjects(Scratch):
             '[tool.poetry.group.x]\ninclude-groups = ["y"]',
         ):
             self.assertRegex(
-                self.error("pyproject.toml", f"[tool.poetry]\n{group}\n"), ": there is no group 'y'"
+                self.error("pyproject.toml", f"[tool.poetry]\n{group}\n"),
+                ": there is no group 'y'",
             )
 
     def test_a_project_that_poetry_completes(self) -> None:
@@ -122,7 +131,10 @@ class PoetryProjects(Scratch):
             [tool.poetry.extras]
             y = ["c"]
             """
-        python, own = "python>=3.9", ["a ^1", "b @ file:///here/dist/b-1.0-py3-none-any.whl"]
+        python, own = (
+            "python>=3.9",
+            ["a ^1", "b @ file:///here/dist/b-1.0-py3-none-any.whl"],
+        )
         six = ["six @ https://files.example/six-1.0.zip", "e @ file:///here/e-1.0.zip"]
         for rest, options, demanded in (
             ("", "", own),
@@ -134,7 +146,9 @@ class PoetryProjects(Scratch):
         ):
             text = f'[project]\nname = "root"\nrequires-python = ">=3.9"\n{rest}{textwrap.dedent(poetry)}'
             self.assertEqual(
-                self.texts("pyproject.toml", text, options), [python, *demanded], (rest, options)
+                self.texts("pyproject.toml", text, options),
+                [python, *demanded],
+                (rest, options),
             )
         with self.assertRaisesRegex(EnvlockError, "no extra 'y'"):
             self.texts(
@@ -143,7 +157,9 @@ class PoetryProjects(Scratch):
                 "--extra y",
             )
 
-    def test_of_a_group_in_two_places_poetry_tells_more_of_what_the_standard_lists(self) -> None:
+    def test_of_a_group_in_two_places_poetry_tells_more_of_what_the_standard_lists(
+        self,
+    ) -> None:
         text = """\
             [tool.poetry]
             [dependency-groups]
@@ -194,7 +210,8 @@ class PoetryProjects(Scratch):
         self.assertEqual(str(bound.requirements[1].specifier), "<2,>=1.16")
         self.assertEqual(bound.permitted, {"root-x"})
         self.assertIn(
-            "sphinx *", [each.text for each in read_bound(path, "--group docs").requirements]
+            "sphinx *",
+            [each.text for each in read_bound(path, "--group docs").requirements],
         )
 
 
@@ -212,7 +229,9 @@ class LinearTime(unittest.TestCase):
         for piece in self.PIECES:
             for start, end in (("", ""), ("1", "x"), ("a", "\n!")):
 
-                def make(number: int, parts: tuple[str, str, str] = (start, piece, end)) -> str:
+                def make(
+                    number: int, parts: tuple[str, str, str] = (start, piece, end)
+                ) -> str:
                     return parts[0] + parts[1] * number + parts[2]
 
                 with self.subTest(piece=piece, start=start):

@@ -19,7 +19,8 @@ class OtherSystemsTest(support.TestCase):
         literals = [
             node.elts[0].value
             for node in ast.walk(ast.parse(support.ENVLOCK.read_text(encoding="utf-8")))
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("run", "Popen")
+            if isinstance(node, ast.Call)
+            and getattr(node.func, "attr", "") in ("run", "Popen")
             for node in node.args[:1]
             if isinstance(node, ast.List) and isinstance(node.elts[0], ast.Constant)
         ]
@@ -40,11 +41,19 @@ class OtherSystemsTest(support.TestCase):
     def test_words_as_macos_keeps_them(self) -> None:
         count, path = (3).to_bytes(4, sys.byteorder), b"/usr/bin/python3\0\0\0\0\0"
         words = ["python3", "-c", "print('a b')"]
-        data = count + path + b"\0".join(word.encode() for word in words) + b"\0HOME=/Users/x\0\0"
+        data = (
+            count
+            + path
+            + b"\0".join(word.encode() for word in words)
+            + b"\0HOME=/Users/x\0\0"
+        )
         self.assertEqual(envlock._split_process_arguments(data), words)
         without = (0).to_bytes(4, sys.byteorder) + path
         self.assertEqual(
-            (envlock._split_process_arguments(without), envlock._split_process_arguments(b"")),
+            (
+                envlock._split_process_arguments(without),
+                envlock._split_process_arguments(b""),
+            ),
             ([], []),
         )
 

@@ -48,7 +48,9 @@ default-groups = ["d"]
             ("--no-install-project", ["-e lib @ file:///here/lib"], set()),
         ):
             with self.subTest(options):
-                self.assertEqual(self.texts("pylock.toml", PYLOCK + directories, options), expected)
+                self.assertEqual(
+                    self.texts("pylock.toml", PYLOCK + directories, options), expected
+                )
                 bound = read_bound(self.folder / "pylock.toml", options)
                 self.assertEqual(bound.permitted, permitted)
 
@@ -70,11 +72,15 @@ default-groups = ["d"]
         )
 
     def test_a_named_group_replaces_the_default_groups(self) -> None:
-        self.assertEqual(self.texts("pylock.toml", self.LOCK), ["always==1", "default==1"])
+        self.assertEqual(
+            self.texts("pylock.toml", self.LOCK), ["always==1", "default==1"]
+        )
         self.assertEqual(
             self.texts("pylock.toml", self.LOCK, "--group g"), ["always==1", "group==1"]
         )
-        self.assertEqual(self.texts("pylock.toml", self.LOCK, "--no-default-groups"), ["always==1"])
+        self.assertEqual(
+            self.texts("pylock.toml", self.LOCK, "--no-default-groups"), ["always==1"]
+        )
         self.assertEqual(
             self.texts("pylock.toml", self.LOCK, "--extra e"),
             ["always==1", "extra==1", "default==1"],
@@ -119,7 +125,9 @@ sha256 = "{SHA256}"
 """
         )
         bound = read_bound(self.write("pylock.toml", text))
-        self.assertEqual(envlock.locked_hashes(bound.requirements[0]), {"sha256:" + SHA256})
+        self.assertEqual(
+            envlock.locked_hashes(bound.requirements[0]), {"sha256:" + SHA256}
+        )
         reference = bound.requirements[1].reference
         self.assertEqual(reference and reference.hashes, {"sha256:" + SHA256})
 

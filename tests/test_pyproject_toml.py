@@ -23,30 +23,43 @@ class TestPyproject(InFolder):
 
     def test_dependencies_and_requires_python_count_by_default(self) -> None:
         bound = self.read(self.PROJECT, "pyproject.toml")
-        self.assertEqual(["python>=3.8", "six", "b1"], [each.text for each in bound.requirements])
+        self.assertEqual(
+            ["python>=3.8", "six", "b1"], [each.text for each in bound.requirements]
+        )
         self.assertEqual("python", bound.requirements[0].name)
         self.assertEqual({"my-project"}, bound.permitted)
-        self.assertEqual(({"a", "b", "c"}, {"dev-1", "test"}), (bound.extras, bound.groups))
+        self.assertEqual(
+            ({"a", "b", "c"}, {"dev-1", "test"}), (bound.extras, bound.groups)
+        )
 
     def test_extras_and_groups_count_on_request(self) -> None:
         base = ["python>=3.8", "six"]
         self.assertEqual([*base, "a1", "b1"], self.texts_with(extras="a"))
         self.assertEqual([*base, "d1", "t1", "b1"], self.texts_with(groups="dev-1"))
-        self.assertEqual([*base, "a1", "b1", "c1", "b1"], self.texts_with(all_extras=True))
-        self.assertEqual([*base, "t1", "b1"], self.texts_with(all_groups=True, no_groups="dev-1"))
+        self.assertEqual(
+            [*base, "a1", "b1", "c1", "b1"], self.texts_with(all_extras=True)
+        )
+        self.assertEqual(
+            [*base, "t1", "b1"], self.texts_with(all_groups=True, no_groups="dev-1")
+        )
         self.assertEqual([*base, "c1", "t1", "b1"], self.texts_with(options="c test"))
 
     def test_groups_alone_ask_nothing_of_the_project(self) -> None:
         self.assertEqual(["d1", "t1"], self.texts_with(only_groups="dev-1"))
-        self.assertEqual(["t1"], self.texts_with(only_groups="dev-1 test", no_groups="dev-1"))
+        self.assertEqual(
+            ["t1"], self.texts_with(only_groups="dev-1 test", no_groups="dev-1")
+        )
 
     def test_an_extra_of_another_project_is_not_its_own(self) -> None:
         text = '[project]\n{}dependencies = ["other[a]", "mine[b]"]\n'
         text += '[project.optional-dependencies]\na = ["a1"]\nb = ["b1"]\n'
         self.assertEqual(
-            ["other[a]", "b1"], self.texts(text.format('name = "mine"\n'), "pyproject.toml")
+            ["other[a]", "b1"],
+            self.texts(text.format('name = "mine"\n'), "pyproject.toml"),
         )
-        self.assertEqual(["other[a]", "mine[b]"], self.texts(text.format(""), "pyproject.toml"))
+        self.assertEqual(
+            ["other[a]", "mine[b]"], self.texts(text.format(""), "pyproject.toml")
+        )
 
     def test_a_project_without_dependencies_demands_nothing(self) -> None:
         self.assertEqual([], self.texts('[project]\nname = "x"\n', "pyproject.toml"))
@@ -55,14 +68,19 @@ class TestPyproject(InFolder):
         (found,) = self.read(
             '[project]\ndependencies = ["six @ git+https://h/x@v1"]\n', "pyproject.toml"
         ).requirements
-        self.assertEqual(DirectReference("vcs", "https://h/x", "git", "v1"), found.reference)
+        self.assertEqual(
+            DirectReference("vcs", "https://h/x", "git", "v1"), found.reference
+        )
 
     @unittest.skipIf(sys.implementation.name == "pypy", "its stack has no end")
     def test_a_long_chain_of_groups_is_an_error(self) -> None:
         lines = [f'g{n} = [{{include-group = "g{n + 1}"}}]' for n in range(1200)]
         text = "\n".join(["[dependency-groups]", *lines, 'g1200 = ["six"]'])
         self.refuses(
-            "pyproject.toml:2: nested too deeply", text, "pyproject.toml", chosen(groups="g0")
+            "pyproject.toml:2: nested too deeply",
+            text,
+            "pyproject.toml",
+            chosen(groups="g0"),
         )
 
     def test_crossing_groups_stay_small(self) -> None:
@@ -71,7 +89,9 @@ class TestPyproject(InFolder):
             for n in range(40)
         ]
         text = "\n".join(["[dependency-groups]", *lines, 'g40 = ["six"]'])
-        self.assertEqual(["six"], self.texts(text, "pyproject.toml", chosen(groups="g0")))
+        self.assertEqual(
+            ["six"], self.texts(text, "pyproject.toml", chosen(groups="g0"))
+        )
 
 
 class TestScripts(InFolder):
@@ -81,9 +101,12 @@ class TestScripts(InFolder):
             head
             + '# dependencies = [\n#   "six", # comment\n#\n#   "zipp>1",\n# ]\n# ///\n\nimport six\n'
         )
-        self.assertEqual(["python>=3.8", "six", "zipp>1"], self.texts(script, "tool.py"))
         self.assertEqual(
-            ["python>=3.8", "six", "zipp>1"], self.texts(script.replace("\n", "\r\n"), "tool")
+            ["python>=3.8", "six", "zipp>1"], self.texts(script, "tool.py")
+        )
+        self.assertEqual(
+            ["python>=3.8", "six", "zipp>1"],
+            self.texts(script.replace("\n", "\r\n"), "tool"),
         )
 
     def test_tools_and_other_blocks_are_passed_over(self) -> None:

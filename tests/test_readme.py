@@ -57,9 +57,13 @@ def make_project(home: Path) -> Path:
     assert made.returncode == 0, made.stderr
     python = project / ".venv" / "bin" / "python"
     pip = [python, "-m", "pip", "install", "-q", "--no-index", "--find-links", wheels]
-    made = run([*pip, "-r", project / "requirements.txt"], env={"PIP_CONFIG_FILE": os.devnull})
+    made = run(
+        [*pip, "-r", project / "requirements.txt"], env={"PIP_CONFIG_FILE": os.devnull}
+    )
     assert made.returncode == 0, made.stderr
-    held = run([python, "-m", "pip", "freeze"], env={"PIP_CONFIG_FILE": os.devnull}).stdout
+    held = run(
+        [python, "-m", "pip", "freeze"], env={"PIP_CONFIG_FILE": os.devnull}
+    ).stdout
     (project / "requirements.lock").write_text(held, encoding="utf-8")
     (home / "bin").mkdir()
     (home / "bin" / "python3").symlink_to(sys.executable)
@@ -92,8 +96,12 @@ class TestReadme(unittest.TestCase):
                 f"{command}\ns=$?; printf '\\036'; sleep 0.2; (exit $s)\n"
                 for command, _ in commands
             )
-            done = run(["sh", "-c", f"exec 2>&1\n{script}"], cwd=project, env=env, timeout=300)
-            output = done.stdout.replace(f"lib/{library}/", WRITTEN_WITH).replace(str(home), HOME)
+            done = run(
+                ["sh", "-c", f"exec 2>&1\n{script}"], cwd=project, env=env, timeout=300
+            )
+            output = done.stdout.replace(f"lib/{library}/", WRITTEN_WITH).replace(
+                str(home), HOME
+            )
             told = re.sub(r"at: [-0-9]+T[:0-9]+Z", WHEN, output).split("\036")
             for (command, expected), printed in zip(commands, told):
                 with self.subTest(command=command):
@@ -107,7 +115,10 @@ class TestReadme(unittest.TestCase):
                 with self.subTest(command=command.word, option=option.names):
                     self.assertRegex(
                         README,
-                        "|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in option.names),
+                        "|".join(
+                            rf"(?<![\w-]){re.escape(name)}(?![\w-])"
+                            for name in option.names
+                        ),
                     )
 
     def test_it_names_each_output_format(self) -> None:
@@ -126,7 +137,8 @@ class TestReadme(unittest.TestCase):
     def test_its_links_lead_to_a_heading(self) -> None:
         headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
         anchors = {
-            re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings
+            re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+            for heading in headings
         }
         anchors |= set(re.findall(r'<a id="([^"]+)">', README))
         links = re.findall(r"\]\(#([^)]+)\)", README)
@@ -137,7 +149,9 @@ class TestReadme(unittest.TestCase):
         text = release.with_absolute_links(README, envlock.__version__)
         addresses = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
         start = f"{envlock.PROJECT_URL}/raw/v{envlock.__version__}/"
-        self.assertEqual([address for address in addresses if not address.startswith(start)], [])
+        self.assertEqual(
+            [address for address in addresses if not address.startswith(start)], []
+        )
         self.assertEqual(re.findall(r"\]\((?!https://|#)[^)]+\)", text), [])
 
     def test_the_licence_stands_in_the_file(self) -> None:

@@ -30,7 +30,10 @@ class RecordTest(IntegrityTest):
     def test_absolute_and_climbing_paths(self) -> None:
         data = self.put("../../../share/pkg/data", b"1")
         script = self.put("../../../etc/pkg.conf", b"2")
-        rows = [f"{data},{recorded_hash(b'1')},1", f"../../../etc/pkg.conf,{recorded_hash(b'2')},1"]
+        rows = [
+            f"{data},{recorded_hash(b'1')},1",
+            f"../../../etc/pkg.conf,{recorded_hash(b'2')},1",
+        ]
         self.record("pkg", "1.0", *rows)
         self.assertEqual(self.check(), [])
         script.write_bytes(b"3")
@@ -49,15 +52,24 @@ class RecordTest(IntegrityTest):
 
     def test_files_that_installers_write_anew(self) -> None:
         record = self.install("pkg", "1.0", pkg=b"1")
-        names = ("INSTALLER", "REQUESTED", "direct_url.json", "RECORD.jws", "uv_cache.json")
+        names = (
+            "INSTALLER",
+            "REQUESTED",
+            "direct_url.json",
+            "RECORD.jws",
+            "uv_cache.json",
+        )
         with open(record / "RECORD", "a") as file:
             other = recorded_hash(b"other")
             file.writelines(
-                f"{record.name}/{name},{other},5\n" for name in (*names, "entry_points.txt")
+                f"{record.name}/{name},{other},5\n"
+                for name in (*names, "entry_points.txt")
             )
         (record / "INSTALLER").write_text("uv")
         (record / "entry_points.txt").write_text("evil")
-        self.assertEqual(self.check(), [("pkg-1.0", "Modified", f"{record.name}/entry_points.txt")])
+        self.assertEqual(
+            self.check(), [("pkg-1.0", "Modified", f"{record.name}/entry_points.txt")]
+        )
 
     def test_a_gitignore_that_editables_share_may_be_gone(self) -> None:
         self.record("app", "1.0", f".gitignore,{recorded_hash(b'*')},1")
@@ -114,9 +126,13 @@ class RecordTest(IntegrityTest):
                     self.put("own/__init__.py", b"x = 1")
                     self.assertEqual(self.check(), [])
                     self.put("own/__init__.py", b"x = 2")
-                    self.assertEqual(self.check(), [("own-1.0", "Modified", "own/__init__.py")])
+                    self.assertEqual(
+                        self.check(), [("own-1.0", "Modified", "own/__init__.py")]
+                    )
                     (self.site / "own" / "__init__.py").unlink()
-                    self.assertEqual(self.check(), [("own-1.0", "Deleted", "own/__init__.py")])
+                    self.assertEqual(
+                        self.check(), [("own-1.0", "Deleted", "own/__init__.py")]
+                    )
                     for record in records:
                         shutil.rmtree(record)
 
@@ -125,7 +141,11 @@ class RecordTest(IntegrityTest):
         for path in ("a,b.txt", "a,b,c.txt", "a, ,.txt"):
             self.put(path, b"1")
         self.record(
-            "pkg", "1.0", f"a,b.txt,{digest},{size}", f"a,b,c.txt,{digest},{size}", "a, ,.txt,,"
+            "pkg",
+            "1.0",
+            f"a,b.txt,{digest},{size}",
+            f"a,b,c.txt,{digest},{size}",
+            "a, ,.txt,,",
         )
         self.assertEqual(self.check(), [])
         self.put("a,b.txt", b"2")
@@ -134,7 +154,10 @@ class RecordTest(IntegrityTest):
     def test_fields_beyond_the_size_are_passed_over(self) -> None:
         self.put("one.py", b"1")
         self.record(
-            "pkg", "1.0", f"one.py,{recorded_hash(b'1')},1,,", f"one.py,{recorded_hash(b'1')},1,x"
+            "pkg",
+            "1.0",
+            f"one.py,{recorded_hash(b'1')},1,,",
+            f"one.py,{recorded_hash(b'1')},1,x",
         )
         self.assertEqual(self.check(), [])
 
@@ -150,11 +173,16 @@ class RecordTest(IntegrityTest):
         self.put("pkg.py", b"with the prefix of this environment")
         self.assertEqual(self.check(), [])
         self.assertEqual(
-            self.notes, ["1 packages without hashes in their records, not compared: pkg-1.0"]
+            self.notes,
+            ["1 packages without hashes in their records, not compared: pkg-1.0"],
         )
 
-    def test_shared_objects_of_an_externally_managed_python_may_be_stripped(self) -> None:
-        self.install_files("pkg", "1.0", {"pkg/_speed.abi3.so": b"1", "pkg/__init__.py": b"1"})
+    def test_shared_objects_of_an_externally_managed_python_may_be_stripped(
+        self,
+    ) -> None:
+        self.install_files(
+            "pkg", "1.0", {"pkg/_speed.abi3.so": b"1", "pkg/__init__.py": b"1"}
+        )
         (self.site.parent / "EXTERNALLY-MANAGED").touch()
         self.put("pkg/_speed.abi3.so", b"2")
         self.assertEqual(self.check(), [])
@@ -168,7 +196,8 @@ class RecordTest(IntegrityTest):
         self.check()
         shown = "old-1.0, p0-1.0, p1-1.0, p2-1.0, p3-1.0, ..."
         self.assertEqual(
-            self.notes, [f"8 packages without hashes in their records, not compared: {shown}"]
+            self.notes,
+            [f"8 packages without hashes in their records, not compared: {shown}"],
         )
 
     def test_broken_records_never_raise(self) -> None:
@@ -188,7 +217,9 @@ class RecordTest(IntegrityTest):
         for number, text in enumerate(texts):
             (add_record(self.site, f"p{number}", "1.0") / "RECORD").write_bytes(text)
         self.put("old-1.0.egg-info/installed-files.txt", b"../a\0b/c.py\n")
-        self.assertEqual({verdict for _, verdict, _ in self.check()}, {"Deleted", "Modified"})
+        self.assertEqual(
+            {verdict for _, verdict, _ in self.check()}, {"Deleted", "Modified"}
+        )
 
 
 class OutsideTest(IntegrityTest):
@@ -203,9 +234,12 @@ class OutsideTest(IntegrityTest):
         ]
         self.record("pkg", "1.0", *rows)
         self.assertEqual(self.check(), [])
-        outside = f"{self.folder}/secret, {self.folder}/secret, /dev/zero, {self.folder}/pipe"
+        outside = (
+            f"{self.folder}/secret, {self.folder}/secret, /dev/zero, {self.folder}/pipe"
+        )
         self.assertEqual(
-            self.notes, [f"4 recorded files outside of the environment, not read: {outside}"]
+            self.notes,
+            [f"4 recorded files outside of the environment, not read: {outside}"],
         )
 
     def test_a_folder_that_is_a_link_does_not_lead_outside(self) -> None:
@@ -216,7 +250,8 @@ class OutsideTest(IntegrityTest):
         self.check()
         where = f"{self.folder}/else/file"
         self.assertEqual(
-            self.notes, [f"1 recorded files outside of the environment, not read: {where}"]
+            self.notes,
+            [f"1 recorded files outside of the environment, not read: {where}"],
         )
 
     def test_links_are_followed_and_named_where_they_lead_astray(self) -> None:
@@ -228,7 +263,9 @@ class OutsideTest(IntegrityTest):
         os.symlink("loop.py", self.site / "loop.py")
         os.symlink("nowhere", self.site / "gone.py")
         names = ("one", "zero", "loop", "gone")
-        self.record("pkg", "1.0", *(f"{name}.py,{recorded_hash(b'1')},1" for name in names))
+        self.record(
+            "pkg", "1.0", *(f"{name}.py,{recorded_hash(b'1')},1" for name in names)
+        )
         expected = [
             ("pkg-1.0", "Deleted", "gone.py (a link to nowhere)"),
             ("pkg-1.0", "Deleted", "loop.py (a link to loop.py)"),
@@ -236,11 +273,15 @@ class OutsideTest(IntegrityTest):
         ]
         self.assertEqual(self.check(), expected)
         (cache / "one.py").write_bytes(b"2")
-        self.assertIn(("pkg-1.0", "Modified", f"one.py (a link to {cache}/one.py)"), self.check())
+        self.assertIn(
+            ("pkg-1.0", "Modified", f"one.py (a link to {cache}/one.py)"), self.check()
+        )
 
     @unittest.skipUnless(hasattr(os, "mkfifo"), "no FIFOs here")
     def test_neither_pipes_nor_folders_nor_sockets_hang(self) -> None:
-        record = self.record("pkg", "1.0", "pipe.py,sha256=AAAA,1", "folder.py,sha256=AAAA,1")
+        record = self.record(
+            "pkg", "1.0", "pipe.py,sha256=AAAA,1", "folder.py,sha256=AAAA,1"
+        )
         os.mkfifo(self.site / "pipe.py")
         (self.site / "folder.py").mkdir()
         other = add_record(self.site, "two", "1.0")
@@ -250,7 +291,8 @@ class OutsideTest(IntegrityTest):
         os.mkfifo(record / "entry_points.txt")
         expected = [(name, "not a regular file") for name in ("folder.py", "pipe.py")]
         self.assertEqual(
-            self.check(), [("pkg-1.0", "Modified", f"{name} ({what})") for name, what in expected]
+            self.check(),
+            [("pkg-1.0", "Modified", f"{name} ({what})") for name, what in expected],
         )
 
     def test_a_vast_sparse_file_is_not_read(self) -> None:
@@ -260,15 +302,20 @@ class OutsideTest(IntegrityTest):
                 file.truncate(10 << 30)
         began = time.process_time()
         self.assertEqual(
-            self.check(), [("pkg-1.0", "Modified", name) for name in ("unsized", "vast")]
+            self.check(),
+            [("pkg-1.0", "Modified", name) for name in ("unsized", "vast")],
         )
         self.assertLess(
             time.process_time() - began, 1
         )  # of the processor's time: reading it would take several
 
-    @unittest.skipIf(not hasattr(os, "getuid") or os.getuid() == 0, "root may read everything")
+    @unittest.skipIf(
+        not hasattr(os, "getuid") or os.getuid() == 0, "root may read everything"
+    )
     def test_what_may_not_be_read_is_said(self) -> None:
         self.install("pkg", "1.0", pkg=b"1")
         (self.site / "pkg.py").chmod(0)
         self.assertEqual(self.check(), [])
-        self.assertEqual(self.notes, [f"1 recorded files that cannot be read: {self.site}/pkg.py"])
+        self.assertEqual(
+            self.notes, [f"1 recorded files that cannot be read: {self.site}/pkg.py"]
+        )

@@ -13,7 +13,9 @@ from envlock import BoundError, EnvlockError
 class RecordTest(unittest.TestCase):
     def test_a_record_has_its_fields_by_name_and_by_position(self) -> None:
         policy = envlock.Policy(True, ignore=frozenset(["six"]))
-        self.assertEqual((policy.subset, policy.superset, policy.ignore), (True, False, {"six"}))
+        self.assertEqual(
+            (policy.subset, policy.superset, policy.ignore), (True, False, {"six"})
+        )
         self.assertEqual(policy, (True, False, {"six"}, False, frozenset()))
         self.assertEqual(repr(envlock.Policy()).partition("(")[0], "Policy")
 
@@ -44,13 +46,22 @@ class SecretsTest(unittest.TestCase):
             ("https://user:sec ret@h.example/x", "https://h.example/x"),
             ("-e git+https://user:sec", "-e git+https://"),
             ("git+ssh://git@h.example:22/x.git@v1", "git+ssh://h.example:22/x.git@v1"),
-            ("a @ git+user:secret@h.example:team/x.git@v1", "a @ git+h.example:team/x.git@v1"),
+            (
+                "a @ git+user:secret@h.example:team/x.git@v1",
+                "a @ git+h.example:team/x.git@v1",
+            ),
             (
                 "file:///srv/https%3A/user%3Asecret%40h.example/x",
                 "file:///srv/https%3A/h.example/x",
             ),
-            ("https://h.example/x.whl?token=secret#egg=x", "https://h.example/x.whl#egg=x"),
-            ("'https://u:p@h.example/x' or \"ftp://u@h\"", "'https://h.example/x' or \"ftp://h\""),
+            (
+                "https://h.example/x.whl?token=secret#egg=x",
+                "https://h.example/x.whl#egg=x",
+            ),
+            (
+                "'https://u:p@h.example/x' or \"ftp://u@h\"",
+                "'https://h.example/x' or \"ftp://h\"",
+            ),
         ):
             with self.subTest(text):
                 self.assertEqual(envlock.without_secrets(text), expected)
@@ -109,7 +120,11 @@ class SecretsTest(unittest.TestCase):
     def test_names_are_quoted_whole(self) -> None:
         for name in ("my-long-package-name", "a[one,two]", "--some-option", "x" * 100):
             self.assertEqual(envlock.quote_name(name), repr(name))
-        for text in ("https://user:secret@h.example/x", "two words and more", "x" * 101):
+        for text in (
+            "https://user:secret@h.example/x",
+            "two words and more",
+            "x" * 101,
+        ):
             self.assertEqual(envlock.quote_name(text), envlock.excerpt(text))
 
 
@@ -130,7 +145,9 @@ class ErrorTest(unittest.TestCase):
             if isinstance(value, type) and issubclass(value, Exception)
         ]
         self.assertGreater(len(errors), 4)
-        self.assertEqual([error for error in errors if not issubclass(error, EnvlockError)], [])
+        self.assertEqual(
+            [error for error in errors if not issubclass(error, EnvlockError)], []
+        )
 
     def test_an_error_begins_with_the_file_and_the_line_that_are_known(self) -> None:
         self.assertEqual(str(BoundError("broken")), "broken")
@@ -138,10 +155,13 @@ class ErrorTest(unittest.TestCase):
         self.assertEqual(str(BoundError("broken").at("r.txt", 3)), "r.txt:3: broken")
 
     def test_what_an_error_knows_itself_is_kept(self) -> None:
-        self.assertEqual(str(BoundError("broken", line=7).at("r.txt", 3)), "r.txt:7: broken")
+        self.assertEqual(
+            str(BoundError("broken", line=7).at("r.txt", 3)), "r.txt:7: broken"
+        )
         nested = BoundError("broken", line=7, file="nested.txt").at("r.txt", 3)
         self.assertEqual(
-            (nested.file, nested.line, str(nested)), ("nested.txt", 7, "nested.txt:7: broken")
+            (nested.file, nested.line, str(nested)),
+            ("nested.txt", 7, "nested.txt:7: broken"),
         )
 
 

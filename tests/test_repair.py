@@ -41,8 +41,12 @@ class RepairTest(TestCase):
         env = {"PATH": str(self.folder), **env}
         words = ("-e", python or self.python, "validate", *arguments)
         shown = on_terminal(*words, env=env, cwd=self.folder).splitlines()
-        table = next(index for index, line in enumerate(shown) if line.startswith("Package "))
-        advice = [index for index, line in enumerate(shown) if line.startswith("To align: ")]
+        table = next(
+            index for index, line in enumerate(shown) if line.startswith("Package ")
+        )
+        advice = [
+            index for index, line in enumerate(shown) if line.startswith("To align: ")
+        ]
         self.assertTrue(all(index > table for index in advice), shown)
         return [shown[index][10:] for index in advice]
 
@@ -85,7 +89,9 @@ class RepairTest(TestCase):
         shown = on_terminal(
             "-e", self.python, "site-install", "-b", "requirements.txt", cwd=self.folder
         )
-        self.assertIn(f"\nTo align: {self.python} -m pip install -r requirements.txt\n", shown)
+        self.assertIn(
+            f"\nTo align: {self.python} -m pip install -r requirements.txt\n", shown
+        )
 
     def test_what_is_installed_from_elsewhere_is_uninstalled_first(self) -> None:
         self.environment.add("six", "1.16.0", EDITABLE)
@@ -97,39 +103,51 @@ class RepairTest(TestCase):
         self.assertEqual(self.said("-b", "requirements.txt"), commands[1:])
 
     def test_what_a_required_package_needs_stays(self) -> None:
-        self.environment.add("six", "1.16.0", requires=["Needed>1", "extra-one; extra == 'x'"])
-        self.environment.add("needed", "1.0", requires=["deeper[x] (>=1) ; python_version > '3'"])
+        self.environment.add(
+            "six", "1.16.0", requires=["Needed>1", "extra-one; extra == 'x'"]
+        )
+        self.environment.add(
+            "needed", "1.0", requires=["deeper[x] (>=1) ; python_version > '3'"]
+        )
         self.environment.add("deeper", "1.0", requires=["extra-two ; extra=='x'"])
         for name in ("extra-one", "extra-two"):
             self.environment.add(name, "1.0")
         command = f"{self.python} -m pip uninstall -y extra-one"
         reason = "in the bound (what the bound names needs them)"
-        kept = f"give --superset, or name deeper-1.0, extra_two-1.0, needed-1.0 {reason}"
+        kept = (
+            f"give --superset, or name deeper-1.0, extra_two-1.0, needed-1.0 {reason}"
+        )
         self.assertEqual(self.said("-b", "requirements.txt"), [command, kept])
         self.write("requirements.txt", "six[x]==1.16.0\n")
-        kept = (
-            f"give --superset, or name deeper-1.0, extra_one-1.0, extra_two-1.0 and 1 more {reason}"
-        )
+        kept = f"give --superset, or name deeper-1.0, extra_one-1.0, extra_two-1.0 and 1 more {reason}"
         self.assertEqual(self.said("-b", "requirements.txt"), [kept])
 
     def test_the_nearest_pip_is_named(self) -> None:
         install = "install -r requirements.txt"
-        self.assertEqual(self.said("-b", "requirements.txt"), [f"{self.python} -m pip {install}"])
+        self.assertEqual(
+            self.said("-b", "requirements.txt"), [f"{self.python} -m pip {install}"]
+        )
         self.environment.remove("pip")
         self.assertEqual(self.said("-b", "requirements.txt"), [])
         self.tool("pip")
         self.assertEqual(
-            self.said("-b", "requirements.txt"), [f"pip --python={self.python} {install}"]
+            self.said("-b", "requirements.txt"),
+            [f"pip --python={self.python} {install}"],
         )
         self.tool("uv")
         self.assertEqual(
-            self.said("-b", "requirements.txt"), [f"UV_PYTHON={self.python} uv pip {install}"]
+            self.said("-b", "requirements.txt"),
+            [f"UV_PYTHON={self.python} uv pip {install}"],
         )
 
     def test_files_may_be_several_and_have_blanks(self) -> None:
         self.write("sub dir/more.txt", "idna==3.7\n")
-        command = f"{self.python} -m pip install -r requirements.txt -r 'sub dir/more.txt'"
-        self.assertEqual(self.said("-b", "requirements.txt", "sub dir/more.txt"), [command])
+        command = (
+            f"{self.python} -m pip install -r requirements.txt -r 'sub dir/more.txt'"
+        )
+        self.assertEqual(
+            self.said("-b", "requirements.txt", "sub dir/more.txt"), [command]
+        )
 
     @unittest.skipIf(NO_TOML, NO_TOML)
     def test_a_project_or_a_script_has_what_differs_installed(self) -> None:
@@ -150,7 +168,11 @@ class RepairTest(TestCase):
         prefix = self.environment.path
         for fixture, options, command in (
             ("uv/uv-groups", "", "UV_PROJECT_ENVIRONMENT={} uv sync"),
-            ("uv/uv-groups", "--superset", "UV_PROJECT_ENVIRONMENT={} uv sync --inexact"),
+            (
+                "uv/uv-groups",
+                "--superset",
+                "UV_PROJECT_ENVIRONMENT={} uv sync --inexact",
+            ),
             (
                 "uv/uv-groups",
                 "--group docs --group lint --all-extras",
@@ -192,7 +214,11 @@ class RepairTest(TestCase):
                 "--group docs --no-group test",
                 "VIRTUAL_ENV={} poetry sync --with=docs --without=test",
             ),
-            ("pdm/pdm-pdm-groups", "", "PDM_PYTHON={}/bin/python pdm sync --clean-unselected"),
+            (
+                "pdm/pdm-pdm-groups",
+                "",
+                "PDM_PYTHON={}/bin/python pdm sync --clean-unselected",
+            ),
             (
                 "pdm/pdm-pdm-groups",
                 "--superset --group test",
@@ -233,7 +259,11 @@ class RepairTest(TestCase):
                 "--all-groups",
                 "PDM_PYTHON={}/bin/python pdm sync --clean-unselected --dev",
             ),
-            ("pylock/uv-export-pl-uv", "", "uv pip sync --python={}/bin/python pylock.toml"),
+            (
+                "pylock/uv-export-pl-uv",
+                "",
+                "uv pip sync --python={}/bin/python pylock.toml",
+            ),
             (
                 "pylock/uv-export-pl-uv",
                 "--superset",
@@ -245,20 +275,25 @@ class RepairTest(TestCase):
                 bound = {"pylock": "pylock.toml"}.get(
                     fixture.split("/")[0], fixture.split("/")[0] + ".lock"
                 )
-                self.assertEqual(self.said("-b", bound, *options.split()), [command.format(prefix)])
+                self.assertEqual(
+                    self.said("-b", bound, *options.split()), [command.format(prefix)]
+                )
 
     def test_pipenv_installs_and_pip_uninstalls(self) -> None:
         self.locked("pipfile/pipenv-pe-basic")
         self.write("Pipfile", "")
         prefix = self.environment.path
-        self.assertEqual(self.said("-b", "Pipfile.lock"), [f"VIRTUAL_ENV={prefix} pipenv sync"])
+        self.assertEqual(
+            self.said("-b", "Pipfile.lock"), [f"VIRTUAL_ENV={prefix} pipenv sync"]
+        )
         self.environment.add("further", "1.0")
         commands = [
             f"{self.python} -m pip uninstall -y further",
             f"VIRTUAL_ENV={prefix} pipenv sync --categories=default,develop,docs",
         ]
         self.assertEqual(
-            self.said("-b", "Pipfile.lock", "--group", "docs", "--group", "develop"), commands
+            self.said("-b", "Pipfile.lock", "--group", "docs", "--group", "develop"),
+            commands,
         )
         os.mkdir(self.folder / "sub")
         for name in ("Pipfile", "Pipfile.lock"):
@@ -271,19 +306,26 @@ class RepairTest(TestCase):
     def test_an_environment_that_the_tool_takes_anyway_is_not_named(self) -> None:
         self.locked("poetry/poetry2-po-basic")
         prefix = str(self.environment.path)
-        self.assertEqual(self.said("-b", "poetry.lock", VIRTUAL_ENV=prefix), ["poetry sync"])
+        self.assertEqual(
+            self.said("-b", "poetry.lock", VIRTUAL_ENV=prefix), ["poetry sync"]
+        )
         own = Environment(self.folder / ".venv")
-        self.assertEqual(self.said("-b", "poetry.lock", python=own.python), ["poetry sync"])
+        self.assertEqual(
+            self.said("-b", "poetry.lock", python=own.python), ["poetry sync"]
+        )
         command = f"VIRTUAL_ENV={own.path} poetry sync"
         self.assertEqual(
-            self.said("-b", "poetry.lock", python=own.python, VIRTUAL_ENV=prefix), [command]
+            self.said("-b", "poetry.lock", python=own.python, VIRTUAL_ENV=prefix),
+            [command],
         )
         os.mkdir(self.folder / "sub dir")
         for name in ("pyproject.toml", "poetry.lock", ".venv"):
             os.rename(self.folder / name, self.folder / "sub dir" / name)
         python = self.folder / "sub dir" / ".venv" / "bin" / "python"
         command = "poetry sync --directory='sub dir'"
-        self.assertEqual(self.said("-b", "sub dir/poetry.lock", python=python), [command])
+        self.assertEqual(
+            self.said("-b", "sub dir/poetry.lock", python=python), [command]
+        )
 
     @unittest.skipIf(NO_TOML, NO_TOML)
     def test_a_tool_that_passes_over_another_source_is_helped(self) -> None:
@@ -302,15 +344,24 @@ class RepairTest(TestCase):
             self.environment.add("idna", version[1], EDITABLE)
             commands = self.said("-b", lock)
             self.assertEqual(
-                commands[:-1], [f"{self.python} -m pip uninstall -y idna"] * helped, lock
+                commands[:-1],
+                [f"{self.python} -m pip uninstall -y idna"] * helped,
+                lock,
             )
 
     def test_changed_files_are_installed_once_more(self) -> None:
-        for name, source in (("six", None), ("own", {"url": "file:///src/own", "dir_info": {}})):
+        for name, source in (
+            ("six", None),
+            ("own", {"url": "file:///src/own", "dir_info": {}}),
+        ):
             record = self.environment.add(name, "1.16.0", source)
-            (record / "RECORD").write_text(f"{name}.py,sha256=AAAA,1\n", encoding="utf-8")
+            (record / "RECORD").write_text(
+                f"{name}.py,sha256=AAAA,1\n", encoding="utf-8"
+            )
         self.environment.add("further", "1.0")
-        command = f"{self.python} -m pip install --force-reinstall --no-deps six==1.16.0"
+        command = (
+            f"{self.python} -m pip install --force-reinstall --no-deps six==1.16.0"
+        )
         self.write("requirements.txt", "six\nown\n")
         self.assertEqual(
             self.said("-b", "requirements.txt", "--superset", "--integrity"), [command]
@@ -325,8 +376,12 @@ class RepairTest(TestCase):
     def test_where_no_command_would_do_none_is_named(self) -> None:
         self.write("stray.py", "")
         for name in ("uv", "poetry"):
-            self.locked({"uv": "uv/uv-groups", "poetry": "poetry/poetry2-po-standard"}[name])
-        self.write("alone/uv.lock", (self.folder / "uv.lock").read_text(encoding="utf-8"))
+            self.locked(
+                {"uv": "uv/uv-groups", "poetry": "poetry/poetry2-po-standard"}[name]
+            )
+        self.write(
+            "alone/uv.lock", (self.folder / "uv.lock").read_text(encoding="utf-8")
+        )
         for name in ("uv.lock", "pyproject.toml"):
             self.write(f"twin/{name}", (self.folder / name).read_text(encoding="utf-8"))
         self.write("prod.lock", (self.folder / "uv.lock").read_text(encoding="utf-8"))
@@ -349,7 +404,9 @@ class RepairTest(TestCase):
         self.environment.add("six", "1.16.0")
         outside = self.folder / "outside"
         add_record(outside, "further", "1.0")
-        (self.environment.site / "outside.pth").write_text(f"{outside}\n", encoding="utf-8")
+        (self.environment.site / "outside.pth").write_text(
+            f"{outside}\n", encoding="utf-8"
+        )
         self.assertEqual(self.said("-b", "requirements.txt"), [])
 
 
@@ -397,14 +454,20 @@ class InstallationTest(TestCase):
         words = ("-e", self.python, "validate", "-b", "requirements.txt")
         env = {"LD_LIBRARY_PATH": str(sysconfig.get_config_var("LIBDIR"))}
         shown = on_terminal(*words, env=env, cwd=self.folder).splitlines()
-        self.assertEqual([line for line in shown if line.startswith("envlock: error")], [])
+        self.assertEqual(
+            [line for line in shown if line.startswith("envlock: error")], []
+        )
         return [line[10:] for line in shown if line.startswith("To align: ")]
 
     def test_nothing_is_uninstalled_from_it(self) -> None:
         reason = "nothing is uninstalled from a Python that is no virtual environment"
         kept = f"give --superset, or name idna-3.7, zipp-3.18.1 in the bound ({reason})"
-        self.assertEqual(self.said(), [f"{self.python} -m pip install -r requirements.txt", kept])
-        (self.library / "EXTERNALLY-MANAGED").write_text("[externally-managed]\n", encoding="utf-8")
+        self.assertEqual(
+            self.said(), [f"{self.python} -m pip install -r requirements.txt", kept]
+        )
+        (self.library / "EXTERNALLY-MANAGED").write_text(
+            "[externally-managed]\n", encoding="utf-8"
+        )
         self.assertEqual(self.said(), [kept])
 
     @unittest.skipIf(NO_PERMISSIONS, NO_PERMISSIONS)
@@ -413,6 +476,8 @@ class InstallationTest(TestCase):
         site.chmod(0o555)
         self.addCleanup(site.chmod, 0o755)
         words = ("-e", self.python, "validate", "-b", "requirements.txt")
-        shown = on_terminal(*words, command=[*POWERLESS, sys.executable, ENVLOCK], cwd=self.folder)
+        shown = on_terminal(
+            *words, command=[*POWERLESS, sys.executable, ENVLOCK], cwd=self.folder
+        )
         self.assertIn("zipp-3.18.1", shown)
         self.assertNotIn("pip install", shown)

@@ -53,7 +53,9 @@ class TableTest(unittest.TestCase):
 
     def test_colours_only_the_verdict(self) -> None:
         colored = envlock.format_table(FINDINGS, color=True)
-        self.assertIn("six-1.16.0                \033[36mUnrequired\033[0m  ~/env", colored)
+        self.assertIn(
+            "six-1.16.0                \033[36mUnrequired\033[0m  ~/env", colored
+        )
         self.assertIn("\033[31mMissing\033[0m\n", colored)
         for code in ("\033[36m", "\033[31m", "\033[1m", "\033[0m"):
             colored = colored.replace(code, "")
@@ -62,7 +64,8 @@ class TableTest(unittest.TestCase):
     def test_escapes_what_a_terminal_would_obey(self) -> None:
         finding = envlock.Finding("Unreadable", "a\nb\033[2Jc\udce9")
         self.assertEqual(
-            envlock.format_table([finding]).splitlines()[1].split()[0], "a\\nb\\x1b[2Jc\\udce9"
+            envlock.format_table([finding]).splitlines()[1].split()[0],
+            "a\\nb\\x1b[2Jc\\udce9",
         )
 
 
@@ -101,7 +104,8 @@ class DataTest(unittest.TestCase):
         ]
         findings = [one._replace(name=row[0]) for one, row in zip(FINDINGS, rows)]
         self.assertEqual(
-            json.loads(envlock.format_json(findings)), [dict(zip(keys, row)) for row in rows]
+            json.loads(envlock.format_json(findings)),
+            [dict(zip(keys, row)) for row in rows],
         )
         self.assertEqual(envlock.format_json([]), "[]\n")
 
@@ -116,7 +120,8 @@ class DataTest(unittest.TestCase):
             with self.subTest(text):
                 finding = envlock.Finding("Missing", dependency=text)
                 self.assertEqual(
-                    envlock.format_delimited([finding], ","), f"{heading},{text},Missing,\n"
+                    envlock.format_delimited([finding], ","),
+                    f"{heading},{text},Missing,\n",
                 )
 
     def test_delimited_text_quotes_its_delimiter(self) -> None:
@@ -155,11 +160,15 @@ class DocumentsTest(unittest.TestCase):
 
     def test_a_sarif_log_without_findings_has_its_rules_and_no_results(self) -> None:
         log = json.loads(envlock.format_sarif([], self.bounds))
-        self.assertEqual((log["version"], list(log)), ("2.1.0", ["$schema", "version", "runs"]))
+        self.assertEqual(
+            (log["version"], list(log)), ("2.1.0", ["$schema", "version", "runs"])
+        )
         (run,) = log["runs"]
         self.assertEqual(run["results"], [])
         driver = run["tool"]["driver"]
-        self.assertEqual((driver["name"], driver["version"]), ("envlock", envlock.__version__))
+        self.assertEqual(
+            (driver["name"], driver["version"]), ("envlock", envlock.__version__)
+        )
         words = [
             value
             for key, value in vars(envlock.Verdict).items()
@@ -174,10 +183,19 @@ class DocumentsTest(unittest.TestCase):
             place = result["locations"][0]["physicalLocation"]
             line = place["region"]["startLine"]
             places.append(
-                (result["ruleId"], result["level"], place["artifactLocation"]["uri"], line)
+                (
+                    result["ruleId"],
+                    result["level"],
+                    place["artifactLocation"]["uri"],
+                    line,
+                )
             )
         self.assertEqual(
-            places, [("Unrequired", "error", "lock.txt", 1), ("Missing", "error", "sub/r.txt", 7)]
+            places,
+            [
+                ("Unrequired", "error", "lock.txt", 1),
+                ("Missing", "error", "sub/r.txt", 7),
+            ],
         )
         texts = [result["message"]["text"] for result in run["results"]]
         expected = (
@@ -197,9 +215,9 @@ class DocumentsTest(unittest.TestCase):
         self.assertEqual(prints[2], prints[0][:-1] + "2")
         moved = FINDINGS[1]._replace(key_path=9)  # the same finding at another line
         one, two = (
-            json.loads(envlock.format_sarif([finding], self.bounds))["runs"][0]["results"][0][
-                "partialFingerprints"
-            ]
+            json.loads(envlock.format_sarif([finding], self.bounds))["runs"][0][
+                "results"
+            ][0]["partialFingerprints"]
             for finding in (FINDINGS[1], moved)
         )
         self.assertEqual(one, two)
@@ -240,21 +258,29 @@ sub/r.txt:7: zipp==3.18.1: not installed (/env/bin/python)</failure>
             envlock.BoundFile("é.txt"),
             1,
         )
-        (case,) = ElementTree.fromstring(envlock.format_junit([finding], self.bounds)).iter(
-            "testcase"
-        )
+        (case,) = ElementTree.fromstring(
+            envlock.format_junit([finding], self.bounds)
+        ).iter("testcase")
         self.assertEqual(
-            (case.get("name"), case.get("file")), ('Unreadable a<&>"\\x00\\ud800', "é.txt")
+            (case.get("name"), case.get("file")),
+            ('Unreadable a<&>"\\x00\\ud800', "é.txt"),
         )
 
     def test_junit_cases_have_names_of_their_own(self) -> None:
         findings = [
             envlock.Finding(
-                "Modified", "six-1.0", "", ("/env",), "/env/bin/python", f"/env/{name}.py"
+                "Modified",
+                "six-1.0",
+                "",
+                ("/env",),
+                "/env/bin/python",
+                f"/env/{name}.py",
             )
             for name in "ab"
         ]
-        cases = ElementTree.fromstring(envlock.format_junit(findings, self.bounds)).iter("testcase")
+        cases = ElementTree.fromstring(
+            envlock.format_junit(findings, self.bounds)
+        ).iter("testcase")
         self.assertEqual(
             [case.get("name") for case in cases],
             ["Modified six-1.0 /env/a.py", "Modified six-1.0 /env/b.py"],
@@ -262,12 +288,16 @@ sub/r.txt:7: zipp==3.18.1: not installed (/env/bin/python)</failure>
 
     def test_junit_without_findings_is_a_suite_without_cases(self) -> None:
         suites = ElementTree.fromstring(envlock.format_junit([], self.bounds))
-        self.assertEqual([(each.tag, each.get("tests")) for each in suites], [("testsuite", "0")])
+        self.assertEqual(
+            [(each.tag, each.get("tests")) for each in suites], [("testsuite", "0")]
+        )
 
 
 class GithubTest(unittest.TestCase):
     def lines(
-        self, *findings: envlock.Finding, bounds: tuple[str, ...] = ("-", "lock.txt", "b.txt")
+        self,
+        *findings: envlock.Finding,
+        bounds: tuple[str, ...] = ("-", "lock.txt", "b.txt"),
     ) -> list[str]:
         return envlock.format_github(findings, bounds).splitlines()
 
@@ -281,10 +311,14 @@ class GithubTest(unittest.TestCase):
 
     def test_what_githubs_commands_are_made_of_is_escaped(self) -> None:
         file = envlock.BoundFile("a,b:c%\r\n.txt")
-        finding = envlock.Finding("Missing", "", "x, y: 100%", (), "/e\nv\033", "gone\r\n", file, 2)
+        finding = envlock.Finding(
+            "Missing", "", "x, y: 100%", (), "/e\nv\033", "gone\r\n", file, 2
+        )
         (line,) = self.lines(finding)
         place = "file=a%2Cb%3Ac%25%0D%0A.txt,line=2,title=envlock%3A Missing"
-        self.assertEqual(line, f"::error {place}::x, y: 100%25: gone%0D%0A (/e%0Av\\x1b)")
+        self.assertEqual(
+            line, f"::error {place}::x, y: 100%25: gone%0D%0A (/e%0Av\\x1b)"
+        )
 
     def test_what_is_no_file_is_not_named(self) -> None:
         title = "::error title=envlock%3A Missing::x: gone (/env)"
@@ -294,9 +328,13 @@ class GithubTest(unittest.TestCase):
             )
             self.assertEqual(self.lines(finding), [title])
         nothing = envlock.Finding("Missing", "", "x", (), "/env", "gone")
-        self.assertEqual(self.lines(nothing, bounds=("-", "https://host.example/r.txt")), [title])
+        self.assertEqual(
+            self.lines(nothing, bounds=("-", "https://host.example/r.txt")), [title]
+        )
 
-    def test_a_file_is_named_relative_to_the_checkout_or_the_working_directory(self) -> None:
+    def test_a_file_is_named_relative_to_the_checkout_or_the_working_directory(
+        self,
+    ) -> None:
         folder = TemporaryDirectory(prefix="envlock-")
         self.addCleanup(folder.cleanup)
         self.addCleanup(os.chdir, os.getcwd())

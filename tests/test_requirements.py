@@ -54,8 +54,12 @@ class TestMarkerEvaluation(unittest.TestCase):
             "platform_release >= '6'": False,
         }
         self.check(table)
-        self.check({"python_full_version >= '3.12'": True}, python_full_version="3.13.0a2")
-        self.check({"python_full_version < '3.12'": True}, python_full_version="3.11.1+")
+        self.check(
+            {"python_full_version >= '3.12'": True}, python_full_version="3.13.0a2"
+        )
+        self.check(
+            {"python_full_version < '3.12'": True}, python_full_version="3.11.1+"
+        )
 
     def test_texts_have_no_order(self) -> None:
         table = {
@@ -86,7 +90,11 @@ class TestMarkerEvaluation(unittest.TestCase):
 
     def test_extras_compare_normalised(self) -> None:
         self.check(
-            {"extra == 'Foo_Bar'": True, "'foo.bar' == extra": True, "extra == 'foo'": False},
+            {
+                "extra == 'Foo_Bar'": True,
+                "'foo.bar' == extra": True,
+                "extra == 'foo'": False,
+            },
             extra="foo-BAR",
         )
         self.check({"extra == 'foo'": False, "extra == ''": True})
@@ -108,10 +116,12 @@ class TestMarkerEvaluation(unittest.TestCase):
         }
         for kind in (set, frozenset, list, tuple):
             self.check(
-                {**table, "extra != 'b'": True, "extra == ''": False}, extra=kind(["foo-BAR", "a"])
+                {**table, "extra != 'b'": True, "extra == ''": False},
+                extra=kind(["foo-BAR", "a"]),
             )
             self.check(
-                {"extra == ''": True, "extra == 'a'": False, "extra != 'a'": True}, extra=kind()
+                {"extra == ''": True, "extra == 'a'": False, "extra != 'a'": True},
+                extra=kind(),
             )
         for text in (
             "extra in 'a'",
@@ -122,14 +132,17 @@ class TestMarkerEvaluation(unittest.TestCase):
             with self.subTest(text), self.assertRaises(InvalidMarker) as caught:
                 Marker(text).evaluate({"os_name": "a", "extra": {"a"}})
             self.assertIn(
-                "has no meaning between 'extra' and a set of extras", str(caught.exception)
+                "has no meaning between 'extra' and a set of extras",
+                str(caught.exception),
             )
 
     def test_extras_and_groups_of_a_lock_file_are_no_texts(self) -> None:
         for name in ("extras", "dependency_groups"):
             with self.subTest(name), self.assertRaises(InvalidMarker) as caught:
                 Marker(f"'a' in {name}").evaluate({name: "a"})
-            self.assertEqual(f"'{name}' must be a set, found 'a'", str(caught.exception))
+            self.assertEqual(
+                f"'{name}' must be a set, found 'a'", str(caught.exception)
+            )
 
     def test_older_spellings_of_the_variables_are_known(self) -> None:
         table = {
@@ -161,19 +174,25 @@ class TestMarkerEvaluation(unittest.TestCase):
         )
         self.assertTrue(Marker(f"os_name == {os.name!r}").evaluate())
 
-    def test_the_running_interpreter_is_not_asked_where_all_variables_are_given(self) -> None:
+    def test_the_running_interpreter_is_not_asked_where_all_variables_are_given(
+        self,
+    ) -> None:
         code = f"""
 import sys, envlock
 envlock.Marker("python_version >= '3' and extra != 'a' and sys_platform == 'linux'").evaluate({LINUX!r})
 assert "platform" not in sys.modules
 """
         subprocess.run(
-            [sys.executable, "-S", "-c", code], check=True, cwd=os.path.dirname(envlock.__file__)
+            [sys.executable, "-S", "-c", code],
+            check=True,
+            cwd=os.path.dirname(envlock.__file__),
         )
 
 
 class TestMarkerText(unittest.TestCase):
-    def test_is_written_with_double_quotes_and_the_parentheses_that_matter(self) -> None:
+    def test_is_written_with_double_quotes_and_the_parentheses_that_matter(
+        self,
+    ) -> None:
         for text, expected in {
             "python_version>='3.8'": 'python_version >= "3.8"',
             "((os.name=='nt'))": 'os_name == "nt"',
@@ -188,7 +207,9 @@ class TestMarkerText(unittest.TestCase):
             with self.subTest(text):
                 marker = Marker(text)
                 self.assertEqual(str(marker), expected)
-                self.assertEqual((Marker(expected), hash(Marker(expected))), (marker, hash(marker)))
+                self.assertEqual(
+                    (Marker(expected), hash(Marker(expected))), (marker, hash(marker))
+                )
         self.assertFalse(Marker("os_name == 'a'") == "os_name == 'a'")
 
     def test_quoted_texts_mean_what_they_mean_in_python(self) -> None:
@@ -203,7 +224,9 @@ class TestMarkerText(unittest.TestCase):
             "os_name not 'a'": "expected a comparison after 'os_name', found 'not'",
             "os_name = 'a'": "unexpected \"= 'a'\" in a marker",
             "os_name == 'a": 'unexpected "\'a" in a marker',
-            "(" * 201 + "os_name == 'a'" + ")" * 201: "a marker nested more than 200 levels deep",
+            "(" * 201
+            + "os_name == 'a'"
+            + ")" * 201: "a marker nested more than 200 levels deep",
             "os_name == 'a'\n": "unexpected '\\n' in a marker",
             "(os_name == 'a'": "expected 'and', 'or' or ')', found the end",
             "os_name == 'a')": "expected 'and', 'or' or the end, found ')'",
@@ -215,15 +238,19 @@ class TestMarkerText(unittest.TestCase):
                 Marker(text)
             self.assertEqual(str(caught.exception), expected)
         self.assertTrue(
-            issubclass(InvalidMarker, EnvlockError) and issubclass(InvalidMarker, ValueError)
+            issubclass(InvalidMarker, EnvlockError)
+            and issubclass(InvalidMarker, ValueError)
         )
 
 
 class TestRequirement(unittest.TestCase):
     def test_parts_are_told(self) -> None:
-        requirement = Requirement("Foo.bar[B, a_1] >= 1.0 , <2 ; python_version >= '3.8'")
+        requirement = Requirement(
+            "Foo.bar[B, a_1] >= 1.0 , <2 ; python_version >= '3.8'"
+        )
         self.assertEqual(
-            (requirement.name, requirement.extras, requirement.url), ("Foo.bar", {"B", "a_1"}, None)
+            (requirement.name, requirement.extras, requirement.url),
+            ("Foo.bar", {"B", "a_1"}, None),
         )
         self.assertEqual(
             (requirement.specifier, requirement.marker),
@@ -231,7 +258,8 @@ class TestRequirement(unittest.TestCase):
         )
         bare = Requirement(" foo ")
         self.assertEqual(
-            (bare.name, bare.extras, bare.specifier, bare.marker), ("foo", set(), "", None)
+            (bare.name, bare.extras, bare.specifier, bare.marker),
+            ("foo", set(), "", None),
         )
 
     def test_both_forms_are_written_normalised(self) -> None:
@@ -324,15 +352,28 @@ class TestRequirement(unittest.TestCase):
 
     def test_white_space_ends_a_url(self) -> None:
         for space in "\n\r\x0b\x0c\x85\u00a0\u2028":
-            for text in (f"foo @ u{space}", f"foo @ u{space}v", f"foo @ u{space} ; os_name == 'a'"):
-                with self.subTest(text), self.assertRaises(InvalidRequirement) as caught:
+            for text in (
+                f"foo @ u{space}",
+                f"foo @ u{space}v",
+                f"foo @ u{space} ; os_name == 'a'",
+            ):
+                with self.subTest(text), self.assertRaises(
+                    InvalidRequirement
+                ) as caught:
                     Requirement(text)
                 self.assertEqual(
-                    f"expected a blank after 'u', found {space!r}", str(caught.exception)
+                    f"expected a blank after 'u', found {space!r}",
+                    str(caught.exception),
                 )
 
     def test_line_breaks_are_no_blanks(self) -> None:
-        for text in ["foo\n", "foo>=1\n", "foo>=1,\n<2", "\nfoo", "foo; os_name == 'a'\r\n"]:
+        for text in [
+            "foo\n",
+            "foo>=1\n",
+            "foo>=1,\n<2",
+            "\nfoo",
+            "foo; os_name == 'a'\r\n",
+        ]:
             with self.subTest(text), self.assertRaises(InvalidRequirement):
                 Requirement(text)
 
@@ -376,7 +417,9 @@ class TestHostileInput(unittest.TestCase):
 
     def test_long_valid_input_is_accepted_in_linear_time(self) -> None:
         def zeros(number: int) -> None:
-            self.assertEqual(Requirement("foo==1" + ".0" * number), Requirement("foo==1"))
+            self.assertEqual(
+                Requirement("foo==1" + ".0" * number), Requirement("foo==1")
+            )
 
         def digits(number: int) -> None:
             self.assertEqual(
@@ -387,15 +430,21 @@ class TestHostileInput(unittest.TestCase):
         assert_linear(digits, 12, 96)
 
     def test_long_and_deep_markers_are_judged(self) -> None:
-        self.assertTrue(Marker(" or ".join(["os_name == 'a'"] * 20_000)).evaluate({"os_name": "a"}))
-        self.assertTrue(Marker("(" * 200 + "os_name == 'a'" + ")" * 200).evaluate({"os_name": "a"}))
+        self.assertTrue(
+            Marker(" or ".join(["os_name == 'a'"] * 20_000)).evaluate({"os_name": "a"})
+        )
+        self.assertTrue(
+            Marker("(" * 200 + "os_name == 'a'" + ")" * 200).evaluate({"os_name": "a"})
+        )
 
 
 class TestDefaultEnvironment(unittest.TestCase):
     def test_describes_the_running_interpreter(self) -> None:
         environment = default_environment()
         self.assertEqual(set(environment), set(LINUX))
-        self.assertEqual(environment["python_version"], "{}.{}".format(*sys.version_info))
+        self.assertEqual(
+            environment["python_version"], "{}.{}".format(*sys.version_info)
+        )
         self.assertEqual(environment["python_full_version"], platform.python_version())
         self.assertEqual(environment["implementation_name"], sys.implementation.name)
         self.assertTrue(
@@ -404,7 +453,8 @@ class TestDefaultEnvironment(unittest.TestCase):
             )
         )
         self.assertEqual(
-            (environment["os_name"], environment["sys_platform"]), (os.name, sys.platform)
+            (environment["os_name"], environment["sys_platform"]),
+            (os.name, sys.platform),
         )
 
     def test_its_source_runs_on_its_own(self) -> None:

@@ -21,7 +21,9 @@ class TestRequirementsFiles(InFolder):
         )
 
     def test_blank_lines_and_comments_are_passed_over(self) -> None:
-        self.assertEqual(["six", "zipp"], self.texts("# x\n\n   # y\nsix # z\nzipp\t#\n"))
+        self.assertEqual(
+            ["six", "zipp"], self.texts("# x\n\n   # y\nsix # z\nzipp\t#\n")
+        )
 
     def test_a_hash_sign_within_a_word_begins_no_comment(self) -> None:
         self.assertEqual("six", self.one("git+https://h/x#egg=six").name)
@@ -46,7 +48,9 @@ class TestRequirementsFiles(InFolder):
         os.environ["ENVLOCK_TEST"] = "1.16"
         self.addCleanup(os.environ.pop, "ENVLOCK_TEST")
         found = self.one("six==${ENVLOCK_TEST}")
-        self.assertEqual(("six==${ENVLOCK_TEST}", "==1.16"), (found.text, str(found.specifier)))
+        self.assertEqual(
+            ("six==${ENVLOCK_TEST}", "==1.16"), (found.text, str(found.specifier))
+        )
         self.refuses(
             "requirements.txt:1: expected a package name, found '${ENVLOCK_'...",
             "${ENVLOCK_UNSET}\n",
@@ -64,20 +68,21 @@ class TestRequirementsFiles(InFolder):
     def test_values_of_variables_are_not_shown(self) -> None:
         os.environ["ENVLOCK_TEST"] = "https://h.example/private-part/x"
         self.addCleanup(os.environ.pop, "ENVLOCK_TEST")
-        self.assertEqual("six @ ${ENVLOCK_TEST}", self.one("six @ ${ENVLOCK_TEST}").text)
+        self.assertEqual(
+            "six @ ${ENVLOCK_TEST}", self.one("six @ ${ENVLOCK_TEST}").text
+        )
         wrong = "requirements.txt:1: expected a version specifier after 'six', found 'https://'..."
         self.refuses(wrong, "six ${ENVLOCK_TEST}\n")
         os.environ["ENVLOCK_TEST"] = "private-part-of-it"
-        wrong = (
-            "requirements.txt:1: expected a version specifier after 'six', found ${ENVLOCK_TEST}..."
-        )
+        wrong = "requirements.txt:1: expected a version specifier after 'six', found ${ENVLOCK_TEST}..."
         self.refuses(wrong, "six ${ENVLOCK_TEST}\n")
         wrong = "requirements.txt:1: unknown option --${ENVLOCK_TEST}"
         self.refuses(wrong, "--${ENVLOCK_TEST}\n")
 
     def test_a_false_marker_requires_nothing(self) -> None:
         self.assertEqual(
-            ["zipp"], self.texts("six; python_version < '3'\nzipp ; sys_platform == 'linux'\n")
+            ["zipp"],
+            self.texts("six; python_version < '3'\nzipp ; sys_platform == 'linux'\n"),
         )
 
     def test_a_false_marker_needs_no_name(self) -> None:
@@ -90,8 +95,12 @@ class TestRequirementsFiles(InFolder):
         )
 
     def test_words_among_options_are_passed_over(self) -> None:
-        found = self.one("six --hash=sha256:ab word - --hash=sha256:cd -- --hash=sha256:ef")
-        self.assertEqual(("six", {"sha256:ab", "sha256:cd"}), (found.text, found.hashes))
+        found = self.one(
+            "six --hash=sha256:ab word - --hash=sha256:cd -- --hash=sha256:ef"
+        )
+        self.assertEqual(
+            ("six", {"sha256:ab", "sha256:cd"}), (found.text, found.hashes)
+        )
 
     def test_options_that_pip_knows_are_passed_over(self) -> None:
         lines = "-i https://index.example/simple\n--pre --no-index\n-f.\n--trusted-host=h\n--req\\\nuire-hashes\nsix\n"
@@ -102,14 +111,22 @@ class TestRequirementsFiles(InFolder):
         self.write("sub/b.txt", "six\n--requirement=../c.txt")
         self.write("c.txt", "zipp")
         self.assertEqual(["six", "zipp"], self.texts("-rsub/a.txt\n"))
-        files = ["requirements.txt", "sub/a.txt", "sub/b.txt", "c.txt", "pyproject.toml"]
+        files = [
+            "requirements.txt",
+            "sub/a.txt",
+            "sub/b.txt",
+            "c.txt",
+            "pyproject.toml",
+        ]
         self.assertEqual(
             [os.path.join(self.folder, name) for name in files], list(self.target.files)
         )
 
     def test_a_nested_file_may_be_a_file_url(self) -> None:
         self.write("with blank.txt", "six\n")
-        self.assertEqual(["six"], self.texts(f"-r file://{self.folder}/with%20blank.txt\n"))
+        self.assertEqual(
+            ["six"], self.texts(f"-r file://{self.folder}/with%20blank.txt\n")
+        )
 
     def test_constraints_are_marked(self) -> None:
         self.write("c.txt", "six<2\n-r r.txt\n")
@@ -131,11 +148,16 @@ class TestRequirementsFiles(InFolder):
 
     def test_byte_order_marks_and_encoding_comments_are_understood(self) -> None:
         for encoding in ("utf-8-sig", "utf-16", "utf-32"):
-            self.assertEqual(["six"], self.texts("# é\nsix\n".encode(encoding)), encoding)
+            self.assertEqual(
+                ["six"], self.texts("# é\nsix\n".encode(encoding)), encoding
+            )
         self.assertEqual(
-            ["six"], self.texts("# -*- coding: latin-1 -*-\n# é\nsix\n".encode("latin-1"))
+            ["six"],
+            self.texts("# -*- coding: latin-1 -*-\n# é\nsix\n".encode("latin-1")),
         )
-        self.refuses("requirements.txt:1: unknown encoding 'see'", "# coding: see below\nsix\n")
+        self.refuses(
+            "requirements.txt:1: unknown encoding 'see'", "# coding: see below\nsix\n"
+        )
 
     def test_toml_is_utf_8_whatever_a_comment_says(self) -> None:
         text = '# Rules for coding: see below\n[project]\ndependencies = ["six"]\n'
@@ -149,10 +171,13 @@ class TestRealFiles(InFolder):
     def test_pip_freeze(self) -> None:
         self.write("plain/pyproject.toml", '[project]\nname = "plain-lib"\n')
         found = self.read(
-            self.data("pip-freeze.txt").replace("/home/user/src/plain\n", f"{self.folder}/plain\n")
+            self.data("pip-freeze.txt").replace(
+                "/home/user/src/plain\n", f"{self.folder}/plain\n"
+            )
         ).requirements
         self.assertEqual(
-            ["dir-lib", "plain-lib", "six", "vcs-lib", "zipp"], [each.name for each in found]
+            ["dir-lib", "plain-lib", "six", "vcs-lib", "zipp"],
+            [each.name for each in found],
         )
         references = [each.reference for each in found]
         self.assertEqual(
@@ -160,7 +185,8 @@ class TestRealFiles(InFolder):
             [each and each.kind for each in references],
         )
         self.assertEqual(
-            [False, True, False, False, None], [each and each.editable for each in references]
+            [False, True, False, False, None],
+            [each and each.editable for each in references],
         )
         self.assertEqual(COMMIT, references[3] and references[3].commit)
 
@@ -174,7 +200,9 @@ class TestRealFiles(InFolder):
 
     def test_uv_export(self) -> None:
         found = self.read(self.data("uv-export.txt")).requirements
-        names = "certifi charset-normalizer click idna iniconfig pysocks requests urllib3"
+        names = (
+            "certifi charset-normalizer click idna iniconfig pysocks requests urllib3"
+        )
         self.assertEqual(names, " ".join(each.name for each in found))
 
 

@@ -29,7 +29,8 @@ WORLD = re.compile(
 def rooms() -> dict[str, tuple[int, int]]:
     """Each room's first and last line, by its title."""
     banners = [
-        (match[1], SOURCE.count("\n", 0, match.start()) + 1) for match in BANNER.finditer(SOURCE)
+        (match[1], SOURCE.count("\n", 0, match.start()) + 1)
+        for match in BANNER.finditer(SOURCE)
     ]
     ends = [line - 1 for _, line in banners[1:]] + [SOURCE.count("\n")]
     return {title: (line, end) for (title, line), end in zip(banners, ends)}
@@ -55,7 +56,9 @@ def local_names(function: ast.FunctionDef | ast.Lambda) -> set[str]:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            names.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+            names.update(
+                (alias.asname or alias.name).partition(".")[0] for alias in node.names
+            )
     return names
 
 
@@ -121,7 +124,9 @@ class RoomsTests(unittest.TestCase):
 
     def test_each_room_has_its_tests_and_all_tests_have_a_room(self) -> None:
         """A room's tests may stand in further modules, whose names begin with the room's."""
-        tests = {path.stem[len("test_") :] for path in (ROOT / "tests").glob("test_*.py")}
+        tests = {
+            path.stem[len("test_") :] for path in (ROOT / "tests").glob("test_*.py")
+        }
         modules = [module_of(title) for title in self.rooms]
         self.assertEqual(len(set(modules)), len(self.rooms))
         self.assertEqual([module for module in modules if module not in tests], [])
@@ -135,7 +140,12 @@ class RoomsTests(unittest.TestCase):
     def test_no_room_is_too_long(self) -> None:
         lengths = {title: end - start + 1 for title, (start, end) in self.rooms.items()}
         self.assertEqual(
-            {title: length for title, length in lengths.items() if length > LONGEST_ROOM}, {}
+            {
+                title: length
+                for title, length in lengths.items()
+                if length > LONGEST_ROOM
+            },
+            {},
         )
 
     def test_no_use_runs_upward(self) -> None:
@@ -155,7 +165,9 @@ class RoomsTests(unittest.TestCase):
         self.assertEqual(upward, [])
 
     def test_each_name_is_defined_once(self) -> None:
-        counts = Counter(name for statement in self.statements for name in defined(statement))
+        counts = Counter(
+            name for statement in self.statements for name in defined(statement)
+        )
         self.assertEqual([name for name, count in counts.items() if count > 1], [])
 
     def test_the_lean_functions_use_each_other_alone(self) -> None:

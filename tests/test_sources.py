@@ -24,8 +24,12 @@ class TestLocations(InFolder):
     def test_a_directory_is_named_by_its_pyproject(self) -> None:
         found = self.one("./proj[x]")
         self.assertEqual(("the-project", "./proj[x]"), (found.name, found.text))
-        self.assertEqual(DirectReference("directory", self.url("proj")), found.reference)
-        self.assertIn(os.path.join(self.folder, "proj", "pyproject.toml"), self.target.files)
+        self.assertEqual(
+            DirectReference("directory", self.url("proj")), found.reference
+        )
+        self.assertIn(
+            os.path.join(self.folder, "proj", "pyproject.toml"), self.target.files
+        )
 
     def test_a_directory_is_named_by_its_setup_cfg(self) -> None:
         self.write("old/setup.py", "from setuptools import setup\nsetup()\n")
@@ -45,10 +49,16 @@ class TestLocations(InFolder):
 
     def test_a_directory_is_named_by_a_constant_of_its_setup_py(self) -> None:
         self.write(
-            "old/setup.py", "from setuptools import setup\nNAME = 'old-three'\nsetup(name=NAME)\n"
+            "old/setup.py",
+            "from setuptools import setup\nNAME = 'old-three'\nsetup(name=NAME)\n",
         )
         self.assertEqual("old-three", self.one("./old").name)
-        for other in ("NAME = 'x'\n", "NAME += 'x'\n", "for NAME in 'xy': pass\n", "del NAME\n"):
+        for other in (
+            "NAME = 'x'\n",
+            "NAME += 'x'\n",
+            "for NAME in 'xy': pass\n",
+            "del NAME\n",
+        ):
             self.write(
                 "old/setup.py",
                 f"from setuptools import setup\nNAME = 'old-three'\n{other}setup(name=NAME)\n",
@@ -66,7 +76,9 @@ class TestLocations(InFolder):
         ):
             self.write("old/setup.py", script)
             self.assertEqual(("", "./old"), self.one("./old")[:2], script[:80])
-        self.write("old/setup.cfg", "name = outside of a section\n[options]\nname = x\n")
+        self.write(
+            "old/setup.cfg", "name = outside of a section\n[options]\nname = x\n"
+        )
         self.assertEqual("", self.one("-e ./old").name)
         self.write("old/setup.cfg", "[options]\nx = 1\n[metadata]\nNAME: old-four\n")
         self.assertEqual("old-four", self.one("-e ./old").name)
@@ -104,21 +116,26 @@ class TestLocations(InFolder):
         found = self.one("-e ./proj[x]")
         self.assertEqual(("the-project", "-e ./proj[x]"), (found.name, found.text))
         self.assertEqual(
-            DirectReference("directory", self.url("proj"), editable=True), found.reference
+            DirectReference("directory", self.url("proj"), editable=True),
+            found.reference,
         )
 
     def test_an_editable_file_url(self) -> None:
         found = self.one(f"-e {self.url('proj')}")
-        self.assertEqual(("the-project", f"-e {self.url('proj')}"), (found.name, found.text))
         self.assertEqual(
-            DirectReference("directory", self.url("proj"), editable=True), found.reference
+            ("the-project", f"-e {self.url('proj')}"), (found.name, found.text)
+        )
+        self.assertEqual(
+            DirectReference("directory", self.url("proj"), editable=True),
+            found.reference,
         )
 
     def test_a_named_editable(self) -> None:
         found = self.one('-e "six[a] @ git+https://u:p@h/x@v1"')
         reference = DirectReference("vcs", "https://h/x", "git", "v1", editable=True)
         self.assertEqual(
-            ("six", "-e six[a] @ git+https://h/x@v1", reference), (*found[:2], found.reference)
+            ("six", "-e six[a] @ git+https://h/x@v1", reference),
+            (*found[:2], found.reference),
         )
         self.refuses(
             "requirements.txt:1: expected a project's directory or a VCS URL after -e, found '@https://'...",
@@ -145,16 +162,28 @@ class TestLocations(InFolder):
         self.write("app/libs/plain/setup.cfg", "[metadata]\nname = plain\n")
         self.write("app/libs/plain/setup.py", "")
         self.write("app/pyproject.toml", "[project]\nname = 'app'\n")
-        self.write("app/dist/gone.txt", "dist/gone-1.0-py3-none-any.whl\nx @ dist/gone-1.0.zip\n")
+        self.write(
+            "app/dist/gone.txt",
+            "dist/gone-1.0-py3-none-any.whl\nx @ dist/gone-1.0.zip\n",
+        )
         self.write("app/reqs/base.txt", "-e ./libs/plain\n-r ../dist/gone.txt\n-e .\n")
         self.write("app/r.txt", "-r reqs/base.txt\n")
         os.mkdir("elsewhere")
         os.chdir("elsewhere")
-        found = envlock.read_bounds([f"{self.folder}/app/r.txt"], self.target).requirements
+        found = envlock.read_bounds(
+            [f"{self.folder}/app/r.txt"], self.target
+        ).requirements
         self.assertEqual(["plain", "gone", "x", "app"], [each.name for each in found])
-        paths = ["libs/plain", "dist/gone-1.0-py3-none-any.whl", "dist/gone-1.0.zip", ""]
+        paths = [
+            "libs/plain",
+            "dist/gone-1.0-py3-none-any.whl",
+            "dist/gone-1.0.zip",
+            "",
+        ]
         urls = [self.url(f"app/{path}").rstrip("/") for path in paths]
-        self.assertEqual(urls, [each.reference and each.reference.url for each in found])
+        self.assertEqual(
+            urls, [each.reference and each.reference.url for each in found]
+        )
         self.assertIn(f"{self.folder}/elsewhere/pyproject.toml", self.target.files)
 
     def test_the_working_directory_comes_first(self) -> None:
@@ -163,7 +192,8 @@ class TestLocations(InFolder):
         self.write("sub/r.txt", "dist/one-1.0-py3-none-any.whl\n")
         (found,) = envlock.read_bounds(["sub/r.txt"], self.target).requirements
         self.assertEqual(
-            self.url("dist/one-1.0-py3-none-any.whl"), found.reference and found.reference.url
+            self.url("dist/one-1.0-py3-none-any.whl"),
+            found.reference and found.reference.url,
         )
 
     def test_a_wheels_file_name_is_a_path(self) -> None:
@@ -172,7 +202,9 @@ class TestLocations(InFolder):
         for line in (wheel, f"{wheel}[x] ; python_version > '3'"):
             found = self.one(line)
             self.assertEqual("one", found.name)
-            self.assertEqual(DirectReference("archive", self.url(wheel)), found.reference)
+            self.assertEqual(
+                DirectReference("archive", self.url(wheel)), found.reference
+            )
 
     def test_an_archive_is_watched_only_while_it_is_missing(self) -> None:
         self.write("one-1.0-py3-none-any.whl", "")
@@ -195,38 +227,48 @@ class TestLocations(InFolder):
         found = self.one(
             "https://u:p@files.example/Zope.Interface-5.4+cpu-py3-none-any.whl#sha256=AB"
         )
-        self.assertEqual(("zope-interface", "==5.4+cpu"), (found.name, str(found.specifier)))
+        self.assertEqual(
+            ("zope-interface", "==5.4+cpu"), (found.name, str(found.specifier))
+        )
         url = "https://files.example/Zope.Interface-5.4+cpu-py3-none-any.whl"
         self.assertEqual(url + "#sha256=AB", found.text)
         self.assertEqual(
-            DirectReference("archive", url, hashes=frozenset({"sha256:ab"})), found.reference
+            DirectReference("archive", url, hashes=frozenset({"sha256:ab"})),
+            found.reference,
         )
 
     def test_an_sdists_file_name_tells_name_and_version(self) -> None:
         found = self.one("./dist/my-pkg-1.0.tar.gz")
         self.assertEqual(("my-pkg", "==1.0"), (found.name, str(found.specifier)))
         self.assertEqual(
-            DirectReference("archive", self.url("dist/my-pkg-1.0.tar.gz")), found.reference
+            DirectReference("archive", self.url("dist/my-pkg-1.0.tar.gz")),
+            found.reference,
         )
 
     def test_a_named_url(self) -> None:
-        found = self.one("six[x] @ https://files.example/main.zip ; sys_platform == 'linux'")
+        found = self.one(
+            "six[x] @ https://files.example/main.zip ; sys_platform == 'linux'"
+        )
         self.assertEqual(
             ("six", "six[x] @ https://files.example/main.zip"), (found.name, found.text)
         )
         self.assertEqual(
-            DirectReference("archive", "https://files.example/main.zip"), found.reference
+            DirectReference("archive", "https://files.example/main.zip"),
+            found.reference,
         )
 
     def test_a_vcs_url_with_revision_and_subdirectory(self) -> None:
         found = self.one("-e git+ssh://git@h/x.git@v1.0#egg=six[a]&subdirectory=lib")
-        reference = DirectReference("vcs", "ssh://git@h/x.git", "git", "v1.0", "", True, "lib")
+        reference = DirectReference(
+            "vcs", "ssh://git@h/x.git", "git", "v1.0", "", True, "lib"
+        )
         self.assertEqual(("six", reference), (found.name, found.reference))
 
     def test_a_whole_commit_is_exact(self) -> None:
         found = self.one(f"six @ git+https://u:p@h/x.git@{COMMIT}")
         self.assertEqual(
-            DirectReference("vcs", "https://h/x.git", "git", COMMIT, COMMIT), found.reference
+            DirectReference("vcs", "https://h/x.git", "git", COMMIT, COMMIT),
+            found.reference,
         )
         self.assertEqual(f"six @ git+https://h/x.git@{COMMIT}", found.text)
 
@@ -236,7 +278,8 @@ class TestLocations(InFolder):
             self.one(f"x @ {self.url('proj')}").reference,
         )
         self.assertEqual(
-            DirectReference("directory", self.url("proj")), self.one("file:./proj").reference
+            DirectReference("directory", self.url("proj")),
+            self.one("file:./proj").reference,
         )
         reference = DirectReference("archive", self.url("a%20b-1.0.zip"))
         self.assertEqual(reference, self.one("x @ file:a%20b-1.0.zip").reference)
@@ -254,7 +297,8 @@ class TestFolderThatIgnoresCase(TestCase):
         folder = self.folder / "site-packages"
         folder.mkdir()
         self.assertEqual(
-            envlock.ignores_case(str(folder)), os.path.exists(self.folder / "SITE-PACKAGES")
+            envlock.ignores_case(str(folder)),
+            os.path.exists(self.folder / "SITE-PACKAGES"),
         )
         if not os.path.exists(self.folder / "SITE-PACKAGES"):
             (self.folder / "SITE-PACKAGES").symlink_to(folder)
@@ -262,7 +306,8 @@ class TestFolderThatIgnoresCase(TestCase):
 
     def test_names_are_the_same_in_any_case_and_composition(self) -> None:
         self.assertEqual(
-            envlock.fold_name("Gr\u00f6\u00dfe.PY"), envlock.fold_name("gro\u0308\u00dfe.py")
+            envlock.fold_name("Gr\u00f6\u00dfe.PY"),
+            envlock.fold_name("gro\u0308\u00dfe.py"),
         )
         self.assertNotEqual(envlock.fold_name("a.py"), envlock.fold_name("b.py"))
 

@@ -61,9 +61,11 @@ class Answers(BaseHTTPRequestHandler):
             "/pyproject.toml": b'[project]\ndependencies = ["six"]\n',
             "/nested.txt": b"six\n-r more.txt\n",
         }.get(path)
-        body = body or {"/nested.txt": b"", "/wrong.txt": b"six\n=\n", "/latin.txt": b"\xe9"}.get(
-            path, b"# x\nsix\n"
-        )
+        body = body or {
+            "/nested.txt": b"",
+            "/wrong.txt": b"six\n=\n",
+            "/latin.txt": b"\xe9",
+        }.get(path, b"# x\nsix\n")
         self.send_response({"/absent": 404, "/empty": 204}.get(path, 200))
         if path not in ("/endless", "/drip", "/stall"):
             self.send_header("Content-Length", str(len(body) + (path == "/cut.txt")))
@@ -137,7 +139,8 @@ class TestUrls(InFolder):
     def test_a_requirement_is_known_by_the_url(self) -> None:
         (six,) = self.fetch("/requirements.txt").requirements
         self.assertEqual(
-            ("six", f"{self.server}/requirements.txt", 2), (six.text, six.file, six.line)
+            ("six", f"{self.server}/requirements.txt", 2),
+            (six.text, six.file, six.line),
         )
 
     def test_the_path_tells_the_format_or_else_the_content(self) -> None:
@@ -146,7 +149,9 @@ class TestUrls(InFolder):
             "/raw/2#uv.lock",
             "/pyproject.toml?x=/r.txt",
         ):
-            self.assertEqual(["six"], [each.text for each in self.fetch(path).requirements], path)
+            self.assertEqual(
+                ["six"], [each.text for each in self.fetch(path).requirements], path
+            )
 
     def test_what_may_be_secret_is_sent_and_never_shown(self) -> None:
         server = self.server.replace("//", "//me:p%40ss@")
@@ -155,9 +160,15 @@ class TestUrls(InFolder):
         basic = "Basic " + base64.b64encode(b"me:p@ss").decode()
         self.assertEqual([("/r.txt?key=1", basic)], Answers.asked)
         for path, message in (
-            ("/wrong.txt?key=1", "SERVER/wrong.txt:2: expected a package name, found '='"),
+            (
+                "/wrong.txt?key=1",
+                "SERVER/wrong.txt:2: expected a package name, found '='",
+            ),
             ("/absent?key=1", "SERVER/absent: cannot be read (HTTP status 404)"),
-            ("/redirect?/absent?key=2", "SERVER/redirect: cannot be read (HTTP status 404)"),
+            (
+                "/redirect?/absent?key=2",
+                "SERVER/redirect: cannot be read (HTTP status 404)",
+            ),
         ):
             self.assertEqual(message, self.problem(path, server), path)
         self.assertEqual(
@@ -174,7 +185,9 @@ class TestUrls(InFolder):
         self.write("r.txt", "six\n")
         for scheme in ("file", "ftp", "gopher"):
             message = f"{scheme}://…: expected https://HOST/PATH or http://HOST/PATH"
-            self.assertEqual(message, self.problem("/r.txt", f"{scheme}://{self.folder}"))
+            self.assertEqual(
+                message, self.problem("/r.txt", f"{scheme}://{self.folder}")
+            )
         message = "SERVER/redirect: cannot be read (HTTP status 302)"
         self.assertEqual(message, self.problem(f"/redirect?file://{self.folder}/r.txt"))
         message = "SERVER/redirect: cannot be read (it redirects to ftp://…)"
@@ -194,26 +207,33 @@ class TestUrls(InFolder):
             unused.bind(("127.0.0.1", 0))
             server = f"http://127.0.0.1:{unused.getsockname()[1]}"
             self.assertEqual(
-                f"{server}/r: cannot be read (Connection refused)", self.problem("/r", server)
+                f"{server}/r: cannot be read (Connection refused)",
+                self.problem("/r", server),
             )
 
     def test_a_slow_server_is_not_waited_for(self) -> None:
         """Neither answer below would ever end."""
         self.patch(_READ_SECONDS=0.5, _URL_SECONDS=300)
-        self.assertEqual("SERVER/stall: cannot be read (timed out)", self.problem("/stall"))
+        self.assertEqual(
+            "SERVER/stall: cannot be read (timed out)", self.problem("/stall")
+        )
         self.patch(_READ_SECONDS=300, _URL_SECONDS=1)
         self.assertEqual(
-            "SERVER/drip: cannot be read (it takes more than 1 seconds)", self.problem("/drip")
+            "SERVER/drip: cannot be read (it takes more than 1 seconds)",
+            self.problem("/drip"),
         )
 
     def test_further_files_are_not_fetched(self) -> None:
         self.write("more.txt", "six\n")
         message = "is not fetched from here: give it as a bound of its own"
-        self.assertEqual(f"SERVER/nested.txt:2: more.txt {message}", self.problem("/nested.txt"))
+        self.assertEqual(
+            f"SERVER/nested.txt:2: more.txt {message}", self.problem("/nested.txt")
+        )
         with self.assertRaises(EnvlockError) as caught:
             self.read("-r https://me:pass@host.example/r.txt\n")
         self.assertEqual(
-            f"requirements.txt:1: https://host.example/r.txt {message}", str(caught.exception)
+            f"requirements.txt:1: https://host.example/r.txt {message}",
+            str(caught.exception),
         )
 
     def test_a_lock_is_read_without_the_project_in_the_working_directory(self) -> None:
@@ -221,10 +241,13 @@ class TestUrls(InFolder):
         text += '[package.optional-dependencies]\nx = []\n[package.dev-dependencies]\ng = [{ name = "b" }]\n'
         text += '[[package]]\nname = "b"\nversion = "2"\nsource = { registry = "i" }\n'
         self.write(
-            "pyproject.toml", '[project]\nname = "other"\n[tool.uv]\ndefault-groups = ["g"]\n'
+            "pyproject.toml",
+            '[project]\nname = "other"\n[tool.uv]\ndefault-groups = ["g"]\n',
         )
         for bound, expected in (("https://host.example/uv.lock", []), ("-", ["b==2"])):
-            found = envlock.read_bounds([bound], ReadContext(lambda: LINUX, texts={bound: text}))
+            found = envlock.read_bounds(
+                [bound], ReadContext(lambda: LINUX, texts={bound: text})
+            )
             self.assertEqual(
                 [f"-e a @ file://{self.folder}", *expected],
                 [each.text for each in found.requirements],
@@ -233,14 +256,17 @@ class TestUrls(InFolder):
     @unittest.skipUnless(shutil.which("openssl"), "needs openssl for a certificate")
     def test_https_holds_to_certificates_and_to_https(self) -> None:
         words = "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-        made = run(["openssl", *words.split(), "-keyout", "key.pem", "-out", "certificate.pem"])
+        made = run(
+            ["openssl", *words.split(), "-keyout", "key.pem", "-out", "certificate.pem"]
+        )
         self.assertEqual(made.returncode, 0, made.stderr)
         both = Path("key.pem").read_text() + Path("certificate.pem").read_text()
         self.write("both.pem", both)
         secure = serve(self, os.path.join(self.folder, "both.pem"))
         said = self.problem("/r.txt", secure)
         self.assertRegex(
-            said, rf"\A{secure}/r.txt: cannot be read \(.*certificate verify failed.*\)\Z"
+            said,
+            rf"\A{secure}/r.txt: cannot be read \(.*certificate verify failed.*\)\Z",
         )
         os.environ["SSL_CERT_FILE"] = os.path.join(self.folder, "certificate.pem")
         self.addCleanup(os.environ.pop, "SSL_CERT_FILE")
@@ -248,7 +274,9 @@ class TestUrls(InFolder):
         message = f"{secure}/redirect: cannot be read (it redirects to SERVER/r.txt)"
         self.assertEqual(message, self.problem("/redirect?OTHER/r.txt?key=1", secure))
         Answers.other = secure
-        self.assertEqual("six", self.fetch("/redirect?OTHER/r.txt").requirements[0].text)
+        self.assertEqual(
+            "six", self.fetch("/redirect?OTHER/r.txt").requirements[0].text
+        )
 
 
 class TestErrors(InFolder):
@@ -256,7 +284,10 @@ class TestErrors(InFolder):
         os.mkdir("folder.txt")
         for name, message in (
             ("nowhere.txt", "nowhere.txt: cannot be read (No such file or directory)"),
-            ("folder.txt", "folder.txt: expected a file, found a folder (no lock is in it)"),
+            (
+                "folder.txt",
+                "folder.txt: expected a file, found a folder (no lock is in it)",
+            ),
             ("/dev/zero", "/dev/zero: larger than 32 MB: no bound file"),
         ):
             with self.assertRaises(EnvlockError) as caught:
@@ -336,17 +367,26 @@ class StreamsTest(TestCase):
         self.assertEqual((done.returncode, done.stderr), (3, ""))
 
     def test_from_standard_input_it_can_ask_no_other_interpreter(self) -> None:
-        arguments = ["-e", str(self.environment.python), "validate", "-b", str(self.lock)]
+        arguments = [
+            "-e",
+            str(self.environment.python),
+            "validate",
+            "-b",
+            str(self.lock),
+        ]
         with open(ENVLOCK, "rb") as source:
             self.assertRefused(
-                run([sys.executable, "-", *arguments], stdin=source), "-e needs envlock as a file"
+                run([sys.executable, "-", *arguments], stdin=source),
+                "-e needs envlock as a file",
             )
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
     def test_a_full_disk_is_said(self) -> None:
         with open("/dev/full", "wb") as full:
             done = run(self.command, stdout=full)
-        self.assertEqual(done.stderr, "envlock: error: standard output: No space left on device\n")
+        self.assertEqual(
+            done.stderr, "envlock: error: standard output: No space left on device\n"
+        )
         self.assertEqual(done.returncode, 2)
 
     @unittest.skipIf(os.name == "nt", "no such pipes")
@@ -395,7 +435,8 @@ class StreamsTest(TestCase):
                     with open("/dev/full", "wb") as full:
                         done = run(command, stdout=full, env=env)
                     self.assertEqual(
-                        done.stderr, "envlock: error: standard output: No space left on device\n"
+                        done.stderr,
+                        "envlock: error: standard output: No space left on device\n",
                     )
                     self.assertEqual(done.returncode, 2)
 
@@ -403,7 +444,10 @@ class StreamsTest(TestCase):
     def test_without_a_working_directory(self) -> None:
         gone = self.folder / "gone"
         gone.mkdir()
-        done = run(["sh", "-c", 'rmdir "$PWD" && exec "$@" github', "sh", *self.command], cwd=gone)
+        done = run(
+            ["sh", "-c", 'rmdir "$PWD" && exec "$@" github', "sh", *self.command],
+            cwd=gone,
+        )
         self.assertEqual((done.returncode, done.stderr), (3, ""))
         self.assertIn(f"::error file={self.lock},line=1", done.stdout)
 
@@ -411,7 +455,9 @@ class StreamsTest(TestCase):
     def test_a_heading_cannot_be_forged(self) -> None:
         other = Environment(self.folder / "new\nline")
         lock = self.write("requirements.lock", "six==1.16.0\n")
-        done = run_envlock("-e", other.path, "-e", self.environment.path, "validate", "-b", lock)
+        done = run_envlock(
+            "-e", other.path, "-e", self.environment.path, "validate", "-b", lock
+        )
         self.assertIn("new\\nline", done.stdout)
         self.assertNotIn("new\nline", done.stdout)
 
@@ -448,7 +494,10 @@ class StreamsTest(TestCase):
             env=CLEAN,
             preexec_fn=allow_interrupt,
         )
-        wait_until(lambda: all(path.exists() for path in started), "both interpreters are asked")
+        wait_until(
+            lambda: all(path.exists() for path in started),
+            "both interpreters are asked",
+        )
         child.send_signal(signal.SIGINT)
         output, errors = child.communicate(timeout=300)
         self.assertEqual((child.returncode, output, errors), (130, b"", b""))
@@ -464,7 +513,9 @@ class WriteTest(unittest.TestCase):
         path = self.folder / "report"
         envlock.write_file(str(path), b"one")
         envlock.write_file(str(path), b"two")
-        self.assertEqual((path.read_bytes(), os.listdir(self.folder)), (b"two", ["report"]))
+        self.assertEqual(
+            (path.read_bytes(), os.listdir(self.folder)), (b"two", ["report"])
+        )
 
     def test_a_failure_leaves_what_was_there(self) -> None:
         with self.assertRaises(OSError):

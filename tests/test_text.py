@@ -85,11 +85,11 @@ z = [
 class TestErrors(InFolder):
     def test_toml_that_only_a_parser_reads_needs_one(self) -> None:
         self.write("uv.lock", "version = 0x1\n")
-        code = (
-            "import sys, envlock\nfor name in 'tomllib', 'tomli', 'pip': sys.modules[name] = None\n"
-        )
+        code = "import sys, envlock\nfor name in 'tomllib', 'tomli', 'pip': sys.modules[name] = None\n"
         code += "sys.exit(envlock.main(['validate', '-b', sys.argv[1]]))"
-        done = run([sys.executable, "-c", code, os.path.abspath("uv.lock")], cwd=ENVLOCK.parent)
+        done = run(
+            [sys.executable, "-c", code, os.path.abspath("uv.lock")], cwd=ENVLOCK.parent
+        )
         version = "{}.{}".format(*sys.version_info)
         message = f"reading TOML on Python {version} needs the package 'tomli' (pip install tomli)"
         self.assertEqual(
@@ -98,14 +98,20 @@ class TestErrors(InFolder):
         )
 
     def test_typed_getters_tell_the_place(self) -> None:
-        table = envlock.ParsedTable({"packages": [{"version": 7}, {"name": True}], "empty": None})
+        table = envlock.ParsedTable(
+            {"packages": [{"version": 7}, {"name": True}], "empty": None}
+        )
         first, second = table.tables("packages")
         with self.assertRaises(BoundError) as caught:
             first.text("version")
-        self.assertEqual("packages[0].version: expected a string, found 7", str(caught.exception))
+        self.assertEqual(
+            "packages[0].version: expected a string, found 7", str(caught.exception)
+        )
         with self.assertRaises(BoundError) as caught:
             second.require("version", str)
-        self.assertEqual("packages[1].version: missing, expected a string", str(caught.exception))
+        self.assertEqual(
+            "packages[1].version: missing, expected a string", str(caught.exception)
+        )
         with self.assertRaises(BoundError) as caught:
             envlock.ParsedTable(second.data).get("name", int)
         self.assertEqual("name: expected an integer, found true", str(caught.exception))
@@ -119,7 +125,9 @@ class RealLines(Scratch):
         for path in [*map(lock_in, LOCKS), *projects]:
             text = path.read_text(encoding="utf-8")
             data = (
-                envlock.load_json(text) if path.name == "Pipfile.lock" else envlock.load_toml(text)
+                envlock.load_json(text)
+                if path.name == "Pipfile.lock"
+                else envlock.load_toml(text)
             )
             found, lines = envlock.lines_of(text), text.split("\n")
             with self.subTest(path=path):
@@ -209,14 +217,16 @@ class PlainToml(unittest.TestCase):
                     cut = re.sub(envlock.ARCHIVE_TABLES, envlock._cut_out, text)
                     # nested arrays, and pdm's tables without blanks, are left to the parser
                     self.assertIs(
-                        self.agree(cut), not re.search(r"\[\[$|,url = ", cut, re.MULTILINE)
+                        self.agree(cut),
+                        not re.search(r"\[\[$|,url = ", cut, re.MULTILINE),
                     )
 
     def test_a_damaged_lock_is_read_as_a_parser_reads_it_or_not_at_all(self) -> None:
         chance, plain = random.Random(751), 0
         texts = [lock_in(folder).read_text(encoding="utf-8") for folder in LOCKS]
         cuts = [
-            re.sub(envlock.ARCHIVE_TABLES, envlock._cut_out, text).split("\n") for text in texts
+            re.sub(envlock.ARCHIVE_TABLES, envlock._cut_out, text).split("\n")
+            for text in texts
         ]
         for _ in range(300 if sys.implementation.name == "pypy" else 3000):
             lines = chance.choice(cuts)

@@ -77,7 +77,9 @@ class UvLocks(Scratch):
         """What counts besides Python; with an asterisk what is editable."""
         bound = read_bound(self.write("uv.lock", self.WORKSPACE), options)
         found = [each for each in bound.requirements if each.name != "python"]
-        editable = ["*" * bool(each.reference and each.reference.editable) for each in found]
+        editable = [
+            "*" * bool(each.reference and each.reference.editable) for each in found
+        ]
         return " ".join(each.name + sign for each, sign in zip(found, editable))
 
     def test_each_selection_of_uv(self) -> None:
@@ -86,7 +88,10 @@ class UvLocks(Scratch):
             ("", f"{project} tool"),
             ("--only-group lint", "linter"),
             ("--only-group own", f"{project} extra-one"),
-            ("--only-group own --no-install-project", "member-a* ed-lib* base deep extra-one"),
+            (
+                "--only-group own --no-install-project",
+                "member-a* ed-lib* base deep extra-one",
+            ),
             ("--only-group lint --no-group lint", ""),
             ("--package member-a --only-group own", "linter"),
             ("--package member-a --only-group lint", "linter"),
@@ -98,7 +103,10 @@ class UvLocks(Scratch):
                 "--package member-a --package member-b --no-install-project",
                 "member-a* member-b* deep",
             ),
-            ("--all-packages --no-install-project", "member-a* member-b* ed-lib* base deep tool"),
+            (
+                "--all-packages --no-install-project",
+                "member-a* member-b* ed-lib* base deep tool",
+            ),
             ("--all-packages --no-install-workspace", "ed-lib* base deep tool"),
             ("--all-extras --no-extra one", f"{project} tool"),
             ("--extra one --no-default-groups", f"{project} extra-one"),
@@ -134,7 +142,9 @@ class UvLocks(Scratch):
         ):
             with self.subTest(options):
                 found = self.texts("uv.lock", text, options)
-                self.assertEqual([each for each in found if each.startswith("python")], expected)
+                self.assertEqual(
+                    [each for each in found if each.startswith("python")], expected
+                )
 
     def test_a_chain_of_extras_takes_linear_time(self) -> None:
         def read(conflicts: str, number: int) -> None:
@@ -153,7 +163,10 @@ class UvLocks(Scratch):
 
     def test_an_unknown_name_is_told_with_those_that_there_are(self) -> None:
         for options, message in (
-            ("--package nope", "workspace member 'nope' (it has demo-app, member-a, member-b)"),
+            (
+                "--package nope",
+                "workspace member 'nope' (it has demo-app, member-a, member-b)",
+            ),
             ("--only-group nope", "group 'nope' (it has dev, lint, own)"),
             ("--no-extra nope", "extra 'nope' (it has one)"),
             ("--package nope --package member-a", "workspace member 'nope'"),
@@ -165,12 +178,15 @@ class UvLocks(Scratch):
     def test_an_unsupported_platform_is_told_of_python(self) -> None:
         text = UV + "supported-markers = [\"sys_platform == 'win32'\"]\n"
         self.assertEqual(
-            self.texts("uv.lock", text), ["python>=3.9", "python; sys_platform == 'win32'"]
+            self.texts("uv.lock", text),
+            ["python>=3.9", "python; sys_platform == 'win32'"],
         )
 
     def test_a_newer_revision_is_read(self) -> None:
         self.assertEqual(
-            self.texts("uv.lock", 'version = 1\nrevision = 99\nrequires-python = ">=3.9"\n'),
+            self.texts(
+                "uv.lock", 'version = 1\nrevision = 99\nrequires-python = ">=3.9"\n'
+            ),
             ["python>=3.9"],
         )
 
@@ -213,9 +229,12 @@ class UvLocks(Scratch):
         )
         for name in ("a1", "a2"):
             text += f'[[package]]\nname = "{name}"\nversion = "1"\nsource = {{ registry = "i" }}\n'
-        self.assertEqual(self.texts("uv.lock", text), ["python>=3.9", "other==1", "a2==1"])
         self.assertEqual(
-            self.texts("uv.lock", text, "--extra a"), ["python>=3.9", "other==1", "a1==1", "a2==1"]
+            self.texts("uv.lock", text), ["python>=3.9", "other==1", "a2==1"]
+        )
+        self.assertEqual(
+            self.texts("uv.lock", text, "--extra a"),
+            ["python>=3.9", "other==1", "a1==1", "a2==1"],
         )
 
     def test_an_extra_without_dependencies_is_known(self) -> None:
@@ -241,12 +260,13 @@ class UvLocks(Scratch):
         members = ", ".join(f'"{name}"' for name in sources)
         text = UV + f"[manifest]\nmembers = [{members}]\n"
         for name, where in sources.items():
-            text += (
-                f'[[package]]\nname = "{name}"\nversion = "1"\nsource = {{ {name} = "{where}" }}\n'
-            )
+            text += f'[[package]]\nname = "{name}"\nversion = "1"\nsource = {{ {name} = "{where}" }}\n'
         parent = envlock.url_of_path(str(self.folder.parent))
         self.assertEqual(
-            [text.replace(parent, "file:///parent") for text in self.texts("uv.lock", text)],
+            [
+                text.replace(parent, "file:///parent")
+                for text in self.texts("uv.lock", text)
+            ],
             [
                 "python>=3.9",
                 f"git @ git+https://git.example/r@{COMMIT}#subdirectory=sub dir",
@@ -264,8 +284,16 @@ INVALID = [
         "version = 2\n",
         "uv.lock:1: version: envlock doesn't know version '2' of this format",
     ),
-    ("uv.lock", 'version = "1"\n', "uv.lock:1: version: expected an integer, found '1'"),
-    ("uv.lock", "[[package]]\nname = 'x'\n", "uv.lock: version: missing, expected an integer"),
+    (
+        "uv.lock",
+        'version = "1"\n',
+        "uv.lock:1: version: expected an integer, found '1'",
+    ),
+    (
+        "uv.lock",
+        "[[package]]\nname = 'x'\n",
+        "uv.lock: version: missing, expected an integer",
+    ),
     (
         "uv.lock",
         UV

@@ -21,19 +21,36 @@ class ValidationTest(TestCase):
     library: str | None = None
 
     def check(
-        self, *requirements: str, version: tuple[int, int, int] = (3, 13, 0), **policy: Any
+        self,
+        *requirements: str,
+        version: tuple[int, int, int] = (3, 13, 0),
+        **policy: Any,
     ) -> list[tuple[str, str, str]]:
         """(package, dependency, explain) of each finding against lines of a requirements file."""
-        path = self.write("requirements.txt", "".join(f"{line}\n" for line in requirements))
+        path = self.write(
+            "requirements.txt", "".join(f"{line}\n" for line in requirements)
+        )
         environment = envlock.default_environment()
-        bound = envlock.read_bounds([str(path)], envlock.ReadContext(lambda: environment))
+        bound = envlock.read_bounds(
+            [str(path)], envlock.ReadContext(lambda: environment)
+        )
         return self.compare(bound, version, **policy)
 
     def compare(
-        self, bound: envlock.Bound, version: tuple[int, int, int] = (3, 13, 0), **policy: Any
+        self,
+        bound: envlock.Bound,
+        version: tuple[int, int, int] = (3, 13, 0),
+        **policy: Any,
     ) -> list[tuple[str, str, str]]:
         interpreter = envlock.Interpreter(
-            "/env/python", "cpython", version, "/env", (str(self.site),), None, self.library, {}
+            "/env/python",
+            "cpython",
+            version,
+            "/env",
+            (str(self.site),),
+            None,
+            self.library,
+            {},
         )
         self.findings = envlock.check(interpreter, bound, envlock.Policy(**policy))
         return [(one.package, one.dependency, one.explain) for one in self.findings]
@@ -51,8 +68,17 @@ class UnnamedTest(ValidationTest):
         self.app = f"file://{self.folder}/app"
 
     def test_an_editable_directory(self) -> None:
-        add_record(self.site, "Lamp_Post", "0.5", {"url": self.app, "dir_info": {"editable": True}})
-        for line in (f"-e {self.folder}/app", f"-e {self.app}", f"-e {self.folder}/app[x]"):
+        add_record(
+            self.site,
+            "Lamp_Post",
+            "0.5",
+            {"url": self.app, "dir_info": {"editable": True}},
+        )
+        for line in (
+            f"-e {self.folder}/app",
+            f"-e {self.app}",
+            f"-e {self.folder}/app[x]",
+        ):
             self.assertEqual(self.check(line), [], line)
         self.assertEqual(
             self.check(f"{self.folder}/app"),
@@ -67,12 +93,20 @@ class UnnamedTest(ValidationTest):
     def test_a_repository(self) -> None:
         vcs = {"vcs": "git", "commit_id": COMMIT}
         add_record(
-            self.site, "one", "1", {"url": "https://h/r.git", "vcs_info": vcs, "subdirectory": "a"}
+            self.site,
+            "one",
+            "1",
+            {"url": "https://h/r.git", "vcs_info": vcs, "subdirectory": "a"},
         )
         add_record(
-            self.site, "two", "1", {"url": "https://h/r.git", "vcs_info": vcs, "subdirectory": "b"}
+            self.site,
+            "two",
+            "1",
+            {"url": "https://h/r.git", "vcs_info": vcs, "subdirectory": "b"},
         )
-        lines = [f"git+https://u:p@h/r@{COMMIT}#subdirectory={folder}" for folder in "ba"]
+        lines = [
+            f"git+https://u:p@h/r@{COMMIT}#subdirectory={folder}" for folder in "ba"
+        ]
         self.assertEqual(self.check(*lines), [])
         lines[0] = lines[0].replace(COMMIT, OTHER)
         text = f"git+https://h/r@{OTHER}#subdirectory=b"
@@ -84,7 +118,8 @@ class UnnamedTest(ValidationTest):
         self.assertEqual(self.check(url), [])
         self.assertEqual(self.check(f"{url}#sha256=ab"), [])
         self.assertEqual(
-            self.check(f"{url}#sha256=cd"), [("lamp-0.5", f"{url}#sha256=cd", "Misdefined")]
+            self.check(f"{url}#sha256=cd"),
+            [("lamp-0.5", f"{url}#sha256=cd", "Misdefined")],
         )
         self.assertEqual(self.findings[0].reason, "hash")
 
@@ -104,13 +139,19 @@ class UnnamedTest(ValidationTest):
         line = "git+https://h/r"
         self.assertEqual(
             self.check(line, "zipp"),
-            [("lamp-0.5", "", "Unrequired"), ("", line, "Missing"), ("", "zipp", "Missing")],
+            [
+                ("lamp-0.5", "", "Unrequired"),
+                ("", line, "Missing"),
+                ("", "zipp", "Missing"),
+            ],
         )
         self.assertEqual(
             ("", "no installed package tells that it comes from there"),
             (self.findings[1].name, self.findings[1].detail),
         )
-        self.assertEqual(self.check(line, subset=True), [("lamp-0.5", "", "Unrequired")])
+        self.assertEqual(
+            self.check(line, subset=True), [("lamp-0.5", "", "Unrequired")]
+        )
 
     def test_a_comment_of_pip_freeze_names_what_is_not_there(self) -> None:
         comment = "# Editable install with no version control (lamp==0.5)"
@@ -125,7 +166,9 @@ class UnnamedTest(ValidationTest):
         (record / "METADATA").write_text("Name: -\n")
         record.rename(self.site / "odd.dist-info")
         rows = self.check("git+https://h/r")
-        self.assertEqual(rows, [("odd", "", "Unreadable"), ("", "git+https://h/r", "Missing")])
+        self.assertEqual(
+            rows, [("odd", "", "Unreadable"), ("", "git+https://h/r", "Missing")]
+        )
 
 
 class FileUrlTest(ValidationTest):
@@ -146,15 +189,20 @@ class CondaTest(ValidationTest):
         self.assertEqual(self.check("certifi==2023.11.17"), [])
         self.assertEqual(self.check("certifi==2023.11.17 --hash=sha256:ab"), [])
         self.assertEqual(
-            self.check("certifi==2024.1"), [("certifi-2023.11.17", "certifi==2024.1", "Misdefined")]
+            self.check("certifi==2024.1"),
+            [("certifi-2023.11.17", "certifi==2024.1", "Misdefined")],
         )
 
     def test_a_lock_asks_for_the_index(self) -> None:
         record = add_record(self.site, "certifi", "2023.11.17", BUILDER)
         (record / "INSTALLER").write_text("conda\n")
-        pinned = envlock.BoundRequirement("certifi", "certifi==2023.11.17", version="2023.11.17")
+        pinned = envlock.BoundRequirement(
+            "certifi", "certifi==2023.11.17", version="2023.11.17"
+        )
         rows = self.compare(self.locked(pinned))
-        self.assertEqual(rows, [("certifi-2023.11.17", "certifi==2023.11.17", "Misdefined")])
+        self.assertEqual(
+            rows, [("certifi-2023.11.17", "certifi==2023.11.17", "Misdefined")]
+        )
 
     def test_conda_lists_what_it_installed(self) -> None:
         record = add_record(self.site, "certifi", "2023.11.17", BUILDER)
@@ -162,7 +210,8 @@ class CondaTest(ValidationTest):
         expected = [("certifi-2023.11.17", "certifi==2023.11.17", "Misdefined")]
         self.assertEqual(self.check("certifi==2023.11.17"), expected)
         listed = self.write(
-            "conda-meta/ca-certifi-2023.11.17-py_0.json", '{"files": ["lib/other/METADATA"]}'
+            "conda-meta/ca-certifi-2023.11.17-py_0.json",
+            '{"files": ["lib/other/METADATA"]}',
         )
         self.assertEqual(self.check("certifi==2023.11.17"), expected)
         listed.write_text(
@@ -175,12 +224,21 @@ class ProjectBesideTest(ValidationTest):
     """The project of the pyproject.toml beside a bound is never Unrequired."""
 
     def test_whatever_the_bound(self) -> None:
-        add_record(self.site, "My_App", "1", {"url": "file:///app", "dir_info": {"editable": True}})
+        add_record(
+            self.site,
+            "My_App",
+            "1",
+            {"url": "file:///app", "dir_info": {"editable": True}},
+        )
         self.assertEqual(self.check(), [("My_App-1", "", "Unrequired")])
         self.write("pyproject.toml", '[project]\nname = "my.app"\n')
         self.assertEqual(self.check(), [])
-        path = self.write("Pipfile.lock", '{"_meta": {"pipfile-spec": 6}, "default": {}}')
-        bound = envlock.read_bounds([str(path)], envlock.ReadContext(envlock.default_environment))
+        path = self.write(
+            "Pipfile.lock", '{"_meta": {"pipfile-spec": 6}, "default": {}}'
+        )
+        bound = envlock.read_bounds(
+            [str(path)], envlock.ReadContext(envlock.default_environment)
+        )
         self.assertEqual(self.compare(bound), [])
 
     def test_one_that_cannot_be_read_names_nothing(self) -> None:
@@ -197,9 +255,13 @@ class NamesTest(ValidationTest):
     def test_names_compare_normalised(self) -> None:
         add_record(self.site, "typing_extensions", "4.12.2")
         add_record(self.site, "zope.interface", "6.0")
-        self.assertEqual(self.check("Typing.Extensions==4.12.2", "zope-interface==6.0"), [])
+        self.assertEqual(
+            self.check("Typing.Extensions==4.12.2", "zope-interface==6.0"), []
+        )
 
-    def test_reports_installed_packages_first_then_missing_ones_each_by_name(self) -> None:
+    def test_reports_installed_packages_first_then_missing_ones_each_by_name(
+        self,
+    ) -> None:
         for name in ("zipp", "Attrs", "six"):
             add_record(self.site, name, "1.0")
         rows = self.check("zope==2", "six==2", "Babel==2")
@@ -215,14 +277,20 @@ class NamesTest(ValidationTest):
     def test_a_finding_knows_where_the_requirement_stands(self) -> None:
         self.check("# first", "six==2")
         finding = self.findings[0]
-        self.assertEqual((Path(finding.file).name, finding.line), ("requirements.txt", 2))
-        self.assertEqual((finding.executable, finding.detail), ("/env/python", "not installed"))
+        self.assertEqual(
+            (Path(finding.file).name, finding.line), ("requirements.txt", 2)
+        )
+        self.assertEqual(
+            (finding.executable, finding.detail), ("/env/python", "not installed")
+        )
 
 
 class PolicyTest(ValidationTest):
     def test_subset_allows_absence_only(self) -> None:
         add_record(self.site, "six", "1.0")
-        self.assertEqual(self.check("absent==1", subset=True), [("six-1.0", "", "Unrequired")])
+        self.assertEqual(
+            self.check("absent==1", subset=True), [("six-1.0", "", "Unrequired")]
+        )
 
     def test_superset_allows_further_packages_only(self) -> None:
         add_record(self.site, "six", "1.0")
@@ -233,7 +301,12 @@ class PolicyTest(ValidationTest):
         )
 
     def test_ignored_names_are_left_out_of_every_comparison(self) -> None:
-        for name, version in (("extra", "1"), ("other", "1"), ("twice", "1"), ("twice", "2")):
+        for name, version in (
+            ("extra", "1"),
+            ("other", "1"),
+            ("twice", "1"),
+            ("twice", "2"),
+        ):
             add_record(self.site, name, version)
         ignored = frozenset(("extra", "other", "twice", "absent"))
         self.assertEqual(self.check("other==2", "absent==1", ignore=ignored), [])
@@ -247,18 +320,26 @@ class PolicyTest(ValidationTest):
 
     def test_a_pin_of_what_pip_freeze_leaves_out_is_checked(self) -> None:
         add_record(self.site, "pip", "24.0")
-        self.assertEqual(self.check("pip==24.1"), [("pip-24.0", "pip==24.1", "Misdefined")])
+        self.assertEqual(
+            self.check("pip==24.1"), [("pip-24.0", "pip==24.1", "Misdefined")]
+        )
 
-    def test_what_came_with_the_interpreter_satisfies_and_is_never_unrequired(self) -> None:
+    def test_what_came_with_the_interpreter_satisfies_and_is_never_unrequired(
+        self,
+    ) -> None:
         self.library = str(self.site)
         add_record(self.site, "cffi", "1.15.1")
         self.assertEqual(self.check(), [])
         self.assertEqual(self.check("cffi==1.15.1"), [])
-        self.assertEqual(self.check("cffi==2.0"), [("cffi-1.15.1", "cffi==2.0", "Misdefined")])
+        self.assertEqual(
+            self.check("cffi==2.0"), [("cffi-1.15.1", "cffi==2.0", "Misdefined")]
+        )
 
     def test_the_project_itself_is_never_unrequired(self) -> None:
         add_record(self.site, "my_app", "1.0")
-        self.assertEqual(self.compare(envlock.Bound(permitted=frozenset(("my-app",)))), [])
+        self.assertEqual(
+            self.compare(envlock.Bound(permitted=frozenset(("my-app",)))), []
+        )
 
 
 class RecordsTest(ValidationTest):
@@ -287,7 +368,9 @@ class VersionsTest(ValidationTest):
         with self.subTest(installed=installed, line=line):
             record = add_record(self.site, "pkg", installed)
             rows = self.check(line)
-            self.assertEqual(rows, [] if satisfied else [(f"pkg-{installed}", line, "Misdefined")])
+            self.assertEqual(
+                rows, [] if satisfied else [(f"pkg-{installed}", line, "Misdefined")]
+            )
             for entry in record.iterdir():
                 entry.unlink()
             record.rmdir()
@@ -313,29 +396,41 @@ class VersionsTest(ValidationTest):
         add_record(self.site, "pkg", "2.1.0+cpu")
         requirement = envlock.BoundRequirement("pkg", "pkg==2.1.0", version="2.1.0")
         self.assertEqual(
-            self.compare(self.locked(requirement)), [("pkg-2.1.0+cpu", "pkg==2.1.0", "Misdefined")]
+            self.compare(self.locked(requirement)),
+            [("pkg-2.1.0+cpu", "pkg==2.1.0", "Misdefined")],
         )
-        self.assertEqual(self.compare(self.locked(requirement._replace(version="2.1+CPU"))), [])
+        self.assertEqual(
+            self.compare(self.locked(requirement._replace(version="2.1+CPU"))), []
+        )
 
     def test_a_version_that_pep_440_does_not_know_compares_as_text(self) -> None:
         (self.site / "old-2004d.egg-info").write_text(
             "Name: old\nVersion: 2004d\n", encoding="utf-8"
         )
         self.assertEqual(self.check("old===2004d"), [])
-        self.assertEqual(self.check("old==2004"), [("old-2004d", "old==2004", "Misdefined")])
         self.assertEqual(
-            self.compare(self.locked(envlock.BoundRequirement("old", "old", version="2004d"))), []
+            self.check("old==2004"), [("old-2004d", "old==2004", "Misdefined")]
+        )
+        self.assertEqual(
+            self.compare(
+                self.locked(envlock.BoundRequirement("old", "old", version="2004d"))
+            ),
+            [],
         )
 
     def test_every_requirement_of_a_name_counts(self) -> None:
         add_record(self.site, "pkg", "1.5")
-        self.assertEqual(self.check("pkg>=1", "pkg<1.5"), [("pkg-1.5", "pkg<1.5", "Misdefined")])
+        self.assertEqual(
+            self.check("pkg>=1", "pkg<1.5"), [("pkg-1.5", "pkg<1.5", "Misdefined")]
+        )
 
     def test_a_constraint_narrows_and_requires_nothing(self) -> None:
         add_record(self.site, "pkg", "1.5")
         self.write("constraints.txt", "pkg<1.5\nabsent==1\n")
         constraint = f"-c {self.folder}/constraints.txt"
-        self.assertEqual(self.check(constraint, "pkg"), [("pkg-1.5", "pkg<1.5", "Misdefined")])
+        self.assertEqual(
+            self.check(constraint, "pkg"), [("pkg-1.5", "pkg<1.5", "Misdefined")]
+        )
         self.assertEqual(self.check(constraint), [("pkg-1.5", "", "Unrequired")])
         self.assertEqual(
             self.check(constraint, "absent"),
@@ -344,9 +439,12 @@ class VersionsTest(ValidationTest):
 
     def test_requires_python_is_judged_by_the_release(self) -> None:
         specifier = envlock.SpecifierSet(">=3.11")
-        bound = self.locked(envlock.BoundRequirement("python", "python>=3.11", specifier))
+        bound = self.locked(
+            envlock.BoundRequirement("python", "python>=3.11", specifier)
+        )
         self.assertEqual(
-            self.compare(bound, (3, 8, 18)), [("python-3.8.18", "python>=3.11", "Misdefined")]
+            self.compare(bound, (3, 8, 18)),
+            [("python-3.8.18", "python>=3.11", "Misdefined")],
         )
         self.assertEqual(self.compare(bound, (3, 11, 0)), [])
 
@@ -373,7 +471,11 @@ class DirectReferenceTest(ValidationTest):
             ("pkg @ file:///src", editable, "editable"),
             ("pkg==1.0", editable, "editable"),
             ("pkg==1.0", git, "source"),
-            (f"pkg @ https://host.example/pkg-1.0.zip#sha256={'b' * 64}", archive, "hash"),
+            (
+                f"pkg @ https://host.example/pkg-1.0.zip#sha256={'b' * 64}",
+                archive,
+                "hash",
+            ),
         )
         for asked, recorded, reason in cases:
             with self.subTest(asked, recorded=recorded):
@@ -382,14 +484,18 @@ class DirectReferenceTest(ValidationTest):
                     [(one.name, one.reason) for one in self.findings], [("pkg", reason)]
                 )
 
-    def differs(self, asked: str | envlock.DirectReference, recorded: dict[str, Any] | None) -> str:
+    def differs(
+        self, asked: str | envlock.DirectReference, recorded: dict[str, Any] | None
+    ) -> str:
         """The detail of the one finding; empty if the record satisfies the requirement."""
         record = add_record(self.site, "pkg", "1.0", recorded)
         if isinstance(asked, str):
             self.check(asked)
         else:
             self.compare(
-                self.locked(envlock.BoundRequirement("pkg", "pkg @ somewhere", reference=asked))
+                self.locked(
+                    envlock.BoundRequirement("pkg", "pkg @ somewhere", reference=asked)
+                )
             )
         for entry in record.iterdir():
             entry.unlink()
@@ -398,17 +504,27 @@ class DirectReferenceTest(ValidationTest):
         return self.findings[0].detail if self.findings else ""
 
     def git(
-        self, url: str = "https://host.example/pkg.git", revision: str = "v1", commit: str = COMMIT
+        self,
+        url: str = "https://host.example/pkg.git",
+        revision: str = "v1",
+        commit: str = COMMIT,
     ) -> dict[str, Any]:
         return {
             "url": url,
-            "vcs_info": {"vcs": "git", "requested_revision": revision, "commit_id": commit},
+            "vcs_info": {
+                "vcs": "git",
+                "requested_revision": revision,
+                "commit_id": commit,
+            },
         }
 
     def test_a_pin_takes_an_index_install_and_an_archive_from_a_file(self) -> None:
         self.assertEqual(self.differs("pkg==1.0", None), "")
         self.assertEqual(
-            self.differs("pkg==1.0", {"url": "file:///w/pkg-1.0.tar.gz", "archive_info": {}}), ""
+            self.differs(
+                "pkg==1.0", {"url": "file:///w/pkg-1.0.tar.gz", "archive_info": {}}
+            ),
+            "",
         )
 
     def test_a_pin_takes_no_directory_editable_or_checkout(self) -> None:
@@ -418,7 +534,8 @@ class DirectReferenceTest(ValidationTest):
             self.differs("pkg==1.0", directory), "it was installed from file:///src/pkg"
         )
         self.assertEqual(
-            self.differs("pkg==1.0", editable), "it was installed from the editable file:///src/pkg"
+            self.differs("pkg==1.0", editable),
+            "it was installed from the editable file:///src/pkg",
         )
         source = f"it was installed from git+https://host.example/pkg.git@{COMMIT}"
         self.assertEqual(self.differs("pkg==1.0", self.git()), source)
@@ -430,10 +547,14 @@ class DirectReferenceTest(ValidationTest):
 
     def test_a_constraint_leaves_the_source_to_the_requirement(self) -> None:
         self.write("constraints.txt", "pkg==1.0\n")
-        add_record(self.site, "pkg", "1.0", {"url": f"file://{self.folder}", "dir_info": {}})
+        add_record(
+            self.site, "pkg", "1.0", {"url": f"file://{self.folder}", "dir_info": {}}
+        )
         constraint = f"-c {self.folder}/constraints.txt"
         self.assertEqual(self.check(constraint, f"pkg @ file://{self.folder}"), [])
-        self.assertEqual(self.check(constraint, "pkg"), [("pkg-1.0", "pkg==1.0", "Misdefined")])
+        self.assertEqual(
+            self.check(constraint, "pkg"), [("pkg-1.0", "pkg==1.0", "Misdefined")]
+        )
 
     def test_hashes_must_meet_where_both_sides_tell_one(self) -> None:
         archive = {
@@ -443,9 +564,12 @@ class DirectReferenceTest(ValidationTest):
         pin = "pkg==1.0 --hash=sha256:{}"
         self.assertEqual(self.differs(pin.format("ab" * 32), archive), "")
         self.assertEqual(
-            self.differs(pin.format("cd" * 32), archive), "the hash of its archive is another"
+            self.differs(pin.format("cd" * 32), archive),
+            "the hash of its archive is another",
         )
-        self.assertEqual(self.differs("pkg==1.0 --hash=sha512:" + "cd" * 64, archive), "")
+        self.assertEqual(
+            self.differs("pkg==1.0 --hash=sha512:" + "cd" * 64, archive), ""
+        )
         self.assertEqual(self.differs(pin.format("cd" * 32), None), "")
 
     def test_a_repository_is_the_same_however_it_is_written(self) -> None:
@@ -457,10 +581,16 @@ class DirectReferenceTest(ValidationTest):
             with self.subTest(url=url):
                 self.assertEqual(self.differs(f"pkg @ git+{url}@v1", self.git()), "")
         ssh = self.git("ssh://git@host.example/team/pkg.git")
-        self.assertEqual(self.differs("pkg @ git+ssh://git@host.example/team/pkg@v1", ssh), "")
-        asked = envlock.DirectReference("vcs", "git@host.example:team/pkg.git", commit=COMMIT)
+        self.assertEqual(
+            self.differs("pkg @ git+ssh://git@host.example/team/pkg@v1", ssh), ""
+        )
+        asked = envlock.DirectReference(
+            "vcs", "git@host.example:team/pkg.git", commit=COMMIT
+        )
         self.assertEqual(self.differs(asked, ssh), "")
-        self.assertNotEqual(self.differs("pkg @ git+https://host.example/fork", self.git()), "")
+        self.assertNotEqual(
+            self.differs("pkg @ git+https://host.example/fork", self.git()), ""
+        )
 
     def test_a_commit_decides_and_a_tag_only_if_it_was_asked_for(self) -> None:
         pin = "pkg @ git+https://host.example/pkg.git@{}"
@@ -470,7 +600,9 @@ class DirectReferenceTest(ValidationTest):
         self.assertNotEqual(self.differs(pin.format("v2"), self.git()), "")
         self.assertNotEqual(self.differs(pin.format(OTHER), self.git()), "")
         self.assertEqual(self.differs(pin.format("")[:-1], self.git()), "")
-        locked = envlock.DirectReference("vcs", "https://host.example/pkg", commit=COMMIT)
+        locked = envlock.DirectReference(
+            "vcs", "https://host.example/pkg", commit=COMMIT
+        )
         self.assertEqual(self.differs(locked, self.git(revision="")), "")
         self.assertNotEqual(self.differs(locked, self.git(commit=OTHER)), "")
 
@@ -491,12 +623,20 @@ class DirectReferenceTest(ValidationTest):
         address = "https://host.example/pkg-1.0.tar.gz"
         recorded = {"url": address, "archive_info": {"hash": "sha256=" + "ab" * 32}}
         self.assertEqual(self.differs(f"pkg @ {address}", recorded), "")
-        self.assertEqual(self.differs(f"pkg @ {address}#sha256={'ab' * 32}", recorded), "")
-        self.assertNotEqual(self.differs(f"pkg @ {address}#sha256={'cd' * 32}", recorded), "")
-        self.assertNotEqual(self.differs("pkg @ https://host.example/pkg-1.1.tar.gz", recorded), "")
+        self.assertEqual(
+            self.differs(f"pkg @ {address}#sha256={'ab' * 32}", recorded), ""
+        )
+        self.assertNotEqual(
+            self.differs(f"pkg @ {address}#sha256={'cd' * 32}", recorded), ""
+        )
+        self.assertNotEqual(
+            self.differs("pkg @ https://host.example/pkg-1.1.tar.gz", recorded), ""
+        )
         other = f"pkg @ https://other.example/x-1.0.tar.gz#sha512={'ab' * 64}"
         self.assertNotEqual(self.differs(other, recorded), "")
-        self.assertEqual(self.differs(f"pkg @ {address}#sha512={'ab' * 64}", recorded), "")
+        self.assertEqual(
+            self.differs(f"pkg @ {address}#sha512={'ab' * 64}", recorded), ""
+        )
         mirror = f"pkg @ https://mirror.example/pkg-1.0.tar.gz#sha256={'ab' * 32}"
         self.assertEqual(self.differs(mirror, recorded), "")
 
@@ -505,7 +645,9 @@ class DirectReferenceTest(ValidationTest):
         source.mkdir()
         (self.folder / "link").symlink_to(source)
         recorded = {"url": source.as_uri(), "dir_info": {}}
-        self.assertEqual(self.differs(f"pkg @ {(self.folder / 'link').as_uri()}", recorded), "")
+        self.assertEqual(
+            self.differs(f"pkg @ {(self.folder / 'link').as_uri()}", recorded), ""
+        )
         other = {"url": self.folder.as_uri(), "dir_info": {}}
         self.assertNotEqual(self.differs(f"pkg @ {source.as_uri()}", other), "")
 
@@ -513,9 +655,13 @@ class DirectReferenceTest(ValidationTest):
         for url in ("http://[::1", "git@[x:y", "file:///a%00b", ""):
             asked = envlock.DirectReference("archive", url)
             with self.subTest(url=url):
-                self.assertEqual(self.differs(asked, {"url": url, "archive_info": {}}), "")
+                self.assertEqual(
+                    self.differs(asked, {"url": url, "archive_info": {}}), ""
+                )
                 self.assertNotEqual(
-                    self.differs(asked, {"url": "https://host.example/x.whl", "archive_info": {}}),
+                    self.differs(
+                        asked, {"url": "https://host.example/x.whl", "archive_info": {}}
+                    ),
                     "",
                 )
 
@@ -530,6 +676,9 @@ class DirectReferenceTest(ValidationTest):
     def test_an_editable_checkout_tells_no_commit(self) -> None:
         line = f"-e git+https://host.example/pkg.git@{COMMIT}#egg=pkg"
         self.assertEqual(
-            self.differs(line, {"url": self.folder.as_uri(), "dir_info": {"editable": True}}), ""
+            self.differs(
+                line, {"url": self.folder.as_uri(), "dir_info": {"editable": True}}
+            ),
+            "",
         )
         self.assertNotEqual(self.differs(line, None), "")

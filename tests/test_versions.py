@@ -61,7 +61,11 @@ class TestNames(unittest.TestCase):
 
 class TestVersion(unittest.TestCase):
     def test_versions_are_ordered_as_pep_440_says(self) -> None:
-        ranked = [(rank, Version(text)) for rank, texts in enumerate(ORDERED) for text in texts]
+        ranked = [
+            (rank, Version(text))
+            for rank, texts in enumerate(ORDERED)
+            for text in texts
+        ]
         for (i, left), (j, right) in itertools.product(ranked, repeat=2):
             found = (
                 left < right,
@@ -92,18 +96,25 @@ class TestVersion(unittest.TestCase):
 
     def test_parts_are_told(self) -> None:
         version = Version("2!1.4rc5.post6.dev7+linux.8")
-        self.assertEqual((version.epoch, version.release, version.pre), (2, (1, 4), ("rc", 5)))
+        self.assertEqual(
+            (version.epoch, version.release, version.pre), (2, (1, 4), ("rc", 5))
+        )
         self.assertEqual((version.post, version.dev, version.local), (6, 7, "linux.8"))
         self.assertEqual((version.major, version.minor, version.micro), (1, 4, 0))
-        self.assertEqual((version.public, version.base_version), ("2!1.4rc5.post6.dev7", "2!1.4"))
+        self.assertEqual(
+            (version.public, version.base_version), ("2!1.4rc5.post6.dev7", "2!1.4")
+        )
         self.assertEqual(
             (version.is_prerelease, version.is_postrelease, version.is_devrelease),
             (True, True, True),
         )
         final = Version("3")
-        self.assertEqual((final.pre, final.post, final.dev, final.local), (None, None, None, None))
         self.assertEqual(
-            (final.is_prerelease, final.is_postrelease, final.is_devrelease), (False, False, False)
+            (final.pre, final.post, final.dev, final.local), (None, None, None, None)
+        )
+        self.assertEqual(
+            (final.is_prerelease, final.is_postrelease, final.is_devrelease),
+            (False, False, False),
         )
         self.assertEqual((final.major, final.minor, final.micro), (3, 0, 0))
 
@@ -136,7 +147,8 @@ class TestVersion(unittest.TestCase):
 
     def test_an_invalid_version_is_an_error_of_envlock_and_of_values(self) -> None:
         self.assertTrue(
-            issubclass(InvalidVersion, EnvlockError) and issubclass(InvalidVersion, ValueError)
+            issubclass(InvalidVersion, EnvlockError)
+            and issubclass(InvalidVersion, ValueError)
         )
 
     def rejected(self, text: str) -> None:
@@ -236,10 +248,13 @@ class TestSpecifier(unittest.TestCase):
             for kind in (Specifier, SpecifierSet):
                 with self.subTest(configured=configured, asked=asked, kind=kind):
                     self.assertIs(
-                        kind(">=1", configured).contains("2.0rc1", prereleases=asked), expected
+                        kind(">=1", configured).contains("2.0rc1", prereleases=asked),
+                        expected,
                     )
                     self.assertIs(
-                        kind("===2.0rc1", configured).contains("2.0rc1", prereleases=asked),
+                        kind("===2.0rc1", configured).contains(
+                            "2.0rc1", prereleases=asked
+                        ),
                         expected,
                     )
         self.assertNotIn("2rc1", SpecifierSet("", prereleases=False))
@@ -265,7 +280,8 @@ class TestSpecifier(unittest.TestCase):
     def test_tells_operator_and_version_as_written(self) -> None:
         specifier = Specifier(" >=\tv1.0-A1 ")
         self.assertEqual(
-            (specifier.operator, specifier.version, str(specifier)), (">=", "v1.0-A1", ">=v1.0-A1")
+            (specifier.operator, specifier.version, str(specifier)),
+            (">=", "v1.0-A1", ">=v1.0-A1"),
         )
 
     def test_equality_ignores_spelling_where_the_meaning_is_the_same(self) -> None:
@@ -309,7 +325,8 @@ class TestSpecifier(unittest.TestCase):
                 Specifier(text)
             self.assertEqual(str(caught.exception), expected)
         self.assertTrue(
-            issubclass(InvalidSpecifier, EnvlockError) and issubclass(InvalidSpecifier, ValueError)
+            issubclass(InvalidSpecifier, EnvlockError)
+            and issubclass(InvalidSpecifier, ValueError)
         )
 
 
@@ -320,7 +337,9 @@ class TestSpecifierSet(unittest.TestCase):
         for version in ["0.9", "2", "1.5.1", "garbage"]:
             self.assertNotIn(version, specifiers)
         self.assertEqual((len(specifiers), str(specifiers)), (3, "!=1.5.*,<2,>=1.0"))
-        self.assertEqual([str(specifier) for specifier in specifiers], [">=1.0", "<2", "!=1.5.*"])
+        self.assertEqual(
+            [str(specifier) for specifier in specifiers], [">=1.0", "<2", "!=1.5.*"]
+        )
 
     def test_a_plain_pin_is_a_set_of_one(self) -> None:
         pin, same = SpecifierSet.of_plain_pin("1.0"), SpecifierSet("==1.0")
@@ -331,7 +350,8 @@ class TestSpecifierSet(unittest.TestCase):
         self.assertTrue(pin == same == pin and hash(pin) == hash(same) and pin == "==1")
         for version in ("1.0", "1", "1.0.0", "1.0+cpu", Version("1.0")):
             self.assertTrue(
-                pin.contains(version) and pin.contains(version, prereleases=False), version
+                pin.contains(version) and pin.contains(version, prereleases=False),
+                version,
             )
         for version in ("1.0.1", "1.0rc1", "what", Version("2")):
             self.assertFalse(pin.contains(version), version)
@@ -343,7 +363,9 @@ class TestSpecifierSet(unittest.TestCase):
 
     def test_order_and_repetition_do_not_matter(self) -> None:
         left, right = SpecifierSet(">=1,<2,>=1.0"), SpecifierSet("<2,>=1")
-        self.assertEqual((left, hash(left), str(left)), (right, hash(right), str(right)))
+        self.assertEqual(
+            (left, hash(left), str(left)), (right, hash(right), str(right))
+        )
 
     def test_rejects_a_set_with_an_invalid_clause(self) -> None:
         with self.assertRaises(InvalidSpecifier):

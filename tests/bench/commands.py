@@ -44,7 +44,9 @@ def timed(command: list[str], env: dict[str, str] | None = None) -> float:
 
 
 def compare(
-    commands: dict[str, list[str]], rounds: int = ROUNDS, env: dict[str, str] | None = None
+    commands: dict[str, list[str]],
+    rounds: int = ROUNDS,
+    env: dict[str, str] | None = None,
 ) -> dict[str, float]:
     """Median milliseconds of each command beyond the first, all in turn in each round."""
     for command in commands.values():
@@ -80,12 +82,15 @@ dependencies = ["apache-airflow[celery,amazon,google]", "jupyterlab", "streamlit
 class Fabricated:
     """A virtual environment that holds records, their lock, and envlock as `pip install` leaves it."""
 
-    def __init__(self, folder: Path, packages: int, names: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self, folder: Path, packages: int, names: Sequence[tuple[str, str]] = ()
+    ) -> None:
         venv.create(folder, with_pip=False, symlinks=True)
         self.python = str(folder / "bin" / "python")
         site = next((folder / "lib").glob("*/site-packages"))
         names = names or [
-            (f"package_number_{number}", f"1.{number}.{number % 7}") for number in range(packages)
+            (f"package_number_{number}", f"1.{number}.{number % 7}")
+            for number in range(packages)
         ]
         for name, version in names:
             record = site / f"{name}-{version}.dist-info"
@@ -98,7 +103,11 @@ class Fabricated:
             "".join(f"{name.replace('_', '-')}=={version}\n" for name, version in names)
         )
         shutil.copy(ROOT / "envlock.py", site)
-        compiled = "import py_compile; py_compile.compile(" + repr(str(site / "envlock.py")) + ")"
+        compiled = (
+            "import py_compile; py_compile.compile("
+            + repr(str(site / "envlock.py"))
+            + ")"
+        )
         subprocess.run([self.python, "-c", compiled], check=True)
         self.installed = [
             self.python,
@@ -116,16 +125,32 @@ def bench_validate(folder: Path) -> None:
     more = compare(
         {
             "bare start (python -c pass)": [one.python, "-c", "pass"],
-            "python envlock.py validate": [one.python, str(ROOT / "envlock.py"), *words],
+            "python envlock.py validate": [
+                one.python,
+                str(ROOT / "envlock.py"),
+                *words,
+            ],
             "python -m envlock validate": [one.python, "-m", "envlock", *words],
             "envlock validate (installed)": [*one.installed, *words],
             QUIET_FETTER: [fetter, "-q", "-c", "0", "-e", one.python, *words],
-            "fetter validate with its animation": [fetter, "-c", "0", "-e", one.python, *words],
+            "fetter validate with its animation": [
+                fetter,
+                "-c",
+                "0",
+                "-e",
+                one.python,
+                *words,
+            ],
         }
     )
-    copied, kept = more["python envlock.py validate"], more["python -m envlock validate"]
+    copied, kept = (
+        more["python envlock.py validate"],
+        more["python -m envlock validate"],
+    )
     installed_one, fetters = more["envlock validate (installed)"], more[QUIET_FETTER]
-    print(f"  beyond a bare start, `-m envlock` costs {kept / copied:.2f} of `envlock.py`;")
+    print(
+        f"  beyond a bare start, `-m envlock` costs {kept / copied:.2f} of `envlock.py`;"
+    )
     print(
         f"  {installed_one / fetters:.2f} (installed), {copied / fetters:.2f} (a file) of fetter -q"
     )
@@ -147,11 +172,21 @@ def bench_lock(folder: Path) -> None:
     (folder / "pyproject.toml").write_text(LARGE_PROJECT)
     words = ["--project", str(folder), "--python", sys.executable]
     subprocess.run([uv, "lock", "-q", *words], check=True)
-    export = [uv, "export", "-q", "--no-hashes", "--no-emit-project", "--no-header", *words]
+    export = [
+        uv,
+        "export",
+        "-q",
+        "--no-hashes",
+        "--no-emit-project",
+        "--no-header",
+        *words,
+    ]
     listed = subprocess.run(export, check=True, capture_output=True).stdout.decode()
     pins = (line.partition(";") for line in listed.splitlines() if "==" in line)
     held = (
-        pin.strip() for pin, _, marker in pins if not marker or envlock.Marker(marker).evaluate()
+        pin.strip()
+        for pin, _, marker in pins
+        if not marker or envlock.Marker(marker).evaluate()
     )
     names = [
         (name.partition("[")[0].replace("-", "_"), version)
@@ -176,7 +211,13 @@ def bench_lock(folder: Path) -> None:
                 "--code",
                 "9",
             ],
-            "envlock validate (installed)": [*one.installed, *words, "exit", "--code", "9"],
+            "envlock validate (installed)": [
+                *one.installed,
+                *words,
+                "exit",
+                "--code",
+                "9",
+            ],
             QUIET_FETTER: [fetter, "-q", "-c", "0", "-e", one.python, *words],
         }
     )

@@ -95,11 +95,30 @@ def guarded_by_fetter(folder: Path, packages: int) -> list[str]:
     one = Guarded(folder, packages)
     one.plain()
     subprocess.run(
-        [sys.executable, "-m", "pip", "--python", one.made.python, "install", "-q", FETTER],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            one.made.python,
+            "install",
+            "-q",
+            FETTER,
+        ],
         check=True,
     )
-    words = ["-e", one.made.python, "site-install", "--bound", one.made.lock, "--superset", "exit"]
-    subprocess.run([str(tool(FETTER) / "fetter"), *words], check=True, stdout=subprocess.DEVNULL)
+    words = [
+        "-e",
+        one.made.python,
+        "site-install",
+        "--bound",
+        one.made.lock,
+        "--superset",
+        "exit",
+    ]
+    subprocess.run(
+        [str(tool(FETTER) / "fetter"), *words], check=True, stdout=subprocess.DEVNULL
+    )
     return one.start
 
 
@@ -116,7 +135,9 @@ def instructions(command: list[str]) -> int:
     return int(found[1])
 
 
-def paired(plain: list[str], other: list[str], pairs: int = PAIRS) -> tuple[float, float]:
+def paired(
+    plain: list[str], other: list[str], pairs: int = PAIRS
+) -> tuple[float, float]:
     """The median of the first's times, and of the differences, in milliseconds."""
     taken = [(timed(plain), timed(other)) for _ in range(pairs)]
     return statistics.median(one for one, _ in taken), statistics.median(
@@ -133,7 +154,9 @@ def count_instructions(environments: dict[int, Guarded]) -> None:
         plain = instructions(one.start)
         one.guarded()
         extra[size] = guarded - plain
-        print(f"  {size:5} packages {plain:12,} {extra[size]:+10,}  {extra[size] / plain:+.2%}")
+        print(
+            f"  {size:5} packages {plain:12,} {extra[size]:+10,}  {extra[size] / plain:+.2%}"
+        )
     sizes = sorted(extra)
     print(
         f"  growth from {sizes[0]} to {sizes[-1]} packages: {extra[sizes[-1]] / extra[sizes[0]]:.3f} times"
@@ -144,14 +167,22 @@ def measure_times(folder: Path) -> None:
     one, other = Guarded(folder / "guarded", 325), Guarded(folder / "plain", 325)
     other.plain()
     one.settle()
-    print("325 packages, requirements lock, milliseconds beyond a start without the guard:")
+    print(
+        "325 packages, requirements lock, milliseconds beyond a start without the guard:"
+    )
     base, more = paired(other.start, one.start)
     print(f"  unchanged      {more:+7.2f} of {base:.1f}")
-    more = statistics.median(changed(one, "same") - timed(other.start) for _ in range(FEW_PAIRS))
+    more = statistics.median(
+        changed(one, "same") - timed(other.start) for _ in range(FEW_PAIRS)
+    )
     print(f"  same content   {more:+7.2f}")
-    more = statistics.median(changed(one, "content") - timed(other.start) for _ in range(FEW_PAIRS))
+    more = statistics.median(
+        changed(one, "content") - timed(other.start) for _ in range(FEW_PAIRS)
+    )
     print(f"  changed        {more:+7.2f}")
-    base, theirs = paired(other.start, guarded_by_fetter(folder / "fetter", 325), FEW_PAIRS)
+    base, theirs = paired(
+        other.start, guarded_by_fetter(folder / "fetter", 325), FEW_PAIRS
+    )
     print(f"  fetter's guard {theirs:+7.2f}")
 
 
@@ -188,7 +219,9 @@ def kinds_of_starts(folder: Path, source: str) -> dict[str, int]:
     drifted = Guarded(folder / "drifted", 325, source=source, mode="warn")
     record = drifted.site / "drift-1.0.dist-info"
     record.mkdir()
-    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: drift\nVersion: 1.0\n")
+    (record / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: drift\nVersion: 1.0\n"
+    )
     drifted.settle()
     drifted.settle()
     found["drifted, warned"] = instructions(drifted.start) - bare
@@ -201,7 +234,9 @@ def compare_with(folder: Path, source: str) -> None:
     now = kinds_of_starts(folder / "now", str(ROOT / "envlock.py"))
     print("325 packages, requirements lock, instructions beyond a bare start:")
     for kind, count in before.items():
-        print(f"  {kind:16} {count:12,} before {now[kind]:12,} now {now[kind] / count:6.3f} times")
+        print(
+            f"  {kind:16} {count:12,} before {now[kind]:12,} now {now[kind] / count:6.3f} times"
+        )
 
 
 def changed(one: Guarded, what: str) -> float:

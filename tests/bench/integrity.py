@@ -60,7 +60,9 @@ with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
 def run(command: list[str]) -> tuple[float, float]:
     """(seconds, most memory in MB) of one run."""
     start = time.perf_counter()
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = status
     if status:
@@ -101,8 +103,12 @@ def main() -> int:
     medians = []
     for title, runs in taken.items():
         medians.append(statistics.median(seconds for seconds, _ in runs[1:]))
-        print(f"  {title:44} {medians[-1]:7.2f} s  {max(memory for _, memory in runs):7.0f} MB")
-    ratio = statistics.median(one[0] / bare[0] for bare, one in list(zip(*taken.values()))[1:])
+        print(
+            f"  {title:44} {medians[-1]:7.2f} s  {max(memory for _, memory in runs):7.0f} MB"
+        )
+    ratio = statistics.median(
+        one[0] / bare[0] for bare, one in list(zip(*taken.values()))[1:]
+    )
     print(f"  ratio, round by round: {ratio:.2f}")
     return 0
 

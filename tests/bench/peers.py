@@ -60,11 +60,12 @@ class Peer(NamedTuple):
 
 COPY = ", a copied file"
 # As its installed command does it: with the bytecode that Python keeps.
-INSTALLED = (
-    f"import sys; sys.path.insert(0, {str(FOLDER)!r}); from envlock import main; sys.exit(main())"
-)
+INSTALLED = f"import sys; sys.path.insert(0, {str(FOLDER)!r}); from envlock import main; sys.exit(main())"
 ARGUMENTS = " -e {folder}/.venv -q validate --bound {folder}/{bound}"
-VALIDATE, COPIED = "{python} -c {installed}" + ARGUMENTS, "{python} {envlock}" + ARGUMENTS
+VALIDATE, COPIED = (
+    "{python} -c {installed}" + ARGUMENTS,
+    "{python} {envlock}" + ARGUMENTS,
+)
 PEERS = (
     Peer("envlock validate", KINDS, VALIDATE, copied=COPIED),
     Peer(
@@ -155,12 +156,18 @@ def copy(source: Path, target: Path) -> None:
 class Trial:
     """A synced project of one kind, and what is asked in it."""
 
-    def __init__(self, kind: str, commands: dict[str, str], facts: dict[str, str]) -> None:
+    def __init__(
+        self, kind: str, commands: dict[str, str], facts: dict[str, str]
+    ) -> None:
         self.kind, self.folder, self.kept = kind, FOLDER / kind, FOLDER / f"{kind}-kept"
         files = {"pyproject.toml": PYPROJECT, "requirements.in": "\n".join(NEEDED)}
-        project = Project(kind, "peers", files, lock=COMPILE if kind == "pip-tools" else "")
+        project = Project(
+            kind, "peers", files, lock=COMPILE if kind == "pip-tools" else ""
+        )
         locks.write_project(project, self.folder, facts)
-        python = f"{commands['tools']}/python" if kind == "pip-tools" else sys.executable
+        python = (
+            f"{commands['tools']}/python" if kind == "pip-tools" else sys.executable
+        )
         scratch = locks.Scratch(
             project, locks.TOOLS[kind], self.folder, commands, locks.Tally(), python
         )
@@ -180,7 +187,9 @@ class Trial:
             "local": str(FOLDER / "peer"),
             "install": f"{commands['uv']} pip install -q --no-deps -p .venv",
             "lock": scratch.command(scratch.tool.lock, project.lock),
-            "site": str(next((self.folder / ".venv").glob("lib/python*/site-packages"))),
+            "site": str(
+                next((self.folder / ".venv").glob("lib/python*/site-packages"))
+            ),
         }
         copy(self.folder, self.kept)
         self.usual: dict[
@@ -190,7 +199,11 @@ class Trial:
     def judge(self, drift: str) -> dict[str, bool]:
         """Which tools see a drift."""
         locks.run(DRIFTS[drift].format(**self.words), self.folder)
-        seen = {peer.title: self.sees(peer, drift) for peer in PEERS if self.kind in peer.kinds}
+        seen = {
+            peer.title: self.sees(peer, drift)
+            for peer in PEERS
+            if self.kind in peer.kinds
+        }
         copy(self.kept, self.folder)
         return seen
 
@@ -228,7 +241,9 @@ def versions(words: dict[str, str]) -> str:
     commands = [command.format(**words) for command in VERSIONS]
     told = [locks.run(f"{command} --version", FOLDER).stdout for command in commands]
     numbers = [re.findall(r"\d+(?:\.\d+)+", each)[0] for each in told]
-    return ", ".join(f"{Path(command).name} {number}" for command, number in zip(commands, numbers))
+    return ", ".join(
+        f"{Path(command).name} {number}" for command, number in zip(commands, numbers)
+    )
 
 
 def main() -> int:
@@ -247,7 +262,11 @@ def main() -> int:
         each = {kind: trial.judge(drift) for kind, trial in trials.items()}
         seen[drift] = {peer.title: each[peer.kinds[0]][peer.title] for peer in PEERS}
         for kind, verdicts in each.items():
-            others = [title for title, verdict in verdicts.items() if verdict != seen[drift][title]]
+            others = [
+                title
+                for title, verdict in verdicts.items()
+                if verdict != seen[drift][title]
+            ]
             unlike += [
                 f"  {title}, {kind} project, {drift}: {'yes' if verdicts[title] else 'no'}"
                 for title in others

@@ -23,7 +23,10 @@ DECADES = range(-1, 5)  # of milliseconds
 
 def measure(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """Milliseconds beyond the same start without a guard, by number of packages."""
-    points: dict[str, list[tuple[int, float]]] = {"envlock": [], FETTER.replace("==", " "): []}
+    points: dict[str, list[tuple[int, float]]] = {
+        "envlock": [],
+        FETTER.replace("==", " "): [],
+    }
     print(
         "unchanged start, milliseconds beyond a start without the guard, medians of paired differences:"
     )
@@ -49,11 +52,15 @@ def across(packages: float) -> float:
 
 def up(milliseconds: float) -> float:
     """Noise around nothing stands on the ground line."""
-    share = (math.log10(max(milliseconds, 10 ** DECADES[0])) - DECADES[0]) / (len(DECADES) - 1)
+    share = (math.log10(max(milliseconds, 10 ** DECADES[0])) - DECADES[0]) / (
+        len(DECADES) - 1
+    )
     return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
 
-def text(x: float, y: float, words: str, anchor: str = "middle", colour: str = "#333") -> str:
+def text(
+    x: float, y: float, words: str, anchor: str = "middle", colour: str = "#333"
+) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" font-size="13" text-anchor="{anchor}" fill="{colour}">{words}</text>'
 
 
@@ -86,9 +93,16 @@ def draw(points: dict[str, list[tuple[int, float]]]) -> str:
         for (x, y), (_, taken) in zip(places, series):
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>')
             parts.append(
-                text(x, y - 10, f"{taken:,.0f}" if taken >= 10 else f"{taken:.2f}", colour=colour)
+                text(
+                    x,
+                    y - 10,
+                    f"{taken:,.0f}" if taken >= 10 else f"{taken:.2f}",
+                    colour=colour,
+                )
             )
-        parts.append(text(places[-1][0] + 14, places[-1][1] + 4, title, "start", colour))
+        parts.append(
+            text(places[-1][0] + 14, places[-1][1] + 4, title, "start", colour)
+        )
     return "\n".join([*parts, "</svg>", ""])
 
 

@@ -40,10 +40,16 @@ def main() -> int:
         for archive in (wheel, sdist):
             offline = ["--force-reinstall", "--no-index", "--no-build-isolation"]
             run(python, "-m", "pip", "install", "-q", *offline, archive)
-            site = Path(run(python, "-c", "import envlock; print(envlock.__file__)").strip())
-            checks[f"{archive.suffix}: the file"] = site.read_bytes() == ENVLOCK.read_bytes()
+            site = Path(
+                run(python, "-c", "import envlock; print(envlock.__file__)").strip()
+            )
+            checks[f"{archive.suffix}: the file"] = (
+                site.read_bytes() == ENVLOCK.read_bytes()
+            )
             version = run(out / "venv" / "bin" / "envlock", "--version")
-            checks[f"{archive.suffix}: the command"] = version == f"envlock {envlock.__version__}\n"
+            checks[f"{archive.suffix}: the command"] = (
+                version == f"envlock {envlock.__version__}\n"
+            )
         with tarfile.open(sdist) as archived:
             archived.extractall(out / "source")
         (source,) = (out / "source").iterdir()
@@ -55,7 +61,9 @@ def main() -> int:
             "tests/test_cli.py",
         ):
             checks[f"sdist holds {expected}"] = (source / expected).is_file()
-        run("make", "test", f"PYTHON={sys.executable}", folder=source)  # ends this if a test fails
+        run(
+            "make", "test", f"PYTHON={sys.executable}", folder=source
+        )  # ends this if a test fails
         failures = [check for check, held in checks.items() if not held]
     print("\n".join(failures))
     print(f"build: {len(checks)} comparisons, {len(failures)} failures")

@@ -103,9 +103,12 @@ def unpacked() -> Path:
     folder = CACHE / "debian"
     latest = run(["apt-cache", "depends", "postgresql"]).stdout
     names = [
-        name.replace("VERSION", re.findall(r"postgresql-(\d+)", latest)[0]) for name in PACKAGES
+        name.replace("VERSION", re.findall(r"postgresql-(\d+)", latest)[0])
+        for name in PACKAGES
     ]
-    names += [f"postgresql-{name.rpartition('-')[2]}" for name in names if "plpython3" in name]
+    names += [
+        f"postgresql-{name.rpartition('-')[2]}" for name in names if "plpython3" in name
+    ]
     words = [
         "install",
         "-y",
@@ -116,13 +119,26 @@ def unpacked() -> Path:
     if planned.returncode:
         raise OSError(planned.stderr.strip().rpartition("\n")[2])
     lacking = "".join(
-        sorted(line + "\n" for line in planned.stdout.splitlines() if line.startswith("Inst "))
+        sorted(
+            line + "\n"
+            for line in planned.stdout.splitlines()
+            if line.startswith("Inst ")
+        )
     )
-    if not (folder / "unpacked").exists() or (folder / "unpacked").read_text() != lacking:
+    if (
+        not (folder / "unpacked").exists()
+        or (folder / "unpacked").read_text() != lacking
+    ):
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "archives" / "partial").mkdir(parents=True)
         done = run(
-            ["apt-get", "--download-only", "-o", f"Dir::Cache::archives={folder}/archives", *words],
+            [
+                "apt-get",
+                "--download-only",
+                "-o",
+                f"Dir::Cache::archives={folder}/archives",
+                *words,
+            ],
             timeout=300,
         )
         if done.returncode:
@@ -133,7 +149,9 @@ def unpacked() -> Path:
             (folder / "root" / "usr" / link).mkdir()
             (folder / "root" / link).symlink_to(f"usr/{link}")
         for archive in sorted((folder / "archives").glob("*.deb")):
-            command = 'dpkg-deb --fsys-tarfile "$0" | tar x --keep-directory-symlink -C "$1"'
+            command = (
+                'dpkg-deb --fsys-tarfile "$0" | tar x --keep-directory-symlink -C "$1"'
+            )
             subprocess.run(["sh", "-c", command, archive, folder / "root"], check=True)
         shutil.rmtree(folder / "archives")
         (folder / "unpacked").write_text(lacking)
@@ -143,7 +161,9 @@ def unpacked() -> Path:
 def programs(checks: Checks) -> None:
     """Run `inside` in a namespace; what it counts is added."""
     needed = ["apt-get", "apt-cache", "dpkg-deb", "unshare", "setpriv"]
-    lacking = [name for name in needed if not shutil.which(name)] + ["root"] * (os.geteuid() != 0)
+    lacking = [name for name in needed if not shutil.which(name)] + ["root"] * (
+        os.geteuid() != 0
+    )
     if lacking:
         checks.skip("Debian's programs", "needs " + ", ".join(lacking))
         return
@@ -152,7 +172,14 @@ def programs(checks: Checks) -> None:
     except (OSError, subprocess.SubprocessError) as error:
         checks.skip("Debian's programs", error)
         return
-    namespace = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child=KILL"]
+    namespace = [
+        "unshare",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        "--kill-child=KILL",
+    ]
     if subprocess.run([*namespace, "true"], capture_output=True).returncode:
         checks.skip("Debian's programs", "no private mount namespace can be had")
         return
@@ -184,14 +211,17 @@ def programs(checks: Checks) -> None:
 
 
 def inside(root: str, *chosen: str) -> int:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/mnt"], check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/mnt"], check=True
+    )
     for place in OVERLAID:
         upper, work = f"/mnt/{place}/upper", f"/mnt/{place}/work"
         os.makedirs(upper)
         os.mkdir(work)
         options = f"lowerdir={root}/{place}:/{place},upperdir={upper},workdir={work}"
         subprocess.run(
-            ["mount", "-t", "overlay", "overlay", "-o", options, f"/{place}"], check=True
+            ["mount", "-t", "overlay", "overlay", "-o", options, f"/{place}"],
+            check=True,
         )
     os.chdir("/mnt")
     checks = Checks("debian_programs")
@@ -328,14 +358,15 @@ def typed(command: list[str], *keys: str) -> tuple[int, str]:
         os.kill(process, signal.SIGKILL)
     status = os.waitpid(process, 0)[1]
     os.close(terminal)
-    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status), shown.decode(
-        errors="replace"
-    )
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(
+        status
+    ), shown.decode(errors="replace")
 
 
 def postgresql(checks: Checks, one: System) -> None:
     commands = max(
-        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name)
+        Path("/usr/lib/postgresql").glob("*/bin"),
+        key=lambda path: int(path.parent.name),
     )
     one.folder.chmod(0o777)
     home = {"HOME": str(one.folder), "LC_ALL": "C"}
@@ -374,7 +405,9 @@ def postgresql(checks: Checks, one: System) -> None:
         server.says("ready to accept connections")
         for statement in PLPYTHON.strip().splitlines():
             checks.expect("PL/Python is there", query(statement).returncode, 0)
-        checks.expect("PL/Python, aligned", query("SELECT answer()").stdout, "42\n", server.said())
+        checks.expect(
+            "PL/Python, aligned", query("SELECT answer()").stdout, "42\n", server.said()
+        )
         one.drift()
         other = subprocess.Popen(
             list(map(str, [*ask, "SELECT pg_sleep(2), 'alive'"])),
@@ -384,11 +417,18 @@ def postgresql(checks: Checks, one: System) -> None:
         time.sleep(0.5)
         done = query("SELECT answer()")
         checks.expect(
-            f"PL/Python, drifted, {one.mode}", done.stdout, "" if one.ends else "42\n", done.stderr
+            f"PL/Python, drifted, {one.mode}",
+            done.stdout,
+            "" if one.ends else "42\n",
+            done.stderr,
         )
         alive = other.communicate()[0].decode()
-        checks.expect(f"another session, {one.mode}", "alive" in alive, not one.ends, alive)
-        checks.expect(f"PostgreSQL's log, {one.mode}", messages(server.said()), 1, server.said())
+        checks.expect(
+            f"another session, {one.mode}", "alive" in alive, not one.ends, alive
+        )
+        checks.expect(
+            f"PostgreSQL's log, {one.mode}", messages(server.said()), 1, server.said()
+        )
 
 
 def pam(checks: Checks, one: System) -> None:
@@ -412,7 +452,12 @@ def uwsgi(checks: Checks, one: System) -> None:
     one.write("web.py", WSGI.replace("NAME", "one"))
     port = free_port()
     plugin = next(Path("/usr/lib/uwsgi/plugins").glob("python3*_plugin.so"))
-    plugins = ["--plugins-dir", plugin.parent, "--plugin", plugin.name.partition("_")[0]]
+    plugins = [
+        "--plugins-dir",
+        plugin.parent,
+        "--plugin",
+        plugin.name.partition("_")[0],
+    ]
     command = [
         "uwsgi-core",
         *plugins,
@@ -431,9 +476,17 @@ def uwsgi(checks: Checks, one: System) -> None:
         one.write("web.py", WSGI.replace("NAME", "two"))
         server.signal(signal.SIGHUP)
         until(
-            lambda: get(port, seconds=0).startswith("two") or server.process.poll() is not None, 10
+            lambda: (
+                get(port, seconds=0).startswith("two")
+                or server.process.poll() is not None
+            ),
+            10,
         )
-        found = get(port, seconds=0).split()[:1], messages(server.said()), server.process.poll()
+        found = (
+            get(port, seconds=0).split()[:1],
+            messages(server.said()),
+            server.process.poll(),
+        )
         expected = ([], 1, CODE) if one.ends else (["two"], 1, None)
         checks.expect(
             f"uwsgi after SIGHUP, {one.mode}: answer, messages, status",
@@ -446,7 +499,10 @@ def uwsgi(checks: Checks, one: System) -> None:
     with Server([*command, "--wsgi-file", "web.py"], one.folder, "restarted") as server:
         found = get(port).split()[:1], messages(server.said())
         checks.expect(
-            f"uwsgi started after a drift, {one.mode}", found, (["two"], 1), server.said()
+            f"uwsgi started after a drift, {one.mode}",
+            found,
+            (["two"], 1),
+            server.said(),
         )
 
 
@@ -454,7 +510,10 @@ def mod_wsgi(checks: Checks, one: System) -> None:
     for name in "one", "two":
         one.write(f"{name}.py", WSGI.replace("NAME", name))
     one.write("static/index.html", "static")
-    for daemon in "", "WSGIDaemonProcess daemon processes=1 threads=2\nWSGIProcessGroup daemon":
+    for daemon in (
+        "",
+        "WSGIDaemonProcess daemon processes=1 threads=2\nWSGIProcessGroup daemon",
+    ):
         title = f"mod_wsgi, {'a daemon' if daemon else 'embedded'}, {one.mode}"
         log = one.folder / "apache.log"
         log.unlink(missing_ok=True)
@@ -479,14 +538,20 @@ def mod_wsgi(checks: Checks, one: System) -> None:
         with Apache(one, daemon) as (server, port):
             patience = 2 if one.ends else PATIENCE
             found = [
-                get(port, path, patience).partition(" ")[0] for path in (STATIC, "/one", "/two")
+                get(port, path, patience).partition(" ")[0]
+                for path in (STATIC, "/one", "/two")
             ]
             said = log.read_text() + server.said()
             if one.ends:
-                checks.expect(f"{title}: started after a drift", found[1:], ["", ""], said)
+                checks.expect(
+                    f"{title}: started after a drift", found[1:], ["", ""], said
+                )
             else:
                 checks.expect(
-                    f"{title}: started after a drift", found, ["static", "one", "two"], said
+                    f"{title}: started after a drift",
+                    found,
+                    ["static", "one", "two"],
+                    said,
                 )
                 checks.expect(
                     f"{title}: tables, for each process that holds Python",
@@ -500,10 +565,13 @@ def mod_wsgi(checks: Checks, one: System) -> None:
 class Apache(Server):
     def __init__(self, one: System, daemon: str) -> None:
         self.port = free_port()
-        text = APACHE.replace("DAEMON", daemon).replace("MODULES", "/usr/lib/apache2/modules")
+        text = APACHE.replace("DAEMON", daemon).replace(
+            "MODULES", "/usr/lib/apache2/modules"
+        )
         text = text.replace("FOLDER", str(one.folder)).replace("PORT", str(self.port))
         super().__init__(
-            ["apache2", "-f", one.write("apache.conf", text), "-DFOREGROUND"], one.folder
+            ["apache2", "-f", one.write("apache.conf", text), "-DFOREGROUND"],
+            one.folder,
         )
 
     def __enter__(self) -> tuple[Server, int]:  # type: ignore[override]

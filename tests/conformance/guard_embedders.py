@@ -138,9 +138,16 @@ def embedding(checks: Checks, name: str, one: Guarded) -> None:
         what = f"a program in C, {name}, {mode}"
         for drifted in False, True:
             one.drift() if drifted else None
-            done = run([program, one.python, "-m", "pip"], cwd=one.folder)  # words of its own
+            done = run(
+                [program, one.python, "-m", "pip"], cwd=one.folder
+            )  # words of its own
             ends = drifted and mode == "exit --embedded"
-            found = done.returncode, done.stdout, tables(done.stderr), messages(done.stderr)
+            found = (
+                done.returncode,
+                done.stdout,
+                tables(done.stderr),
+                messages(done.stderr),
+            )
             expected = (CODE, "") if ends else (0, EMBEDDED.format(one.path))
             checks.expect(
                 f"{what}, drifted {drifted}",
@@ -150,7 +157,10 @@ def embedding(checks: Checks, name: str, one: Guarded) -> None:
             )
             if drifted and mode == "exit":
                 checks.expect(
-                    f"{what}: says why", TELLS_EMBEDDING in done.stderr, True, done.stderr
+                    f"{what}: says why",
+                    TELLS_EMBEDDING in done.stderr,
+                    True,
+                    done.stderr,
                 )
         done = one.run("-c", "print('ran')")
         found = done.returncode, done.stdout
@@ -171,15 +181,28 @@ def subinterpreters(checks: Checks, name: str, one: Guarded) -> None:
     one.guard("exit")
     done = one.run("-c", MANY, one.site)
     found = done.returncode, done.stdout, done.stderr
-    checks.expect(f"subinterpreters of a judged program, {name}", found, (0, dots, ""), done.stderr)
+    checks.expect(
+        f"subinterpreters of a judged program, {name}",
+        found,
+        (0, dots, ""),
+        done.stderr,
+    )
     one.guard("warn")
     done = one.run("-c", MANY, "-")
     found = done.returncode, done.stdout, tables(done.stderr), messages(done.stderr)
     checks.expect(
-        f"subinterpreters of a warned program, {name}", found, (0, dots, 1, 1), done.stderr
+        f"subinterpreters of a warned program, {name}",
+        found,
+        (0, dots, 1, 1),
+        done.stderr,
     )
     one.mend()
-    if one.run("-c", "from concurrent.futures import InterpreterPoolExecutor").returncode == 0:
+    if (
+        one.run(
+            "-c", "from concurrent.futures import InterpreterPoolExecutor"
+        ).returncode
+        == 0
+    ):
         one.guard("exit")
         written = one.folder / "written"
         done = one.run("-c", POOL, one.site, written)
@@ -200,7 +223,9 @@ def subinterpreter_cost(checks: Checks, name: str, one: Guarded) -> None:
     one.guard("warn")
     one.drift()
     start_up = next(
-        path for path in (one.site / "0-envlock.pth", one.site / "0-envlock.start") if path.exists()
+        path
+        for path in (one.site / "0-envlock.pth", one.site / "0-envlock.start")
+        if path.exists()
     )
     ratios = []
     for _ in range(3):
@@ -210,7 +235,8 @@ def subinterpreter_cost(checks: Checks, name: str, one: Guarded) -> None:
         (one.folder / "aside").rename(start_up)
     ratio = sorted(ratios)[1]
     print(
-        f"  a subinterpreter, {name}: {ratio:.2f} times the cost of one without a guard", flush=True
+        f"  a subinterpreter, {name}: {ratio:.2f} times the cost of one without a guard",
+        flush=True,
     )
     checks.expect(
         f"a subinterpreter's cost, {name}, is at most {AT_MOST} times",

@@ -60,9 +60,7 @@ TOOLS = {
 }
 AT_ONCE = 2
 # What pip-tools brings into the environment itself.
-IGNORED = (
-    "setuptools,wheel,pip-tools,click,build,packaging,pyproject_hooks,tomli,importlib-metadata,zipp"
-)
+IGNORED = "setuptools,wheel,pip-tools,click,build,packaging,pyproject_hooks,tomli,importlib-metadata,zipp"
 
 
 def tool(name: str) -> str:
@@ -71,7 +69,9 @@ def tool(name: str) -> str:
     if not (folder / "installed").exists():
         venv.create(folder, with_pip=True, clear=True)
         command = [folder / "bin" / "python", "-m", "pip", "install", "-q", TOOLS[name]]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            command, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         (folder / "installed").touch()
     return str(folder / "bin" / name)
 
@@ -79,7 +79,9 @@ def tool(name: str) -> str:
 def tools() -> dict[str, str]:
     """Every tool's command, by name; two runs with one cache wait for each other."""
     (CACHE / "repair").mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "repair" / "lock", "w") as file, ThreadPoolExecutor(AT_ONCE) as pool:
+    with open(CACHE / "repair" / "lock", "w") as file, ThreadPoolExecutor(
+        AT_ONCE
+    ) as pool:
         fcntl.flock(file, fcntl.LOCK_EX)
         return dict(zip(TOOLS, pool.map(tool, TOOLS)))
 
@@ -95,7 +97,9 @@ class Project:
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "POETRY_VIRTUALENVS_IN_PROJECT": "true",
         }
-        self.settings.update(PIPENV_VENV_IN_PROJECT="1", PDM_CHECK_UPDATE="0", PIPENV_YES="1")
+        self.settings.update(
+            PIPENV_VENV_IN_PROJECT="1", PDM_CHECK_UPDATE="0", PIPENV_YES="1"
+        )
         self.settings["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
         for name, text in (
             ("pyproject.toml", PYPROJECT.replace("INDEX", index())),
@@ -139,7 +143,11 @@ class Project:
         ]
         for step in (make, *commands, [*guard, "--ignore", IGNORED, "exit"]):
             done = self.run(*step)
-            assert done.returncode == 0, (step, done.stdout[-1000:], done.stderr[-1000:])
+            assert done.returncode == 0, (
+                step,
+                done.stdout[-1000:],
+                done.stderr[-1000:],
+            )
         assert self.start().returncode == CODE
 
     def site(self) -> Path:
@@ -152,11 +160,17 @@ class Project:
 def index() -> str:
     """The address of the index that pip takes."""
     told = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True
+        [sys.executable, "-m", "pip", "config", "get", "global.index-url"],
+        capture_output=True,
     )
     code = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
-    default = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-    return os.environ.get("PIP_INDEX_URL") or (told.stdout or default.stdout).decode().strip()
+    default = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True
+    )
+    return (
+        os.environ.get("PIP_INDEX_URL")
+        or (told.stdout or default.stdout).decode().strip()
+    )
 
 
 class Case(NamedTuple):
@@ -181,13 +195,20 @@ def cases() -> list[Case]:
         Case(
             "pip",
             [],
-            [[*pip, *install], [*python, "-m", "pip", *install], [*python, "-Impip", *install]],
+            [
+                [*pip, *install],
+                [*python, "-m", "pip", *install],
+                [*python, "-Impip", *install],
+            ],
             with_pip=True,
         ),
         Case(
             "pip-sync",
             [[*pip, "install", "-q", "pip-tools"]],
-            [[path["pip-sync"], *into], [inside + "pip-sync", "-q", "requirements.txt"]],
+            [
+                [path["pip-sync"], *into],
+                [inside + "pip-sync", "-q", "requirements.txt"],
+            ],
             with_pip=True,
         ),
         Case(
@@ -197,7 +218,9 @@ def cases() -> list[Case]:
             with_pip=True,
             installs=False,
         ),
-        Case("pipenv", [[pipenv, "lock"]], [[pipenv, "sync"]], [[pipenv, "run", *code]]),
+        Case(
+            "pipenv", [[pipenv, "lock"]], [[pipenv, "sync"]], [[pipenv, "run", *code]]
+        ),
         Case(
             "poetry",
             [[poetry, "lock", "-q"]],
@@ -228,7 +251,10 @@ def cases() -> list[Case]:
                 [uv, "sync", "-q", "--cache-dir", "cold"],
             ],
             # The second in an environment of its own that extends the guarded one.
-            [[uv, "run", "--no-sync", *more, *code] for more in ([], ["--with", "toml==0.10.2"])],
+            [
+                [uv, "run", "--no-sync", *more, *code]
+                for more in ([], ["--with", "toml==0.10.2"])
+            ],
         ),
     ]
 
@@ -246,7 +272,9 @@ def check_stopped(project: Project, case: Case, command: list[str]) -> None:
 def check_passing(project: Project, case: Case, command: list[str]) -> None:
     """User code in an environment that is aligned again."""
     passing = project.run(*command)
-    assert "ran" in passing.stdout.splitlines(), f"user code did not run: {passing.stderr}"
+    assert "ran" in passing.stdout.splitlines(), (
+        f"user code did not run: {passing.stderr}"
+    )
     assert "envlock" not in passing.stderr, f"not silent: {passing.stderr}"
 
 
@@ -276,15 +304,22 @@ def attempt(case: Case) -> list[str]:
         made = os.stat(folder / ".venv").st_ino
         steps = [(check_stopped, command) for command in case.users]
         steps += [(check_repair, command) for command in case.repairs]
-        for check, command in steps + [(check_passing, command) for command in case.users]:
+        for check, command in steps + [
+            (check_passing, command) for command in case.users
+        ]:
             began, error = time.monotonic(), ""
             try:
                 check(project, case, command)
-                assert os.stat(folder / ".venv").st_ino == made, "the environment was made anew"
+                assert os.stat(folder / ".venv").st_ino == made, (
+                    "the environment was made anew"
+                )
             except (AssertionError, subprocess.SubprocessError) as caught:
                 error = str(caught)
             wrong.append(error)
-            words = [os.path.basename(word) if word.startswith("/") else word for word in command]
+            words = [
+                os.path.basename(word) if word.startswith("/") else word
+                for word in command
+            ]
             title = f"{case.title}: {' '.join(words)}: {error or 'as it should'}"
             print(f"  {title} ({time.monotonic() - began:.0f} s)", flush=True)
     except (AssertionError, subprocess.SubprocessError) as error:

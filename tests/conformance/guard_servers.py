@@ -99,7 +99,9 @@ tasks.conf.worker_max_tasks_per_child = 1
 def double(number):
     return 2 * number
 """
-ASK_CELERY = "import sys, tasks; print(tasks.double.delay(int(sys.argv[1])).get(timeout=30))"
+ASK_CELERY = (
+    "import sys, tasks; print(tasks.double.delay(int(sys.argv[1])).get(timeout=30))"
+)
 
 # A program that was judged, and starts a pool after its environment has drifted.
 POOL = """\
@@ -172,7 +174,10 @@ def packages() -> Path:
 
 RELOADERS = {
     "Django": (DJANGO, ["web.py", "runserver", "127.0.0.1:PORT"]),
-    "Flask": (FLASK, ["-m", "flask", "--app", "web:web", "run", "--debug", "--port", "PORT"]),
+    "Flask": (
+        FLASK,
+        ["-m", "flask", "--app", "web:web", "run", "--debug", "--port", "PORT"],
+    ),
     "bottle": (BOTTLE, ["web.py", "PORT"]),
 }
 
@@ -199,27 +204,50 @@ def reloader(checks: Checks, folder: Path, title: str) -> None:
         checks.expect(f"{title} serves in warn", web.serves("two"), True, server.said())
         found = tables(server.said()), messages(server.said())
         checks.expect(
-            f"{title} in warn: tables, messages of parent and child", found, (1, 2), server.said()
+            f"{title} in warn: tables, messages of parent and child",
+            found,
+            (1, 2),
+            server.said(),
         )
         web.edit("three")
-        checks.expect(f"{title} reloads in warn", web.serves("three"), True, server.said())
         checks.expect(
-            f"{title} in warn: tables after a reload", tables(server.said()), 1, server.said()
+            f"{title} reloads in warn", web.serves("three"), True, server.said()
+        )
+        checks.expect(
+            f"{title} in warn: tables after a reload",
+            tables(server.said()),
+            1,
+            server.said(),
         )
 
 
 def gunicorn(checks: Checks, folder: Path) -> None:
     web = Web(folder, WSGI)
     web.one.guard("exit")
-    words = ["-m", "gunicorn", "-b", "127.0.0.1:PORT", "-w", "2", "--pid", "pid", "web:web"]
+    words = [
+        "-m",
+        "gunicorn",
+        "-b",
+        "127.0.0.1:PORT",
+        "-w",
+        "2",
+        "--pid",
+        "pid",
+        "web:web",
+    ]
     with checks.part("gunicorn"), web.serve(*words) as server:
         checks.expect("gunicorn serves", web.serves("one"), True, server.said())
         web.one.drift()
         web.edit("two")
         server.signal(signal.SIGHUP)
-        checks.expect("gunicorn serves anew after HUP", web.serves("two"), True, server.said())
         checks.expect(
-            "gunicorn's workers after HUP: messages", messages(server.said()), 0, server.said()
+            "gunicorn serves anew after HUP", web.serves("two"), True, server.said()
+        )
+        checks.expect(
+            "gunicorn's workers after HUP: messages",
+            messages(server.said()),
+            0,
+            server.said(),
         )
         server.signal(signal.SIGUSR2)
         until(lambda: messages(server.said()))
@@ -231,7 +259,9 @@ def gunicorn(checks: Checks, folder: Path) -> None:
             (1, True, None),
             server.said(),
         )
-    with checks.part("gunicorn, restarted"), web.serve(*words, name="restarted") as server:
+    with checks.part("gunicorn, restarted"), web.serve(
+        *words, name="restarted"
+    ) as server:
         checks.expect(
             "gunicorn after a drift: status, messages",
             (server.status(), messages(server.said())),
@@ -269,7 +299,12 @@ def uvicorn(checks: Checks, folder: Path) -> None:
         web.edit("three")
         server.signal(signal.SIGHUP)
         until(lambda: server.said().count("Started server process") >= 4)
-        checks.expect("uvicorn's workers serve after HUP", web.serves("three"), True, server.said())
+        checks.expect(
+            "uvicorn's workers serve after HUP",
+            web.serves("three"),
+            True,
+            server.said(),
+        )
         checks.expect(
             "uvicorn's workers: messages",
             (messages(server.said()), server.process.poll()),
@@ -311,7 +346,12 @@ def celery(checks: Checks, folder: Path) -> None:
     with checks.part("celery"), Server([one.python, *words], folder) as server:
         checks.expect("celery is ready", server.says(" ready."), True, server.said())
         done = one.run("-c", ASK_CELERY, "2")
-        checks.expect("celery's first child works", done.stdout, "4\n", done.stderr + server.said())
+        checks.expect(
+            "celery's first child works",
+            done.stdout,
+            "4\n",
+            done.stderr + server.said(),
+        )
         one.drift()
         done = one.run("-c", ASK_CELERY, "3", env={"ENVLOCK_DISABLE": "1"})
         checks.expect(
@@ -346,7 +386,9 @@ def pools(checks: Checks, folder: Path) -> None:
                 (0, expected),
                 said,
             )
-            checks.expect(f"{title} in a judged program: messages", messages(said), 0, said)
+            checks.expect(
+                f"{title} in a judged program: messages", messages(said), 0, said
+            )
             one.mend()
 
 
@@ -362,7 +404,10 @@ def every_multiprocessing(checks: Checks, folder: Path) -> None:
             with Server([one.python, program, one.site], one.folder) as server:
                 status, said = server.status(), server.said()
             checks.expect(
-                f"multiprocessing, {name}", (status, said), (0, "45\n45\nthe end\n"), said
+                f"multiprocessing, {name}",
+                (status, said),
+                (0, "45\n45\nthe end\n"),
+                said,
             )
 
 

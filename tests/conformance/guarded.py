@@ -32,7 +32,9 @@ def tables(text: str) -> int:
 def messages(text: str) -> int:
     """How many times a guard has spoken, in whatever length."""
     return len(
-        re.findall(r"^envlock: this Python \(.*\) differs from its lock ", text, re.MULTILINE)
+        re.findall(
+            r"^envlock: this Python \(.*\) differs from its lock ", text, re.MULTILINE
+        )
     )
 
 
@@ -42,13 +44,17 @@ class Checks:
     def __init__(self, title: str) -> None:
         self.title, self.count, self.failures = title, 0, 0
 
-    def expect(self, what: str, found: object, expected: object, said: str = "") -> None:
+    def expect(
+        self, what: str, found: object, expected: object, said: str = ""
+    ) -> None:
         self.count += 1
         if found != expected:
             self.failures += 1
             print(f"  {what}: {found!r}, expected {expected!r}", flush=True)
             if said.strip():
-                print("    " + "\n    ".join(said.strip().splitlines()[-12:]), flush=True)
+                print(
+                    "    " + "\n    ".join(said.strip().splitlines()[-12:]), flush=True
+                )
 
     def skip(self, what: str, why: object) -> None:
         print(f"  {what}: skipped: {why}", flush=True)
@@ -80,7 +86,9 @@ class Guarded:
         done = run([python, "-m", "venv", "--without-pip", self.path])
         assert done.returncode == 0, done.stderr
         self.site = next(
-            path for path in self.path.glob("lib*/*/site-packages") if not path.parent.is_symlink()
+            path
+            for path in self.path.glob("lib*/*/site-packages")
+            if not path.parent.is_symlink()
         )
         if packages:
             place = next(packages.glob("lib/*/site-packages"))
@@ -139,7 +147,11 @@ class Server:
     """A program that goes on, with all that it starts; its output is kept in a file."""
 
     def __init__(
-        self, command: Sequence[object], folder: Path, name: str = "server", **settings: str
+        self,
+        command: Sequence[object],
+        folder: Path,
+        name: str = "server",
+        **settings: str,
     ) -> None:
         self.log = folder / f"{name}.log"
         self.file = open(self.log, "wb")  # noqa: SIM115

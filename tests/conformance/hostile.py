@@ -152,8 +152,12 @@ def replace(data: bytes, rng: random.Random, other: bytes) -> bytes:
 
 
 def replace_word(data: bytes, rng: random.Random, other: bytes) -> bytes:
-    word = re.compile(rb"[\w.+-]+|\"[^\"\n]*\"").search(data, rng.randrange(len(data) + 1))
-    return data[: word.start()] + rng.choice(TOKENS) + data[word.end() :] if word else data
+    word = re.compile(rb"[\w.+-]+|\"[^\"\n]*\"").search(
+        data, rng.randrange(len(data) + 1)
+    )
+    return (
+        data[: word.start()] + rng.choice(TOKENS) + data[word.end() :] if word else data
+    )
 
 
 def cut(data: bytes, rng: random.Random, other: bytes) -> bytes:
@@ -168,7 +172,9 @@ def repeat(data: bytes, rng: random.Random, other: bytes) -> bytes:
 def nest(data: bytes, rng: random.Random, other: bytes) -> bytes:
     """Tokens, and brackets, many times over."""
     start, _ = span(data, rng)
-    token = rng.choice((*TOKENS, b"[", b"{", b"(", b"{a=", b'{"a":', b"a.", b"((", b" ", b"1"))
+    token = rng.choice(
+        (*TOKENS, b"[", b"{", b"(", b"{a=", b'{"a":', b"a.", b"((", b" ", b"1")
+    )
     return data[:start] + token * rng.choice((10, 150, 3000, 60_000)) + data[start:]
 
 
@@ -187,7 +193,9 @@ def splice(data: bytes, rng: random.Random, other: bytes) -> bytes:
 
 def change_value(data: bytes, rng: random.Random, other: bytes) -> bytes:
     """A value in JSON, in TOML or in marshalled data becomes another, of any type."""
-    if data[8:9] in (b"\xa9", b"\xa8", b"(", b")") and data[:8] == source_hash(0, data[8:]):
+    if data[8:9] in (b"\xa9", b"\xa8", b"(", b")") and data[:8] == source_hash(
+        0, data[8:]
+    ):
         changed = marshal.dumps(changed_value(marshal.loads(data[8:]), rng))
         return source_hash(0, changed) + changed
     value = rng.choice(VALUES[:20])
@@ -210,11 +218,15 @@ def changed_value(value: Any, rng: random.Random, values: list[Any] = VALUES) ->
         key = rng.choice(sorted(value))
         return {
             **value,
-            (key if rng.random() < 0.9 else key + "x"): changed_value(value[key], rng, values),
+            (key if rng.random() < 0.9 else key + "x"): changed_value(
+                value[key], rng, values
+            ),
         }
     index = rng.randrange(len(value))
     end = index + (rng.random() < 0.95)
-    return type(value)([*value[:index], changed_value(value[index], rng, values), *value[end:]])
+    return type(value)(
+        [*value[:index], changed_value(value[index], rng, values), *value[end:]]
+    )
 
 
 OPERATIONS = (
@@ -265,7 +277,9 @@ class Readers:
             selection = envlock.Selection()
             if rng.random() < 0.5:
                 selection = selection._replace(all_extras=True, all_groups=True)
-            context = envlock.ReadContext(lambda: self.variables, selection, os.path.dirname(path))
+            context = envlock.ReadContext(
+                lambda: self.variables, selection, os.path.dirname(path)
+            )
             bound = envlock.read_bounds([path], context)
             findings = envlock.check(self.interpreter, bound, envlock.Policy())
             look_at(findings, [path])
@@ -279,11 +293,15 @@ class Readers:
         interpreter = envlock.this_interpreter()
         context = envlock.ReadContext(lambda: self.variables)
         bound = envlock.read_bounds([self.bound], context)
-        findings = envlock.check(interpreter, bound, envlock.Policy(integrity=rng.random() < 0.7))
+        findings = envlock.check(
+            interpreter, bound, envlock.Policy(integrity=rng.random() < 0.7)
+        )
         look_at(findings, [self.bound])
         if rng.random() < 0.2:
             report = interpreter, bound, findings
-            envlock.repair_commands(report, [self.bound], envlock.Selection(), envlock.Policy())
+            envlock.repair_commands(
+                report, [self.bound], envlock.Selection(), envlock.Policy()
+            )
 
     def read_guard(self, rng: random.Random) -> None:
         envlock.reuse_verdict(self.base, self.interpreter.prefix)
@@ -304,9 +322,14 @@ def subjects(readers: Readers) -> list[list[Subject]]:
         if path.is_file() and not path.name.endswith(skipped)
     ]
     bounds = [Subject(path, readers.read_bound(bound_of(path))) for path in files]
-    environment = [Subject(path, readers.read_environment) for path in environment_files(readers)]
+    environment = [
+        Subject(path, readers.read_environment) for path in environment_files(readers)
+    ]
     state = Path(f"{readers.base}.state{sys.flags.no_user_site}")
-    guard = [Subject(path, readers.read_guard) for path in (state, state.parent / "guard.json")]
+    guard = [
+        Subject(path, readers.read_guard)
+        for path in (state, state.parent / "guard.json")
+    ]
     return [bounds] * 5 + [environment] * 2 + [guard]
 
 
@@ -315,7 +338,11 @@ def bound_of(path: Path) -> str:
     names = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml")
     for folder in (path.parent, path.parent.parent):
         for name in names:
-            if path.name not in names and path.suffix == ".toml" and (folder / name).exists():
+            if (
+                path.name not in names
+                and path.suffix == ".toml"
+                and (folder / name).exists()
+            ):
                 return str(folder / name)
     return str(path)
 
@@ -323,7 +350,11 @@ def bound_of(path: Path) -> str:
 def environment_files(readers: Readers) -> list[Path]:
     site = readers.site
     names = [
-        *("pip-*.dist-info/METADATA", "pip-*.dist-info/RECORD", "pip-*.dist-info/entry_points.txt"),
+        *(
+            "pip-*.dist-info/METADATA",
+            "pip-*.dist-info/RECORD",
+            "pip-*.dist-info/entry_points.txt",
+        ),
         *(
             "alpha-1.0.dist-info/*",
             "legacy.egg-info/*",
@@ -332,9 +363,15 @@ def environment_files(readers: Readers) -> list[Path]:
             "*.pth",
             "*.egg-link",
         ),
-        *("tree/EGG-INFO/PKG-INFO", "source/linked.egg-info/PKG-INFO", "_virtualenv.pth"),
+        *(
+            "tree/EGG-INFO/PKG-INFO",
+            "source/linked.egg-info/PKG-INFO",
+            "_virtualenv.pth",
+        ),
     ]
-    found = [path for name in names for path in sorted(site.glob(name)) if path.is_file()]
+    found = [
+        path for name in names for path in sorted(site.glob(name)) if path.is_file()
+    ]
     prefix = Path(readers.interpreter.prefix)
     return [
         *found,
@@ -352,7 +389,10 @@ def make_environment(folder: Path) -> str:
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
     python = str(folder / "venv" / "bin" / "python")
     wheel = make_wheel(
-        folder / "wheels", "alpha", "1.0", ["pip>=20; python_version > '3'", "idna[all]"]
+        folder / "wheels",
+        "alpha",
+        "1.0",
+        ["pip>=20; python_version > '3'", "idna[all]"],
     )
     pip = [
         python,
@@ -375,8 +415,12 @@ def make_environment(folder: Path) -> str:
         path = Path(os.path.normpath(site / name))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    with zipfile.ZipFile(site / "zipped-2.0-py3.8.egg", "w", zipfile.ZIP_DEFLATED) as egg:
-        egg.writestr("EGG-INFO/PKG-INFO", "Metadata-Version: 1.2\nName: zipped\nVersion: 2.0\n")
+    with zipfile.ZipFile(
+        site / "zipped-2.0-py3.8.egg", "w", zipfile.ZIP_DEFLATED
+    ) as egg:
+        egg.writestr(
+            "EGG-INFO/PKG-INFO", "Metadata-Version: 1.2\nName: zipped\nVersion: 2.0\n"
+        )
     (folder / "bound.txt").write_text(
         "alpha==1.0\nlegacy==1.0\n-e git+https://h.example/r.git#egg=linked\n"
     )
@@ -389,7 +433,9 @@ def make_environment(folder: Path) -> str:
         "--superset",
         "--integrity",
     ]
-    subprocess.run([sys.executable, str(ENVLOCK), *options], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, str(ENVLOCK), *options], check=True, capture_output=True
+    )
     return python
 
 
@@ -397,7 +443,10 @@ def keep_some_rows(record: Path) -> None:
     """A big record takes long, and shows no more."""
     rows = record.read_text().splitlines(keepends=True)
     record.write_text(
-        "".join(row for row in rows if "/__pycache__/" not in row)[:4000].rpartition("\n")[0] + "\n"
+        "".join(row for row in rows if "/__pycache__/" not in row)[:4000].rpartition(
+            "\n"
+        )[0]
+        + "\n"
     )
 
 
@@ -413,7 +462,9 @@ def environment_texts(site: Path) -> dict[str, str]:
     }
     return {
         "alpha_more.py": module.decode(),
-        "alpha-1.0.dist-info/RECORD": (site / "alpha-1.0.dist-info" / "RECORD").read_text()
+        "alpha-1.0.dist-info/RECORD": (
+            site / "alpha-1.0.dist-info" / "RECORD"
+        ).read_text()
         + row
         + "../../../bin/alpha,,\n",
         "alpha-1.0.dist-info/entry_points.txt": "[console_scripts]\nalpha = alpha:main\n",
@@ -448,7 +499,9 @@ def work(folder: Path, numbers: list[int], current: Any, talk: bool) -> None:
     """Run mutations by their numbers, and write what is wrong to `failures`, a line each."""
     readers = Readers(folder)
     kinds = subjects(readers)
-    every = sorted({subject.path: subject for kind in kinds for subject in kind}.items())
+    every = sorted(
+        {subject.path: subject for kind in kinds for subject in kind}.items()
+    )
     baseline = 0
     for count, number in enumerate(numbers):
         current[:8] = struct.pack("q", number)
@@ -468,7 +521,9 @@ def work(folder: Path, numbers: list[int], current: Any, talk: bool) -> None:
             with open(
                 folder / "failures", "a", encoding="utf-8", errors="backslashreplace"
             ) as file:
-                file.write(f"mutation {number} of {subject.path.name}: {failure or 'right'}\n")
+                file.write(
+                    f"mutation {number} of {subject.path.name}: {failure or 'right'}\n"
+                )
         if talk:
             shutil.copy(folder / "failures", sys.stdout.fileno())
         if failure and baseline and swollen - baseline > MEMORY:
@@ -502,7 +557,11 @@ def supervise(folder: Path, python: str, numbers: list[int]) -> list[str]:
     while numbers:
         (folder / "numbers").write_text(json.dumps(numbers))
         done = subprocess.run(
-            [python, __file__, "--worker", str(folder)], env=CLEAN, stdin=-3, stdout=-3, stderr=-1
+            [python, __file__, "--worker", str(folder)],
+            env=CLEAN,
+            stdin=-3,
+            stdout=-3,
+            stderr=-1,
         )
         if done.returncode == 0:
             break
@@ -537,9 +596,7 @@ def prepare(folder: Path, keep_guard: bool = False) -> str:
     folder.mkdir()
     shutil.copytree(DATA, folder / "data")
     python = make_environment(folder)
-    if (
-        not keep_guard
-    ):  # integrity has the interpreter tell whether a guard's code is its own: that takes long
+    if not keep_guard:  # integrity has the interpreter tell whether a guard's code is its own: that takes long
         site = next((folder / "venv" / "lib").glob("*/site-packages"))
         (site / "0-envlock.pth").unlink()
         (site / "_envlock" / "envlock.py").unlink()
@@ -583,24 +640,44 @@ def special_files(folder: Path, python: str) -> tuple[int, list[str]]:
     ]
     count, failures = 0, []
     for place in places:
-        for make in (os.mkfifo, os.mkdir, link_to_itself, link_to_zero, make_large, make_bomb):
+        for make in (
+            os.mkfifo,
+            os.mkdir,
+            link_to_itself,
+            link_to_zero,
+            make_large,
+            make_bomb,
+        ):
             if place.name == "pyvenv.cfg" and make is not make_large:
                 continue  # Python itself reads that
             if make is make_bomb and place.suffix != ".egg":
                 continue
             with replaced(place, make):
                 bound = folder / ("outer.txt" if place == nested else "bound.txt")
-                words = ["validate", "-b", str(bound), "--superset", "--integrity", "json"]
+                words = [
+                    "validate",
+                    "-b",
+                    str(bound),
+                    "--superset",
+                    "--integrity",
+                    "json",
+                ]
                 count += 1
                 wrong = run_limited([sys.executable, "-c", code, "-e", python, *words])
                 if wrong:
-                    failures.append(f"{place.relative_to(folder)} as {make.__name__}: {wrong}")
+                    failures.append(
+                        f"{place.relative_to(folder)} as {make.__name__}: {wrong}"
+                    )
     return count, failures
 
 
 class replaced:  # noqa: N801
     def __init__(self, place: Path, make: Callable[[Path], object]) -> None:
-        self.place, self.make, self.kept = place, make, place.with_name(place.name + ".kept~")
+        self.place, self.make, self.kept = (
+            place,
+            make,
+            place.with_name(place.name + ".kept~"),
+        )
 
     def __enter__(self) -> None:
         if os.path.lexists(self.place):
@@ -676,7 +753,10 @@ def run_limited(command: list[str], statuses: tuple[int, ...] = (0, 2, 3)) -> st
 def guarded_starts(folder: Path, python: str) -> tuple[int, list[str]]:
     """Starts of a guarded interpreter whose guard's own files were changed, or are no files."""
     site = next((folder / "venv" / "lib").glob("*/site-packages"))
-    names = ["guard.json", *(path.name for path in (site / "_envlock").glob("*.state0"))]
+    names = [
+        "guard.json",
+        *(path.name for path in (site / "_envlock").glob("*.state0")),
+    ]
     count, failures = 0, []
     for name in names:
         place = site / "_envlock" / name
@@ -701,13 +781,16 @@ def guarded_starts(folder: Path, python: str) -> tuple[int, list[str]]:
 def main() -> int:
     if sys.argv[1:2] == ["--worker"]:
         folder = Path(sys.argv[2])
-        with open(folder / "current", "r+b") as file, mmap.mmap(file.fileno(), 8) as current:
+        with open(folder / "current", "r+b") as file, mmap.mmap(
+            file.fileno(), 8
+        ) as current:
             work(folder, json.loads((folder / "numbers").read_text()), current, False)
         return 0
     chosen = [int(word) for word in sys.argv[1:]] or list(range(MUTATIONS))
     folder = Path(
         tempfile.mkdtemp(
-            prefix="envlock-hostile-", dir=FAST_FOLDER if os.path.isdir(FAST_FOLDER) else None
+            prefix="envlock-hostile-",
+            dir=FAST_FOLDER if os.path.isdir(FAST_FOLDER) else None,
         )
     )
     count, failures = len(chosen), []

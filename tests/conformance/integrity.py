@@ -59,7 +59,11 @@ class Environment:
         self.python = str(folder / "bin" / "python")
 
     def run(self, *command: object, cwd: object = None) -> str:
-        kept = {key: value for key, value in os.environ.items() if key.startswith(("PIP_", "UV_"))}
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if key.startswith(("PIP_", "UV_"))
+        }
         settings = {
             **CLEAN,
             **kept,
@@ -77,7 +81,9 @@ class Environment:
             timeout=900,
         )
         if done.returncode:
-            raise RuntimeError(f"{' '.join(words)}: {done.stderr.decode(errors='replace')[-2000:]}")
+            raise RuntimeError(
+                f"{' '.join(words)}: {done.stderr.decode(errors='replace')[-2000:]}"
+            )
         return done.stdout.decode()
 
     def pip(self, *words: object) -> None:
@@ -97,7 +103,10 @@ class Environment:
             str(bound),
         ]
         done = subprocess.run(
-            [*words, "--superset", "--integrity", "json"], env=CLEAN, stdout=-1, stderr=-1
+            [*words, "--superset", "--integrity", "json"],
+            env=CLEAN,
+            stdout=-1,
+            stderr=-1,
         )
         if done.returncode not in (0, 3) or done.stderr:
             raise RuntimeError(done.stderr.decode())
@@ -154,7 +163,9 @@ def write_projects(folder: Path) -> dict[str, Path]:
         source = folder / name / "src" / name
         source.mkdir(parents=True)
         (source / "__init__.py").write_text("def main():\n    pass\n")
-        (folder / name / "pyproject.toml").write_text(PROJECT.format(name, backend, requirement))
+        (folder / name / "pyproject.toml").write_text(
+            PROJECT.format(name, backend, requirement)
+        )
         projects[name] = folder / name
     (folder / "legacy" / "legacy").mkdir(parents=True)
     (folder / "legacy" / "legacy" / "__init__.py").write_text("")
@@ -179,17 +190,29 @@ def with_pip(title: str, python: str, folder: Path, projects: bool) -> Environme
     made.expect("compiled anew", [])
     made.pip("--no-compile", "--force-reinstall", "--no-deps", "idna")
     made.expect("without bytecode", [])
-    newer = made.run(made.python, "-c", "import sys; print(sys.version_info >= (3, 9))") == "True\n"
+    newer = (
+        made.run(made.python, "-c", "import sys; print(sys.version_info >= (3, 9))")
+        == "True\n"
+    )
     for name, project in write_projects(folder / "pip-projects").items():
         if projects and (newer or name != "by_uv"):
             made.pip("-e", project)
             made.expect(f"editable {name}", [])
             made.pip("--force-reinstall", "--no-deps", project)
             made.expect(f"installed {name}", [])
-    old = made.run(made.python, "-c", "import sys; print(sys.version_info < (3, 12))") == "True\n"
+    old = (
+        made.run(made.python, "-c", "import sys; print(sys.version_info < (3, 12))")
+        == "True\n"
+    )
     if old:
         made.pip("setuptools<60", "wheel")
-        made.run(made.python, "setup.py", "-q", "develop", cwd=folder / "pip-projects" / "legacy")
+        made.run(
+            made.python,
+            "setup.py",
+            "-q",
+            "develop",
+            cwd=folder / "pip-projects" / "legacy",
+        )
         made.expect("setup.py develop", [])
     made.damage()
     made.move()
@@ -200,7 +223,9 @@ def with_uv(title: str, python: str, folder: Path, uv: str, mode: str) -> Enviro
     made = Environment(f"uv ({mode}) on {title}", folder / f"uv-{mode}")
     made.run(uv, "venv", "-q", "--seed", "--python", python, made.folder)
     made.expect("fresh", [])
-    made.run(uv, "pip", "install", "-q", "--link-mode", mode, "--compile-bytecode", *PACKAGES)
+    made.run(
+        uv, "pip", "install", "-q", "--link-mode", mode, "--compile-bytecode", *PACKAGES
+    )
     made.expect("installed", [])
     for name, project in write_projects(folder / f"uv-{mode}-projects").items():
         made.run(uv, "pip", "install", "-q", "-e", project)
@@ -212,7 +237,14 @@ def with_uv(title: str, python: str, folder: Path, uv: str, mode: str) -> Enviro
 
 def with_virtualenv(title: str, python: str, folder: Path, tools: Path) -> Environment:
     made = Environment(f"virtualenv on {title}", folder / "virtualenv")
-    made.run(tools / "virtualenv", "-q", "--no-periodic-update", "--python", python, made.folder)
+    made.run(
+        tools / "virtualenv",
+        "-q",
+        "--no-periodic-update",
+        "--python",
+        python,
+        made.folder,
+    )
     made.expect("fresh", [])
     made.pip("idna")
     made.damage()
@@ -225,7 +257,9 @@ def with_poetry(folder: Path, tools: Path) -> Environment:
     project = folder / "poetry"
     (project / "app").mkdir(parents=True)
     (project / "app" / "__init__.py").write_text("def main():\n    pass\n")
-    text = PROJECT.format("app", "poetry.core.masonry.api", "poetry-core").replace(">=3.8", ">=3.9")
+    text = PROJECT.format("app", "poetry.core.masonry.api", "poetry-core").replace(
+        ">=3.8", ">=3.9"
+    )
     (project / "pyproject.toml").write_text(
         f'{text}[tool.poetry]\npackages = [{{ include = "app" }}]\n'
     )
@@ -246,7 +280,8 @@ def tools_folder() -> Path:
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         tools = ["uv", "virtualenv", "poetry"]
         subprocess.run(
-            [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", *tools], check=True
+            [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", *tools],
+            check=True,
         )
     return folder / "bin"
 
@@ -263,12 +298,20 @@ def main() -> int:
             for number, (title, python) in enumerate(found):
                 place = folder / title.replace(" ", "-")
                 place.mkdir()
-                jobs.append(pool.submit(with_pip, title, python, place, number in (0, 4)))
+                jobs.append(
+                    pool.submit(with_pip, title, python, place, number in (0, 4))
+                )
                 if title != "cpython 3.8":  # virtualenv knows it no more
-                    jobs.append(pool.submit(with_virtualenv, title, python, place, tools))
-            for (title, python), mode in zip(found[1:], ("copy", "hardlink", "symlink")):
+                    jobs.append(
+                        pool.submit(with_virtualenv, title, python, place, tools)
+                    )
+            for (title, python), mode in zip(
+                found[1:], ("copy", "hardlink", "symlink")
+            ):
                 place = folder / title.replace(" ", "-")
-                jobs.append(pool.submit(with_uv, title, python, place, str(tools / "uv"), mode))
+                jobs.append(
+                    pool.submit(with_uv, title, python, place, str(tools / "uv"), mode)
+                )
             jobs.append(pool.submit(with_poetry, folder, tools))
         for job in jobs:
             try:
@@ -279,7 +322,9 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
     failures += [failure for one in done for failure in one.failures]
     print("\n".join(failures))
-    print(f"integrity: {sum(one.count for one in done)} comparisons, {len(failures)} failures")
+    print(
+        f"integrity: {sum(one.count for one in done)} comparisons, {len(failures)} failures"
+    )
     return 1 if failures else 0
 
 

@@ -74,19 +74,29 @@ class Project(NamedTuple):
 
     tool: str
     name: str
-    files: dict[str, str]  # `DIR/` holds "NAME VERSION [REQUIREMENT; …]": a local package
+    files: dict[
+        str, str
+    ]  # `DIR/` holds "NAME VERSION [REQUIREMENT; …]": a local package
     runs: Sequence[Run] = PLAIN
     lock: str = ""  # further options of the locking command
     each: bool = False  # locked anew for each interpreter
-    refused: Sequence[Run] = ()  # selections that the tool refuses for some interpreters
+    refused: Sequence[
+        Run
+    ] = ()  # selections that the tool refuses for some interpreters
 
 
 def uv(
-    name: str, text: str, files: Mapping[str, str] = NO_FILES, runs: Sequence[Run] = PLAIN
+    name: str,
+    text: str,
+    files: Mapping[str, str] = NO_FILES,
+    runs: Sequence[Run] = PLAIN,
 ) -> Project:
     head = f'[project]\nname = "{name}"\nversion = "0.1"\nrequires-python = ">=3.9"\n'
     return Project(
-        "uv", name, {"pyproject.toml": text if text.startswith("#") else head + text, **files}, runs
+        "uv",
+        name,
+        {"pyproject.toml": text if text.startswith("#") else head + text, **files},
+        runs,
     )
 
 
@@ -459,7 +469,11 @@ def poetry(
     text += '[tool.poetry.dependencies]\npython = ">=3.9,<4.0"\n' + dependencies + rest
     if "package-mode" not in text:
         text += '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
-    files = {"pyproject.toml": text, name.replace("-", "_") + "/__init__.py": "", **files}
+    files = {
+        "pyproject.toml": text,
+        name.replace("-", "_") + "/__init__.py": "",
+        **files,
+    }
     return [Project(tool, name, files, runs) for tool in ("poetry18", "poetry2")]
 
 
@@ -570,7 +584,11 @@ optional = true
 toolz = "*"
 """
         },
-        [("", ""), ("--no-group dev", "--without dev"), ("--no-group more", "--without more")],
+        [
+            ("", ""),
+            ("--no-group dev", "--without dev"),
+            ("--no-group more", "--without more"),
+        ],
     ),
 ]
 
@@ -585,7 +603,11 @@ def pdm(
     head = f'[project]\nname = "{name}"\nversion = "0.1"\nrequires-python = ">=3.9"\n'
     local = {"PKG-INFO.in": f"{name} 0.1", "backend.py": BACKEND}
     return Project(
-        "pdm", name, {"pyproject.toml": head + text + BUILD, **local, **files}, runs, lock
+        "pdm",
+        name,
+        {"pyproject.toml": head + text + BUILD, **local, **files},
+        runs,
+        lock,
     )
 
 
@@ -632,7 +654,9 @@ PDM_OWN_RUNS = [
 PDM = [
     pdm("pdm-groups", PDM_GROUPS, runs=PDM_RUNS, lock="-G:all"),
     pdm("pdm-static", PDM_GROUPS, runs=PDM_RUNS, lock="-G:all -S no_inherit_metadata"),
-    pdm("pdm-own", PDM_OWN.replace("NAME", "pdm-own"), runs=PDM_OWN_RUNS, lock="-G:all"),
+    pdm(
+        "pdm-own", PDM_OWN.replace("NAME", "pdm-own"), runs=PDM_OWN_RUNS, lock="-G:all"
+    ),
     pdm(
         "pdm-own-static",
         PDM_OWN.replace("NAME", "pdm-own-static"),
@@ -697,7 +721,10 @@ toolz = "*"
             ("--group develop", "--dev"),
             ("--group docs", "--categories 'packages docs'"),
             ("--only-group docs", "--categories docs"),
-            ("--only-group docs --only-group develop", "--categories 'docs dev-packages'"),
+            (
+                "--only-group docs --only-group develop",
+                "--categories 'docs dev-packages'",
+            ),
         ],
     ),
     Project(
@@ -790,7 +817,8 @@ def marked(tool: str) -> Project:
     texts = [text for text in MARKERS if not re.search(REFUSED[tool], text)]
     title, is_open = f"{tool}-marked", tool in ("pdm", "pipenv")
     names = [
-        f"open{n}" if is_open and re.search(OPEN, text) else f"m{n}" for n, text in enumerate(texts)
+        f"open{n}" if is_open and re.search(OPEN, text) else f"m{n}"
+        for n, text in enumerate(texts)
     ]
     wheels = {f"wheels/{name}": f"{name} 1.0" for name in names}
     paths = [f"wheels/{name}-1.0-py3-none-any.whl" for name in names]
@@ -798,13 +826,20 @@ def marked(tool: str) -> Project:
     if tool == "uv":
         sources = "".join(f'{name} = {{path = "{path}"}}\n' for name, path, _ in pairs)
         listed = json.dumps([f"{name} ; {text}" for name, _, text in pairs])
-        return uv(title, f"dependencies = {listed}\n[tool.uv.sources]\n{sources}", wheels)
+        return uv(
+            title, f"dependencies = {listed}\n[tool.uv.sources]\n{sources}", wheels
+        )
     if tool == "pdm":
         root = "file:///${PROJECT_ROOT}/"
-        listed = json.dumps([f"{name} @ {root}{path} ; {text}" for name, path, text in pairs])
+        listed = json.dumps(
+            [f"{name} @ {root}{path} ; {text}" for name, path, text in pairs]
+        )
         return pdm(title, f"dependencies = {listed}\n", wheels)
     key = "file" if tool == "pipenv" else "path"
-    lines = [f'{name} = {{{key} = "./{path}", markers = "{text}"}}\n' for name, path, text in pairs]
+    lines = [
+        f'{name} = {{{key} = "./{path}", markers = "{text}"}}\n'
+        for name, path, text in pairs
+    ]
     if tool == "pipenv":
         head = PIPENV_HEAD + "[packages]\nidna = '*'\n"
         return Project("pipenv", title, {"Pipfile": head + "".join(lines), **wheels})
@@ -855,7 +890,8 @@ PYLOCK = [
         {"PKG-INFO.in": "pl-uv-all 0.1", "backend.py": BACKEND},
     )._replace(tool="uv-export", lock="--all-extras --all-groups"),
     pdm(
-        "pl-pdm", 'dependencies = ["idna", "click<8.2", "colorama; sys_platform == \'win32\'"]\n'
+        "pl-pdm",
+        'dependencies = ["idna", "click<8.2", "colorama; sys_platform == \'win32\'"]\n',
     )._replace(tool="pdm-export"),
     uv(
         "pl-nab",
@@ -907,7 +943,9 @@ docs = ["six==1.17.0", "toolz==1.0.0; python_version < '3'"]
         ],
     )._replace(tool="pip-group"),
     Project(
-        "pip-tools", "pt-basic", {"requirements.in": "idna\nclick\nmarkdown-it-py[linkify]<4\n"}
+        "pip-tools",
+        "pt-basic",
+        {"requirements.in": "idna\nclick\nmarkdown-it-py[linkify]<4\n"},
     ),
     Project(
         "pip-tools",

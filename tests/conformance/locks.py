@@ -46,9 +46,7 @@ PACKAGES = {
     "hatch": ("hatch",),
     "nab": ("nab",),
 }
-POETRY_CHANGE = (
-    r"^\s*[-•] (?:Installing|Updating|Removing|Downgrading) (?!the current project)(?!.*Skipped)"
-)
+POETRY_CHANGE = r"^\s*[-•] (?:Installing|Updating|Removing|Downgrading) (?!the current project)(?!.*Skipped)"
 
 
 class Tool(NamedTuple):
@@ -125,13 +123,20 @@ TOOLS = {
         each=True,
     ),
     "uv-export": Tool(
-        "pylock.toml", "{uv} export -q --format pylock.toml {options} -o pylock.toml", *PIP_SYNC
+        "pylock.toml",
+        "{uv} export -q --format pylock.toml {options} -o pylock.toml",
+        *PIP_SYNC,
     ),
     "pdm-export": Tool(
-        "pylock.toml", "{pdm}/pdm lock && {pdm}/pdm export -f pylock -o pylock.toml", *PIP_SYNC
+        "pylock.toml",
+        "{pdm}/pdm lock && {pdm}/pdm export -f pylock -o pylock.toml",
+        *PIP_SYNC,
     ),
     "nab": Tool(
-        "pylock.toml", "{nab}/nab -q lock --python {version} {options}", *PIP_SYNC, each=True
+        "pylock.toml",
+        "{nab}/nab -q lock --python {version} {options}",
+        *PIP_SYNC,
+        each=True,
     ),
     "hatch": Tool(
         "pylock.toml",
@@ -241,14 +246,24 @@ def find_pythons() -> dict[str, str]:
 
 def install_tools(names: Iterable[str] = PACKAGES) -> dict[str, str]:
     """Each tool in an environment of its own; the folders of their commands."""
-    places = {name: installed(CACHE / "tools" / name, *PACKAGES[name]) for name in names}
+    places = {
+        name: installed(CACHE / "tools" / name, *PACKAGES[name]) for name in names
+    }
     commands = {name: str(place) for name, place in places.items()}
     if (
         "pdm" in places and not (PDM_CACHE / ".compat_libs").exists()
     ):  # pdm has Pythons before 3.10 run the newest ones
         libraries = [str(PDM_CACHE / ".compat_libs"), "dep-logic<0.7", "packaging<26.4"]
         subprocess.run(
-            [places["pdm"] / "python", "-m", "pip", "install", "-q", "--target", *libraries],
+            [
+                places["pdm"] / "python",
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                "--target",
+                *libraries,
+            ],
             check=True,
         )
     return {**commands, "uv": str(places["uv"] / "uv"), "tools": commands["piptools"]}
@@ -264,7 +279,9 @@ def index_facts(commands: dict[str, str]) -> dict[str, str]:
     with urllib.request.urlopen(request, timeout=60) as answer:
         files = json.load(answer)["files"]
     six = next(
-        file["url"] for file in files if file["filename"] == "six-1.17.0-py2.py3-none-any.whl"
+        file["url"]
+        for file in files
+        if file["filename"] == "six-1.17.0-py2.py3-none-any.whl"
     )
     return {"INDEX_URL": url, "SIX_URL": six}
 
@@ -273,7 +290,9 @@ def write_local(folder: Path, described: str) -> None:
     """A local package: `NAME VERSION [REQUIREMENT; REQUIREMENT…]`, or `dynamic` for a version that the build tells."""
     name, version, *rest = described.split(" ", 2)
     requirements = (
-        [text.strip() for text in rest[0].split(";")] if rest and rest[0] != "dynamic" else []
+        [text.strip() for text in rest[0].split(";")]
+        if rest and rest[0] != "dynamic"
+        else []
     )
     told = 'dynamic = ["version"]' if rest == ["dynamic"] else f'version = "{version}"'
     folder.mkdir(parents=True, exist_ok=True)
@@ -284,7 +303,9 @@ def write_local(folder: Path, described: str) -> None:
     write_metadata(folder, name, version, requirements)
 
 
-def write_metadata(folder: Path, name: str, version: str, requirements: list[str]) -> None:
+def write_metadata(
+    folder: Path, name: str, version: str, requirements: list[str]
+) -> None:
     lines = [
         "Metadata-Version: 2.1",
         f"Name: {name}",
@@ -301,7 +322,9 @@ def build(folder: Path, what: str, into: Path) -> Path:
     code = f"import backend; print(backend.build_{what}({str(into)!r}))"
     return (
         into
-        / run(f"{sys.executable} -c {shlex.quote(code)}", folder, PYTHONPATH=".").stdout.strip()
+        / run(
+            f"{sys.executable} -c {shlex.quote(code)}", folder, PYTHONPATH="."
+        ).stdout.strip()
     )
 
 
@@ -313,7 +336,9 @@ def write_wheel(folder: Path, name: str, version: str) -> None:
         "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         "WHEEL": "Wheel-Version: 1.0\nGenerator: a\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    files["RECORD"] = "".join(f"{stem}.dist-info/{file},,\n" for file in [*files, "RECORD"])
+    files["RECORD"] = "".join(
+        f"{stem}.dist-info/{file},,\n" for file in [*files, "RECORD"]
+    )
     with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as archive:
         for file, text in files.items():
             archive.writestr(zipfile.ZipInfo(f"{stem}.dist-info/{file}"), text)
@@ -329,7 +354,11 @@ def write_project(project: Project, folder: Path, facts: dict[str, str]) -> None
             write_wheel(target.parent, *text.split())
         elif path.startswith(("dist/", "links/")):
             write_local(folder / "src" / path, text)
-            build(folder / "src" / path, "sdist" if path == "dist/tgz" else "wheel", target.parent)
+            build(
+                folder / "src" / path,
+                "sdist" if path == "dist/tgz" else "wheel",
+                target.parent,
+            )
         elif path.endswith("/"):
             write_local(target, text)
         elif path.endswith("+"):
@@ -341,7 +370,9 @@ def write_project(project: Project, folder: Path, facts: dict[str, str]) -> None
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(
-                text.replace("INDEX_URL", facts["INDEX_URL"]).replace("SIX_URL", facts["SIX_URL"])
+                text.replace("INDEX_URL", facts["INDEX_URL"]).replace(
+                    "SIX_URL", facts["SIX_URL"]
+                )
             )
     if project.tool.startswith("poetry"):
         with open(folder / "pyproject.toml", "a", encoding="utf-8") as stream:
@@ -376,7 +407,9 @@ class Scratch(NamedTuple):
     version: str = ""
 
     def command(self, text: str, options: str = "") -> str:
-        return text.format(py=self.python, version=self.version, options=options, **self.commands)
+        return text.format(
+            py=self.python, version=self.version, options=options, **self.commands
+        )
 
     def environment(self) -> None:
         """A new environment, for tools that don't make it themselves."""
@@ -393,7 +426,10 @@ class Scratch(NamedTuple):
         self, text: str, options: str = "", check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         return run(
-            self.command(text, options), self.folder, check, VIRTUAL_ENV=str(self.folder / ".venv")
+            self.command(text, options),
+            self.folder,
+            check,
+            VIRTUAL_ENV=str(self.folder / ".venv"),
         )
 
     def rows(self, options: str = "") -> list[tuple[str, str]]:
@@ -409,7 +445,12 @@ class Scratch(NamedTuple):
         command += ["--bound", str(bound), *options.split(), "json"]
         # a relative path in a requirements file means the working directory
         result = subprocess.run(
-            command, capture_output=True, text=True, cwd=self.folder, env=ENVIRONMENT, check=False
+            command,
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            env=ENVIRONMENT,
+            check=False,
         )
         if result.returncode not in (0, 3):
             return [("error", result.stderr.strip()[-400:])]
@@ -429,7 +470,9 @@ class Scratch(NamedTuple):
 def row_of(finding: dict[str, str]) -> tuple[str, str]:
     name = (finding["package"] or "").rpartition("-")[0]
     if not name:  # `NAME==VERSION`, `NAME @ URL`, `-e NAME @ URL`, `-e ./NAME`
-        name = re.split(r"[\s=<>~!@\[]", re.sub(r"^-e (\./)?", "", finding["dependency"]))[0]
+        name = re.split(
+            r"[\s=<>~!@\[]", re.sub(r"^-e (\./)?", "", finding["dependency"])
+        )[0]
     return finding["explain"], envlock.canonicalize_name(name)
 
 
@@ -442,7 +485,9 @@ def check_project(
     scratch = Scratch(project, TOOLS[project.tool], folder, commands, tally)
     pythons = find_pythons()
     if scratch.tool.each:
-        pythons.pop("3.9", None)  # tools that lock for one interpreter run in it, and need 3.10
+        pythons.pop(
+            "3.9", None
+        )  # tools that lock for one interpreter run in it, and need 3.10
     if project.tool == "pip-tools":
         pythons = {"own": f"{commands['tools']}/python"}
     for number, (version, python) in enumerate(pythons.items()):
@@ -461,19 +506,25 @@ def check_project(
         check_changes(scratch, title)
 
 
-def check_run(scratch: Scratch, version: str, title: str, options: tuple[str, str]) -> None:
+def check_run(
+    scratch: Scratch, version: str, title: str, options: tuple[str, str]
+) -> None:
     """Sync with a selection: aligned."""
     ours, theirs = options
     if scratch.tool.each:  # its sync removes nothing
         scratch.environment()
     scratch.tool_run(scratch.tool.sync, theirs)
     rows = scratch.rows(ours)
-    if rows and scratch.fine(theirs) is False:  # two Poetries may trip over their shared cache
+    if (
+        rows and scratch.fine(theirs) is False
+    ):  # two Poetries may trip over their shared cache
         scratch.tool_run(scratch.tool.sync, theirs)
         rows = scratch.rows(ours)
     scratch.tally.judge(not rows, f"{title} {ours or 'as synced'}: {rows}")
     if options == scratch.project.runs[0] and scratch.fine(theirs) is False:
-        scratch.tally.note(f"{title} {theirs}: the tool itself isn't content after its sync")
+        scratch.tally.note(
+            f"{title} {theirs}: the tool itself isn't content after its sync"
+        )
     if SAVE and not rows and scratch.tool.bound in DATA:
         save(scratch, version, ours)
 
@@ -498,7 +549,10 @@ def save(scratch: Scratch, version: str, options: str) -> None:
         / f"{scratch.project.tool}-{scratch.project.name}"
     )
     paths = [Path(scratch.tool.bound)]
-    paths += [path.relative_to(scratch.folder) for path in scratch.folder.rglob("pyproject.toml")]
+    paths += [
+        path.relative_to(scratch.folder)
+        for path in scratch.folder.rglob("pyproject.toml")
+    ]
     for path in paths:
         if not {".venv", ".kept", "made", "src"} & set(path.parts):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -506,17 +560,24 @@ def save(scratch: Scratch, version: str, options: str) -> None:
                 without_hosts((scratch.folder / path).read_text(), scratch.folder)
             )
     listed = json.loads(
-        run(f"{scratch.commands['uv']} pip list -q --format json -p .venv", scratch.folder).stdout
+        run(
+            f"{scratch.commands['uv']} pip list -q --format json -p .venv",
+            scratch.folder,
+        ).stdout
     )
     answers = folder / "installed.json"
     known = json.loads(answers.read_text()) if answers.exists() else {}
-    known[f"{version} {options}".strip()] = {each["name"]: each["version"] for each in listed}
+    known[f"{version} {options}".strip()] = {
+        each["name"]: each["version"] for each in listed
+    }
     answers.write_text(json.dumps(known, indent=1) + "\n")
 
 
 def without_hosts(text: str, folder: Path) -> str:
     """Without what names the index or this machine."""
-    text = text.replace(folder.as_uri(), "file:///project").replace(str(folder), "/project")
+    text = text.replace(folder.as_uri(), "file:///project").replace(
+        str(folder), "/project"
+    )
     index, files = FACTS["INDEX_URL"], re.match("https?://[^/]*", FACTS["SIX_URL"])
     return text.replace(index, "https://index.example/simple").replace(
         files[0] if files else "", "https://files.example"
@@ -542,7 +603,9 @@ def check_changes(scratch: Scratch, title: str) -> None:
 def changes(scratch: Scratch) -> list[tuple[str, tuple[str, str]]]:
     """Shell commands that change one package each, and the row that each must give."""
     uv, made = scratch.commands["uv"], scratch.folder / "made"
-    listed = json.loads(run(f"{uv} pip list -q --format json -p .venv", scratch.folder).stdout)
+    listed = json.loads(
+        run(f"{uv} pip list -q --format json -p .venv", scratch.folder).stdout
+    )
     own = envlock.canonicalize_name(scratch.project.name)
     left_out = {own, "pip", "setuptools", "wheel"} - (
         {own} if scratch.project.tool == "uv" else set()
@@ -555,7 +618,9 @@ def changes(scratch: Scratch) -> list[tuple[str, tuple[str, str]]]:
     write_local(made / "extra", "zz-extra 1.0")
     install = f"{uv} pip install -q --no-deps --no-index -p .venv"
     found = [(f"{install} {made / 'extra'}", ("Unrequired", "zz-extra"))]
-    for name, version in dict.fromkeys([*names[:1], *names[len(names) // 2 :][:1], *names[-1:]]):
+    for name, version in dict.fromkeys(
+        [*names[:1], *names[len(names) // 2 :][:1], *names[-1:]]
+    ):
         key = envlock.canonicalize_name(name)
         found.append((f"{uv} pip uninstall -q -p .venv {name}", ("Missing", key)))
         write_local(made / key, f"{name} {version}")
@@ -582,9 +647,14 @@ def main(patterns: list[str]) -> int:
         for each in PROJECTS
         if not patterns or any(text in f"{each.tool}-{each.name}" for text in patterns)
     ]
-    chosen.sort(key=lambda each: each.tool in ("uv", "uv-export"))  # the slow ones first
+    chosen.sort(
+        key=lambda each: each.tool in ("uv", "uv-export")
+    )  # the slow ones first
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        tasks = {pool.submit(check_project, each, commands, facts, tally): each for each in chosen}
+        tasks = {
+            pool.submit(check_project, each, commands, facts, tally): each
+            for each in chosen
+        }
         for task in concurrent.futures.as_completed(tasks):
             project, error = tasks[task], task.exception()
             tally.judge(error is None, f"{project.tool} {project.name}: {error}")

@@ -20,9 +20,7 @@ from tests.tools.check import CACHE, installed
 
 TOOLS = ("uv==0.13.9", "pipx==1.18.4", "pre-commit==4.7.0", "mypy==2.4.1")
 TAKEN = "envlock: the environment is .venv (the nearest .venv; -e names another)\n"
-BOUND = (
-    "envlock: the bound is requirements.lock (the lock of this project; --bound names another)\n"
-)
+BOUND = "envlock: the bound is requirements.lock (the lock of this project; --bound names another)\n"
 ROW = "six-1.15.0  six==1.16.0  Misdefined  "
 
 HOOKS = """\
@@ -52,7 +50,11 @@ class Newcomer:
         self.commands = installed(CACHE / "newcomer", *TOOLS)
         self.env = {
             **CLEAN,
-            **{key: value for key, value in os.environ.items() if key.startswith("PIP_")},
+            **{
+                key: value
+                for key, value in os.environ.items()
+                if key.startswith("PIP_")
+            },
             "PATH": f"{self.commands}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(folder / "home"),
             "UV_TOOL_DIR": str(folder / "uv-tools"),
@@ -65,7 +67,12 @@ class Newcomer:
         }
         self.source = folder / "source"
         self.source.mkdir()
-        for name in ("envlock.py", "pyproject.toml", "README.md", ".pre-commit-hooks.yaml"):
+        for name in (
+            "envlock.py",
+            "pyproject.toml",
+            "README.md",
+            ".pre-commit-hooks.yaml",
+        ):
             shutil.copy(ROOT / name, self.source)
         self.project.mkdir()
         self.run(sys.executable, "-m", "venv", "--without-pip", ".venv")
@@ -73,10 +80,18 @@ class Newcomer:
         (self.project / "requirements.lock").write_text("six==1.16.0\n")
         self.git(self.project, "init", "-q")
 
-    def run(self, *command: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: object, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         words = list(map(str, command))
-        kept = {"cwd": cwd or self.project, "env": self.env, "stdin": subprocess.DEVNULL}
-        return subprocess.run(words, capture_output=True, text=True, timeout=600, **kept)
+        kept = {
+            "cwd": cwd or self.project,
+            "env": self.env,
+            "stdin": subprocess.DEVNULL,
+        }
+        return subprocess.run(
+            words, capture_output=True, text=True, timeout=600, **kept
+        )
 
     def must(self, *command: object, cwd: Path | None = None) -> str:
         done = self.run(*command, cwd=cwd)
@@ -103,7 +118,9 @@ class Newcomer:
         self.hold("1.16.0")
         done = self.run(*command, "validate")
         self.check(
-            f"{title}, aligned", (done.returncode, done.stdout, done.stderr) == (0, "", notes), done
+            f"{title}, aligned",
+            (done.returncode, done.stdout, done.stderr) == (0, "", notes),
+            done,
         )
         self.hold("1.15.0")
         done = self.run(*command, "-q", "validate")
@@ -129,7 +146,11 @@ class Newcomer:
             ("site-status",),
         ):
             done = self.run(*command, *words, cwd=away)
-            told = done.returncode == 2 and not done.stdout and done.stderr.endswith(reason)
+            told = (
+                done.returncode == 2
+                and not done.stdout
+                and done.stderr.endswith(reason)
+            )
             self.check(f"{title}, {words[0]} without an environment", told, done)
 
 
@@ -175,7 +196,11 @@ def try_copies(one: Newcomer) -> None:
     shutil.copy(ENVLOCK, one.project)
     one.compare("a copy", sys.executable, "envlock.py")
     one.compare("a copy, -m", sys.executable, "-m", "envlock")
-    one.check("a copy keeps its bytecode", (one.project / "__pycache__").is_dir(), "no __pycache__")
+    one.check(
+        "a copy keeps its bytecode",
+        (one.project / "__pycache__").is_dir(),
+        "no __pycache__",
+    )
     done = one.run("./envlock.py", "-q", "-e", ".venv", "validate")
     one.check("a copy runs by its name", done.returncode == 0, done)
     (one.project / "envlock.py").unlink()
@@ -187,14 +212,25 @@ def try_copies(one: Newcomer) -> None:
 def try_pre_commit(one: Newcomer) -> None:
     """The hook, from a repository, judges the project's environment."""
     repository = one.folder / "repository"
-    shutil.copytree(one.source, repository, ignore=shutil.ignore_patterns("build", "*.egg-info"))
-    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "one"), ("tag", "v1")):
+    shutil.copytree(
+        one.source, repository, ignore=shutil.ignore_patterns("build", "*.egg-info")
+    )
+    for words in (
+        ("init", "-q"),
+        ("add", "."),
+        ("commit", "-qm", "one"),
+        ("tag", "v1"),
+    ):
         one.git(repository, *words)
-    (one.project / ".pre-commit-config.yaml").write_text(HOOKS.format(repository=repository))
+    (one.project / ".pre-commit-config.yaml").write_text(
+        HOOKS.format(repository=repository)
+    )
     one.git(one.project, "add", ".pre-commit-config.yaml", "requirements.lock")
     one.hold("1.16.0")
     done = one.run("pre-commit", "run", "--all-files")
-    one.check("pre-commit, aligned", done.returncode == 0 and "Passed" in done.stdout, done)
+    one.check(
+        "pre-commit, aligned", done.returncode == 0 and "Passed" in done.stdout, done
+    )
     one.hold("1.15.0")
     done = one.run("pre-commit", "run", "--all-files")
     told = done.returncode == 1 and ROW in done.stdout and "exit code: 3" in done.stdout
@@ -210,13 +246,20 @@ def try_types(one: Newcomer) -> None:
     check_types(one, "a copy", program, [])
     (program / "envlock.py").unlink()
     one.must("uv", "pip", "install", "-q", "-p", ".venv", one.source)
-    words = [f"--python-executable={one.project}/.venv/bin/python", "--follow-untyped-imports"]
+    words = [
+        f"--python-executable={one.project}/.venv/bin/python",
+        "--follow-untyped-imports",
+    ]
     check_types(one, "installed", program, words)
 
 
 def check_types(one: Newcomer, title: str, program: Path, words: Sequence[str]) -> None:
     done = one.run("mypy", "--strict", *words, "typed.py", cwd=program)
-    told = [line.partition("  [")[0] for line in done.stdout.splitlines() if ": error: " in line]
+    told = [
+        line.partition("  [")[0]
+        for line in done.stdout.splitlines()
+        if ": error: " in line
+    ]
     one.check(f"mypy, {title}", told == [WRONG], done)
 
 

@@ -119,7 +119,15 @@ REQUIREMENTS = (
         "a==${{URL}}",
         "--pre=${{URL}}",
     ),
-    *("{{'url': '{}'}}", '"{}"', "{}[a]", "a==={}", "<a href='{}'>", "a @ hg+{}", "=={}"),
+    *(
+        "{{'url': '{}'}}",
+        '"{}"',
+        "{}[a]",
+        "a==={}",
+        "<a href='{}'>",
+        "a @ hg+{}",
+        "=={}",
+    ),
 )
 PYPROJECT = "[project]\nname = 'x'\nversion = '1'\n"
 PYPROJECTS = (
@@ -141,7 +149,10 @@ PYPROJECTS = (
         "optional-dependencies = {{ a = ['b; {}'] }}",
         "'{}' = {}",
     ),
-    *("[dependency-groups]\n'{}' = 1", "[dependency-groups]\na = [{{include-group = '{}'}}]"),
+    *(
+        "[dependency-groups]\n'{}' = 1",
+        "[dependency-groups]\na = [{{include-group = '{}'}}]",
+    ),
     *(
         "[dependency-groups]\na = ['{}']",
         "[dependency-groups]\na = [{{'{}' = 1}}]",
@@ -268,7 +279,11 @@ PIPFILES = (
         '"{}"',
         "{}",
     ),
-    *('{{"version": "==1", "markers": "{}"}}', '{{"git": "x", "ref": "{}"}}', '{{"git": ["{}"]}}'),
+    *(
+        '{{"version": "==1", "markers": "{}"}}',
+        '{{"git": "x", "ref": "{}"}}',
+        '{{"git": ["{}"]}}',
+    ),
     *('{{"file": "{}", "editable": true}}', '{{"version": "==1", "index": "{}"}}'),
 )
 # An argument each, beside a bound.
@@ -321,7 +336,9 @@ ASKED = (
 class Place:
     """Where a URL stands: files by name, relative to a folder, and the words of a command."""
 
-    def __init__(self, name: str, files: dict[str, str], words: list[str] | None = None) -> None:
+    def __init__(
+        self, name: str, files: dict[str, str], words: list[str] | None = None
+    ) -> None:
         self.name, self.files = name, files
         self.words = words or ["--bound", next(iter(files))]
 
@@ -339,7 +356,12 @@ PATHS = (
     "'file'",
 )
 PATHS += ("'directory'", '"file"', "RECORD", "@ '{}'", "METADATA", "subdirectory")
-NO_PATHS = ("a query", "a query before a fragment", "no slashes", "a slash in the password")
+NO_PATHS = (
+    "a query",
+    "a query before a fragment",
+    "no slashes",
+    "a slash in the password",
+)
 NO_PATHS += ("a blank in the password",)
 REMOTE_PATHS = ("git's own form", "git's own form with a password")
 URLS = ("git = '{}'", "url = '{}'", '"git": "{}"', '"url": "{}"', "git+{}")
@@ -359,9 +381,14 @@ def filled(text: str, url: str) -> str:
 
 def places(url: str) -> Iterator[Place]:
     for template in REQUIREMENTS:
-        yield Place(f"requirements: {template}", {"requirements.txt": filled(template, url) + "\n"})
+        yield Place(
+            f"requirements: {template}",
+            {"requirements.txt": filled(template, url) + "\n"},
+        )
     nested = filled("a {}\n", url)
-    yield Place("a nested file", {"requirements.txt": "-r nested.txt\n", "nested.txt": nested})
+    yield Place(
+        "a nested file", {"requirements.txt": "-r nested.txt\n", "nested.txt": nested}
+    )
     tables: list[tuple[str, str, tuple[str, ...], str]] = [
         ("pyproject.toml", PYPROJECT, PYPROJECTS, ""),
         ("pyproject.toml", POETRY, POETRY_TABLES, ""),
@@ -381,11 +408,17 @@ def places(url: str) -> Iterator[Place]:
             )
     yield Place(
         "a script",
-        {"x.py": filled("# /// script\n# dependencies = ['a @ {}', 'b {}']\n# ///\n", url)},
+        {
+            "x.py": filled(
+                "# /// script\n# dependencies = ['a @ {}', 'b {}']\n# ///\n", url
+            )
+        },
     )
     for arguments in ARGUMENTS:
         words = [filled(word, url) for word in arguments]
-        yield Place(f"arguments {words}", {"bound.txt": "a\n"}, ["--bound", "bound.txt", *words])
+        yield Place(
+            f"arguments {words}", {"bound.txt": "a\n"}, ["--bound", "bound.txt", *words]
+        )
 
 
 def installed_places(site: Path, url: str) -> Iterator[Place]:
@@ -396,7 +429,9 @@ def installed_places(site: Path, url: str) -> Iterator[Place]:
         (record / "METADATA").write_text("Name: r\nVersion: 1.0\n")
         (record / "direct_url.json").write_text(filled(template, url))
         for asked in ASKED:
-            yield Place(f"direct_url.json: {template}, {asked!r}", {"requirements.txt": asked})
+            yield Place(
+                f"direct_url.json: {template}, {asked!r}", {"requirements.txt": asked}
+            )
     shutil.rmtree(record)
     record = site / "r.dist-info"
     for name, template in RECORDS.items():
@@ -419,13 +454,23 @@ def installed_places(site: Path, url: str) -> Iterator[Place]:
 def outputs() -> list[list[str]]:
     """Words of the command line, each with another kind of output."""
     done = subprocess.run(
-        [sys.executable, str(ENVLOCK), "validate", "--help"], stdout=-1, env=CLEAN, check=True
+        [sys.executable, str(ENVLOCK), "validate", "--help"],
+        stdout=-1,
+        env=CLEAN,
+        check=True,
     )
     known = done.stdout.decode()
     named = [
-        [name] for name in ("json", "github", "sarif", "junit", "exit") if f"\n    {name} " in known
+        [name]
+        for name in ("json", "github", "sarif", "junit", "exit")
+        if f"\n    {name} " in known
     ]
-    return [[], *([["-v"]] if "--verbose" in known else []), *named, ["write", "-o", "report.csv"]]
+    return [
+        [],
+        *([["-v"]] if "--verbose" in known else []),
+        *named,
+        ["write", "-o", "report.csv"],
+    ]
 
 
 def shown(words: list[str]) -> tuple[int, str]:
@@ -438,7 +483,9 @@ def shown(words: list[str]) -> tuple[int, str]:
             status = envlock.main(["validate", *words])
         except SystemExit as ended:
             status = int(str(ended.code))
-    return status, out.getvalue() + err.getvalue() + (report.read_text() if report.exists() else "")
+    return status, out.getvalue() + err.getvalue() + (
+        report.read_text() if report.exists() else ""
+    )
 
 
 class Table:
@@ -466,7 +513,9 @@ class Table:
         bad = SECRET in text.lower()
         if bad or "Traceback" in text or status not in (0, 2, 3) or self.chosen:
             self.failures += (
-                [f"{title}: status {status}: {text!r}"] if bad or not self.chosen else []
+                [f"{title}: status {status}: {text!r}"]
+                if bad or not self.chosen
+                else []
             )
             if self.chosen and not bad:
                 print(title, status, repr(text))
@@ -506,11 +555,27 @@ def look_at_guard(folder: Path, python: str) -> Table:
             bound = folder / "guard.txt"
             bound.write_text(ASKED[0])
             done = [
-                run([*envlock_words, "site-install", "--bound", str(bound), *log, "exit"], folder)
+                run(
+                    [
+                        *envlock_words,
+                        "site-install",
+                        "--bound",
+                        str(bound),
+                        *log,
+                        "exit",
+                    ],
+                    folder,
+                )
             ]
             bound.write_text(text)
-            done += [run([python, "-c", "pass"], folder), run([python, "-c", "pass"], folder)]
-            done += [run([*envlock_words, "site-status", *kind], folder) for kind in ([], ["json"])]
+            done += [
+                run([python, "-c", "pass"], folder),
+                run([python, "-c", "pass"], folder),
+            ]
+            done += [
+                run([*envlock_words, "site-status", *kind], folder)
+                for kind in ([], ["json"])
+            ]
             if log and Path(log[1]).exists():
                 done.append(Path(log[1]).read_text())
                 Path(log[1]).unlink()
@@ -525,7 +590,9 @@ def look_at_guard(folder: Path, python: str) -> Table:
 
 
 def run(words: list[str], folder: Path) -> str:
-    done = subprocess.run(words, cwd=folder, env=CLEAN, stdin=-3, stdout=-1, stderr=-2, timeout=120)
+    done = subprocess.run(
+        words, cwd=folder, env=CLEAN, stdin=-3, stdout=-1, stderr=-2, timeout=120
+    )
     return done.stdout.decode(errors="replace")
 
 
@@ -538,7 +605,8 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="envlock-secrets-"))
     try:
         subprocess.run(
-            [sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True
+            [sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")],
+            check=True,
         )
         python = str(folder / "venv" / "bin" / "python")
         words = [python, __file__, "--inside", str(folder), chosen]

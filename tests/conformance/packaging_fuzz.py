@@ -139,7 +139,9 @@ class Texts:
         text = pick(["", "", "", "v", "V"]) + pick(["", "", "", "", "0!", "1!", "2!"])
         text += ".".join(pick(NUMBERS) for _ in range(pick([1, 2, 2, 3, 3, 4])))
         if chance(0.3):
-            letters = pick(["a", "b", "c", "rc", "alpha", "beta", "pre", "preview", "RC", "Alpha"])
+            letters = pick(
+                ["a", "b", "c", "rc", "alpha", "beta", "pre", "preview", "RC", "Alpha"]
+            )
             text += pick(SEPARATORS) + letters + pick(SEPARATORS) + pick([*NUMBERS, ""])
         if chance(0.25):
             post = (
@@ -151,7 +153,10 @@ class Texts:
             text += pick([post, post, "-" + pick(NUMBERS)])
         if chance(0.25):
             text += (
-                pick(SEPARATORS) + pick(["dev", "DEV"]) + pick(SEPARATORS) + pick([*NUMBERS, ""])
+                pick(SEPARATORS)
+                + pick(["dev", "DEV"])
+                + pick(SEPARATORS)
+                + pick([*NUMBERS, ""])
             )
         if chance(0.2):
             text += "+" + pick(["", "."]).join(
@@ -165,11 +170,13 @@ class Texts:
     def specifier(self, spaces: list[str]) -> str:
         version = self.version()
         if self.chance(0.6):
-            version = ".".join(self.pick(NUMBERS) for _ in range(self.pick([1, 2, 3]))) + self.pick(
-                ["", "", ".*", "a1"]
-            )
+            version = ".".join(
+                self.pick(NUMBERS) for _ in range(self.pick([1, 2, 3]))
+            ) + self.pick(["", "", ".*", "a1"])
         if self.chance(0.03):
-            version = self.pick(["", "", "foo", "1.x", "lolwat,2", "a;b", "x)y", ",", "a,"])
+            version = self.pick(
+                ["", "", "foo", "1.x", "lolwat,2", "a;b", "x)y", ",", "a,"]
+            )
         return (
             self.pick(spaces)
             + self.pick(OPERATORS)
@@ -180,7 +187,10 @@ class Texts:
 
     def specifiers(self, spaces: list[str], share: float = 0.1) -> str:
         return self.noisy(
-            ",".join(self.specifier(spaces) for _ in range(self.pick([0, 1, 1, 1, 2, 2, 3]))), share
+            ",".join(
+                self.specifier(spaces) for _ in range(self.pick([0, 1, 1, 1, 2, 2, 3]))
+            ),
+            share,
         )
 
     def quoted(self) -> str:
@@ -209,11 +219,18 @@ class Texts:
                 nested = pick([1, 99, 100, 101, 199, 200, 201])
                 return "(" * nested + self.marker(3) + ")" * nested
             joint = f" {pick(['and', 'or'])} "
-            inner = joint.join(self.marker(depth + 1) for _ in range(pick([1, 2, 2, 3])))
-            return f"({pick(BLANKS)}{inner}{pick(BLANKS)})" if self.chance(0.7) else inner
+            inner = joint.join(
+                self.marker(depth + 1) for _ in range(pick([1, 2, 2, 3]))
+            )
+            return (
+                f"({pick(BLANKS)}{inner}{pick(BLANKS)})" if self.chance(0.7) else inner
+            )
         left, right = pick(VARIABLES[:-2]), self.quoted()
         if self.chance(0.06):
-            left, right = pick([*VARIABLES, self.quoted()]), pick([*VARIABLES, self.quoted()])
+            left, right = (
+                pick([*VARIABLES, self.quoted()]),
+                pick([*VARIABLES, self.quoted()]),
+            )
         if self.chance(0.4):
             left, right = right, left
         words = pick([*OPERATORS[:-1] * 3, "===", "in", "in", "not in", "not  in"])
@@ -227,7 +244,8 @@ class Texts:
             extras = (
                 "["
                 + ",".join(
-                    pick(BLANKS) + pick(NAMES) + pick(BLANKS) for _ in range(pick([0, 1, 2]))
+                    pick(BLANKS) + pick(NAMES) + pick(BLANKS)
+                    for _ in range(pick([0, 1, 2]))
                 )
                 + "]"
             )
@@ -248,7 +266,8 @@ class Texts:
             rest = f"@{pick(BLANKS)}{url}{pick(['', ' '])}"
         marker = f";{self.marker()}" if self.chance(0.3) else ""
         return self.noisy(
-            f"{pick(BLANKS)}{pick(NAMES)}{pick(BLANKS)}{extras}{pick(BLANKS)}{rest}{marker}", 0.08
+            f"{pick(BLANKS)}{pick(NAMES)}{pick(BLANKS)}{extras}{pick(BLANKS)}{rest}{marker}",
+            0.08,
         )
 
 
@@ -307,7 +326,9 @@ def describe_specifier(
 ) -> list[Any]:
     specifier = getattr(module, kind)(text, configured)
     clauses = specifier if kind == "SpecifierSet" else [specifier]
-    parts = [(clause.operator, clause.version, clause.prereleases) for clause in clauses]
+    parts = [
+        (clause.operator, clause.version, clause.prereleases) for clause in clauses
+    ]
     equal = [
         specifier == getattr(module, kind)(text),
         specifier == outcome(getattr(module, kind), other),
@@ -317,7 +338,12 @@ def describe_specifier(
 
 
 def admits(
-    module: Any, kind: str, text: str, version: str, configured: bool | None, asked: bool | None
+    module: Any,
+    kind: str,
+    text: str,
+    version: str,
+    configured: bool | None,
+    asked: bool | None,
 ) -> list[Any]:
     specifier = getattr(module, kind)(text, configured)
     item = outcome(module.Version, version)
@@ -338,13 +364,20 @@ def describe_marker(module: Any, text: str, environment: dict[str, Any]) -> list
 
 def describe_requirement(module: Any, text: str, other: str) -> list[Any]:
     requirement = module.Requirement(text)
-    fields = [requirement.name, requirement.extras, str(requirement.specifier), requirement.url]
+    fields = [
+        requirement.name,
+        requirement.extras,
+        str(requirement.specifier),
+        requirement.url,
+    ]
     equal = requirement == outcome(module.Requirement, other)
     same_hash = hash(requirement) == hash(module.Requirement(text))
     return [*fields, equal, same_hash, str(requirement), str(requirement.marker)]
 
 
-def cases(texts: Texts, scale: int) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...]]]:
+def cases(
+    texts: Texts, scale: int
+) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...]]]:
     """(function to call with each module, its further arguments)"""
     pick = texts.pick
     for _ in range(60 * scale):
@@ -363,13 +396,25 @@ def cases(texts: Texts, scale: int) -> Iterator[tuple[Callable[..., Any], tuple[
         yield describe_specifier, (kind, text, other, pick(share))
     for _ in range(120 * scale):
         kind = pick(["Specifier", "SpecifierSet"])
-        text = texts.specifier(SPACES) if kind == "Specifier" else texts.specifiers(SPACES, 0.02)
+        text = (
+            texts.specifier(SPACES)
+            if kind == "Specifier"
+            else texts.specifiers(SPACES, 0.02)
+        )
         version = (
-            texts.any_version() if texts.chance(0.5) else texts.noisy(text.strip(" \t\n=<>!~"), 0.3)
+            texts.any_version()
+            if texts.chance(0.5)
+            else texts.noisy(text.strip(" \t\n=<>!~"), 0.3)
         )
         yield (
             admits,
-            (kind, text, version, pick([None, None, True, False]), pick([None, None, True, False])),
+            (
+                kind,
+                text,
+                version,
+                pick([None, None, True, False]),
+                pick([None, None, True, False]),
+            ),
         )
     for _ in range(40 * scale):
         yield describe_marker, (texts.noisy(texts.marker(), 0.05), pick(ENVIRONMENTS))
@@ -419,7 +464,11 @@ def compare_all(seed: int, scale: int) -> int:
     sys.path.insert(0, str(ROOT))
     with ProcessPoolExecutor() as pool:
         parts = list(
-            pool.map(compare, range(seed * 1000, seed * 1000 + PARTS), [scale // PARTS] * PARTS)
+            pool.map(
+                compare,
+                range(seed * 1000, seed * 1000 + PARTS),
+                [scale // PARTS] * PARTS,
+            )
         )
     differences = [difference for part in parts for difference in part[2]]
     print("\n".join(differences[:40]))
@@ -437,12 +486,16 @@ def main(argv: list[str]) -> int:
     except ImportError:
         found = ""
     if found == VERSION:
-        return compare_all(int(argv[0]) if argv else 1, int(argv[1]) if len(argv) > 1 else SCALE)
+        return compare_all(
+            int(argv[0]) if argv else 1, int(argv[1]) if len(argv) > 1 else SCALE
+        )
     folder = CACHE / "fuzz-venv-{}.{}".format(*sys.version_info)
     python = folder / "bin" / "python"
     if not (folder / "complete").exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "venv", "--clear", str(folder)], check=True
+        )
         install = [
             str(python),
             "-m",

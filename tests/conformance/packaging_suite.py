@@ -167,7 +167,11 @@ EXCLUDED = {
 
 
 def is_excluded(nodeid: str) -> bool:
-    return any(re.search(pattern, nodeid) for patterns in EXCLUDED.values() for pattern in patterns)
+    return any(
+        re.search(pattern, nodeid)
+        for patterns in EXCLUDED.values()
+        for pattern in patterns
+    )
 
 
 def pytest_collection_modifyitems(config, items):  # type: ignore[no-untyped-def]
@@ -191,7 +195,8 @@ def fetch_sdist() -> Path:
             str(CACHE),
         ]
         subprocess.run(
-            [str(make_venv()), "-m", "pip", *command, f"packaging=={VERSION}"], check=True
+            [str(make_venv()), "-m", "pip", *command, f"packaging=={VERSION}"],
+            check=True,
         )
         with tarfile.open(CACHE / f"packaging-{VERSION}.tar.gz") as archive:
             archive.extractall(CACHE)
@@ -202,10 +207,20 @@ def make_venv() -> Path:
     folder = CACHE / "suite-venv-{}.{}".format(*sys.version_info)
     python = folder / "bin" / "python"
     if not (folder / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "venv", "--clear", str(folder)], check=True
+        )
         packages = ["pytest", "pretend", "hypothesis", "flit_core"]
         subprocess.run(
-            [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages],
+            [
+                str(python),
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                "--disable-pip-version-check",
+                *packages,
+            ],
             check=True,
         )
         (folder / "complete").touch()
@@ -241,18 +256,31 @@ def main() -> int:
     ]
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        command, cwd=sdist, env=environment, stdout=subprocess.PIPE, text=True, check=False
+        command,
+        cwd=sdist,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     print(done.stdout[-20000:] if done.returncode else "")
     counts = {
         word: int(number)
-        for number, word in re.findall(r"(\d+) (passed|failed|error|deselected)", done.stdout)
+        for number, word in re.findall(
+            r"(\d+) (passed|failed|error|deselected)", done.stdout
+        )
     }
-    failures = counts.get("failed", 0) + counts.get("error", 0) + (done.returncode not in (0, 1))
+    failures = (
+        counts.get("failed", 0)
+        + counts.get("error", 0)
+        + (done.returncode not in (0, 1))
+    )
     print(
         f"packaging_suite: {counts.get('passed', 0)} passed, {counts.get('deselected', 0)} deselected"
     )
-    print(f"packaging_suite: {counts.get('passed', 0) + failures} comparisons, {failures} failures")
+    print(
+        f"packaging_suite: {counts.get('passed', 0) + failures} comparisons, {failures} failures"
+    )
     return 1 if failures or not counts.get("passed") else 0
 
 

@@ -278,13 +278,29 @@ def requirement(rng: random.Random) -> str:
 def located(rng: random.Random) -> str:
     location = rng.choice(LOCATIONS)
     form = rng.choice(
-        ["{}", "{}", "-e {}", "-e{}", "name @ {}", "name[x]@{}", "-e name @ {}", "--editable {}"]
+        [
+            "{}",
+            "{}",
+            "-e {}",
+            "-e{}",
+            "name @ {}",
+            "name[x]@{}",
+            "-e name @ {}",
+            "--editable {}",
+        ]
     )
     line = form.format(location)
     if line.startswith("-"):
         return line
     return line + rng.choice(
-        ["", "", "", " ; python_version > '3'", "; python_version < '3'", " --hash=sha256:ab"]
+        [
+            "",
+            "",
+            "",
+            " ; python_version > '3'",
+            "; python_version < '3'",
+            " --hash=sha256:ab",
+        ]
     )
 
 
@@ -309,9 +325,13 @@ def mutated(rng: random.Random, text: str) -> str:
 
 def generated(rng: random.Random) -> bytes:
     makers = [requirement, requirement, located, option]
-    lines = [joined(rng, rng.choice(makers)(rng)) for _ in range(rng.choice([1, 1, 1, 2, 3]))]
+    lines = [
+        joined(rng, rng.choice(makers)(rng)) for _ in range(rng.choice([1, 1, 1, 2, 3]))
+    ]
     text = rng.choice(["\n", "\n", "\r\n"]).join(lines) + rng.choice(["", "\n"])
-    if rng.random() < 0.3 and "://" not in text:  # within URLs pip strips tabs, moves hashes …
+    if (
+        rng.random() < 0.3 and "://" not in text
+    ):  # within URLs pip strips tabs, moves hashes …
         text = mutated(rng, text)
     head = rng.choice(
         [
@@ -339,7 +359,9 @@ def pip_reading(path: str, session: Any) -> list[tuple[Any, ...]]:
     lines = req_file.parse_requirements(path, session)
     found = [constructors.install_req_from_parsed_requirement(line) for line in lines]
     problems = [
-        req_install.check_invalid_constraint_type(each) for each in found if each.constraint
+        req_install.check_invalid_constraint_type(each)
+        for each in found
+        if each.constraint
     ]
     if any(problems):
         raise ValueError(problems)
@@ -350,7 +372,9 @@ def pip_reading(path: str, session: Any) -> list[tuple[Any, ...]]:
 def pip_entry(found: Any) -> tuple[Any, ...]:
     name = canonicalize_name(found.req.name) if found.req else None
     hashes = frozenset(
-        f"{key}:{value.lower()}" for key, values in found.hash_options.items() for value in values
+        f"{key}:{value.lower()}"
+        for key, values in found.hash_options.items()
+        for value in values
     )
     specifier = frozenset(map(str, found.req.specifier)) if found.req else frozenset()
     link = pip_link(found.link) if found.link else None
@@ -361,14 +385,17 @@ def pip_entry(found: Any) -> tuple[Any, ...]:
 def pip_link(link: Any) -> tuple[str, str, str, frozenset[str]]:
     # pip keeps the first hash of a URL only
     hashes = frozenset(
-        f"{key}:{value.lower()}" for key, value in LinkHash._hash_url_fragment_re.findall(link.url)
+        f"{key}:{value.lower()}"
+        for key, value in LinkHash._hash_url_fragment_re.findall(link.url)
     )
     backend = vcs.get_backend_for_scheme(link.scheme)
     if backend:
         url, revision, _ = backend.get_url_rev_and_auth(link.url)
         url = url if url.startswith("ssh:") else split_auth_netloc_from_url(url)[0]
         return url, revision or "", link.subdirectory_fragment or "", frozenset()
-    if len(link.scheme) < 2:  # uv takes this for a path, pip for a URL that can't be fetched
+    if (
+        len(link.scheme) < 2
+    ):  # uv takes this for a path, pip for a URL that can't be fetched
         return path_to_url(link.url), "", "", hashes
     if link.scheme not in {"http", "https", "ftp", "file"}:
         raise ValueError(link.scheme)  # as pip does when it comes to fetching
@@ -380,7 +407,9 @@ def pip_link(link: Any) -> tuple[str, str, str, frozenset[str]]:
 
 def own_reading(path: str) -> list[tuple[Any, ...]]:
     target = envlock.ReadContext(envlock.default_environment)
-    return [own_entry(each) for each in envlock.read_bounds([path], target).requirements]
+    return [
+        own_entry(each) for each in envlock.read_bounds([path], target).requirements
+    ]
 
 
 def own_entry(each: Any) -> tuple[Any, ...]:
@@ -424,14 +453,17 @@ def agree(theirs: Any, ours: Any) -> bool:
     if isinstance(theirs, str) or isinstance(ours, str):
         return isinstance(ours, str) and isinstance(theirs, str)
     # pip reads a file again when it is named again
-    return set(map(comparable, theirs)) == {comparable(o, t) for o, t in pairs(ours, theirs)}
+    return set(map(comparable, theirs)) == {
+        comparable(o, t) for o, t in pairs(ours, theirs)
+    }
 
 
 def pairs(ours: list[Any], theirs: list[Any]) -> list[tuple[Any, bool]]:
     unnamed = [entry for entry in theirs if entry[0] is None]
     ours = list(set(ours))
     return [
-        (own, own not in theirs and any(entry[2:] == own[2:] for entry in unnamed)) for own in ours
+        (own, own not in theirs and any(entry[2:] == own[2:] for entry in unnamed))
+        for own in ours
     ]
 
 

@@ -24,7 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import envlock
 
-CACHE = Path(os.environ.get("ENVLOCK_CACHE") or Path(envlock.__file__).parent / ".cache")
+CACHE = Path(
+    os.environ.get("ENVLOCK_CACHE") or Path(envlock.__file__).parent / ".cache"
+)
 SETUP = "from setuptools import setup\nsetup(name='-'.join(['{}', '{}']), version='0.5', py_modules=[])\n"
 PROJECTS = ("edit", "plain", "repo", "moved", "path", "url", "fresh")
 # pip is older where it runs on an older Python.
@@ -94,25 +96,45 @@ class Comparison:
             "./path-main.tar.gz",
             f"{url}/url-main.tar.gz",
         ]
-        (folder / "requirements.in").write_text("".join(f"{line}\n" for line in self.lines))
+        (folder / "requirements.in").write_text(
+            "".join(f"{line}\n" for line in self.lines)
+        )
 
     def commit(self, name: str) -> None:
-        git = ("git", "-C", self.folder / name, "-c", "user.name=x", "-c", "user.email=x")
+        git = (
+            "git",
+            "-C",
+            self.folder / name,
+            "-c",
+            "user.name=x",
+            "-c",
+            "user.email=x",
+        )
         run(*git[:3], "init", "-q")
         run(*git[:3], "add", ".")
         run(*git, "commit", "-q", "-m", "x")
 
     def pip(self, *arguments: object) -> str:
-        return run(self.bin / "pip", f"--python={self.python}", "-q", *arguments, cwd=self.folder)
+        return run(
+            self.bin / "pip",
+            f"--python={self.python}",
+            "-q",
+            *arguments,
+            cwd=self.folder,
+        )
 
     def uv(self, *arguments: object) -> str:
-        return run(self.bin / "uv", "-q", *arguments, "-p", self.python, cwd=self.folder)
+        return run(
+            self.bin / "uv", "-q", *arguments, "-p", self.python, cwd=self.folder
+        )
 
     def written(self) -> dict[str, str]:
         """What each tool writes of the environment, or of the lines that it was made from."""
         source = self.folder / "requirements.in"
         isolated = ("--no-build-isolation", source)
-        compiled = run(self.bin / "pip-compile", "-q", *isolated, "-o", "-", cwd=self.folder)
+        compiled = run(
+            self.bin / "pip-compile", "-q", *isolated, "-o", "-", cwd=self.folder
+        )
         texts = {
             "by hand": source.read_text(),
             "pip freeze": self.pip("freeze"),
@@ -130,7 +152,9 @@ class Comparison:
         bound = self.folder / "requirements.txt"
         bound.write_text(text)
         os.chdir(directory)
-        policy = envlock.Policy(ignore=frozenset({"setuptools", "wheel", "packaging", "pip"}))
+        policy = envlock.Policy(
+            ignore=frozenset({"setuptools", "wheel", "packaging", "pip"})
+        )
         found = envlock.validate(bound, exe=self.python, policy=policy)
         return [f"{one.explain} {one.name or one.dependency}" for one in found]
 
@@ -150,9 +174,13 @@ class Comparison:
         """All texts, aligned as they are and misaligned after each single change."""
         for tool, text in self.written().items():
             for directory in (self.folder, self.folder / "edit", Path(os.sep)):
-                self.expect(f"{installer}: {tool}", text, lambda found: not found, directory)
+                self.expect(
+                    f"{installer}: {tool}", text, lambda found: not found, directory
+                )
             for change, changed in changes(text):
-                self.expect(f"{installer}: {tool}: {change}", changed, bool, self.folder)
+                self.expect(
+                    f"{installer}: {tool}: {change}", changed, bool, self.folder
+                )
 
 
 def changes(text: str) -> Iterator[tuple[str, str]]:
@@ -207,7 +235,9 @@ def main() -> int:
     finally:
         os.chdir(start)
         shutil.rmtree(folder)
-    print(f"requirements_names: {comparison.count} comparisons, {comparison.failures} failures")
+    print(
+        f"requirements_names: {comparison.count} comparisons, {comparison.failures} failures"
+    )
     return int(comparison.failures > 0)
 
 

@@ -40,8 +40,15 @@ class Story:
 
     def run(self, *command: str, env: dict[str, str] | None = None) -> str:
         """Standard output of a command that must succeed."""
-        kept = {key: value for key, value in os.environ.items() if key.startswith("PIP_")}
-        settings = {**CLEAN, **kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1", **(env or {})}
+        kept = {
+            key: value for key, value in os.environ.items() if key.startswith("PIP_")
+        }
+        settings = {
+            **CLEAN,
+            **kept,
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            **(env or {}),
+        }
         done = subprocess.run(
             command,
             cwd=self.folder,
@@ -52,7 +59,9 @@ class Story:
             timeout=600,
         )
         if done.returncode:
-            raise ToolError(f"{' '.join(command)}: {done.stderr.decode(errors='replace')[-2000:]}")
+            raise ToolError(
+                f"{' '.join(command)}: {done.stderr.decode(errors='replace')[-2000:]}"
+            )
         return done.stdout.decode()
 
     def pip(self, *words: str) -> str:
@@ -71,7 +80,9 @@ class Story:
 
     def rows(self, bound: str, *words: str, inside: bool = False) -> list[Row]:
         start = (
-            [self.python, str(ENVLOCK)] if inside else [sys.executable, str(ENVLOCK), "-e", ".venv"]
+            [self.python, str(ENVLOCK)]
+            if inside
+            else [sys.executable, str(ENVLOCK), "-e", ".venv"]
         )
         done = subprocess.run(
             [*start, "validate", "--bound", bound, *words, "json"],
@@ -98,13 +109,18 @@ class Story:
 
 def tell(story: Story, new_enough: bool) -> None:
     """Install, freeze, add, upgrade, remove."""
-    story.write("requirements.txt", "requests==2.31.0\n" if new_enough else "requests==2.25.1\n")
+    story.write(
+        "requirements.txt", "requests==2.31.0\n" if new_enough else "requests==2.25.1\n"
+    )
     story.write(
         "old.txt",
         "certifi==2021.10.8\nurllib3==1.26.9\nidna==2.10\nchardet==4.0.0\nsetuptools==59.6.0\n",
     )
     story.install(
-        "-r", "requirements.txt", "setuptools", *(["wheel"] if new_enough else ["-c", "old.txt"])
+        "-r",
+        "requirements.txt",
+        "setuptools",
+        *(["wheel"] if new_enough else ["-c", "old.txt"]),
     )
     if new_enough:
         try:
@@ -117,14 +133,19 @@ def tell(story: Story, new_enough: bool) -> None:
     story.expect("superset", story.rows("requirements.txt", "--superset"), [])
     story.freeze()
     modern = (
-        story.run(story.python, "-c", "import sys; print(sys.version_info >= (3, 12))") == "True\n"
+        story.run(story.python, "-c", "import sys; print(sys.version_info >= (3, 12))")
+        == "True\n"
     )
     frozen = (story.folder / "requirements.lock").read_text()
     if not modern:
-        story.expect("setuptools isn't frozen before 3.12", ["setuptools" in frozen], [False])  # type: ignore[list-item]
+        story.expect(
+            "setuptools isn't frozen before 3.12", ["setuptools" in frozen], [False]
+        )  # type: ignore[list-item]
     story.expect("frozen", story.rows("requirements.lock"), [])
     if new_enough:
-        story.expect("frozen, seen from inside", story.rows("requirements.lock", inside=True), [])
+        story.expect(
+            "frozen, seen from inside", story.rows("requirements.lock", inside=True), []
+        )
     drift(story)
 
 
@@ -152,7 +173,15 @@ def make_projects(story: Story) -> None:
         story.write(f"{name}/setup.py", SETUP.format(name))
         story.write(f"{name}/pyproject.toml", TOML)
         story.write(f"{name}/{name}.py", "")
-    git = ("git", "-C", "checked", "-c", "user.name=t", "-c", "user.email=t@host.example")
+    git = (
+        "git",
+        "-C",
+        "checked",
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t@host.example",
+    )
     for words in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "one")):
         story.run(*git, *words)
 
@@ -162,7 +191,9 @@ def tell_origins(story: Story) -> None:
     make_projects(story)
     commit = story.run("git", "-C", "checked", "rev-parse", "HEAD").strip()
     story.install("setuptools", "wheel")
-    story.pip("wheel", "-q", "--no-deps", "--no-build-isolation", "-w", "wheels", "./plain")
+    story.pip(
+        "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", "wheels", "./plain"
+    )
     wheel = next((story.folder / "wheels").glob("*.whl"))
     url = f"git+file://{story.folder}/checked"
     here = ("--no-build-isolation", "--no-deps")
@@ -176,12 +207,16 @@ def tell_origins(story: Story) -> None:
         story.expect(title, story.rows("requirements.lock"), [])
         story.write("pin.lock", "plain==0.3\n")
         rows = [] if title == "archive" else [("plain-0.3", "plain==0.3", "Misdefined")]
-        story.expect(f"{title} against a pin", story.rows("pin.lock", "--superset"), rows)
+        story.expect(
+            f"{title} against a pin", story.rows("pin.lock", "--superset"), rows
+        )
     story.install(*here, url)
     story.freeze()
     frozen = (story.folder / "requirements.lock").read_text()
     story.expect(
-        "repository is frozen with its commit", [f"checked @ {url}@{commit}" in frozen], [True]
+        "repository is frozen with its commit",
+        [f"checked @ {url}@{commit}" in frozen],
+        [True],
     )  # type: ignore[list-item]
     story.expect("repository", story.rows("requirements.lock"), [])
     story.write("requirements.lock", frozen.replace(commit, "0" * 40))
@@ -214,7 +249,9 @@ def tell_eggs(story: Story) -> None:
 
 def tell_locks(story: Story) -> None:
     """pip-compile with hashes and pip-sync; uv export and uv pip sync."""
-    story.write("requirements.in", "requests==2.31.0\ncolorama; sys_platform == 'win32'\n")
+    story.write(
+        "requirements.in", "requests==2.31.0\ncolorama; sys_platform == 'win32'\n"
+    )
     story.install("pip-tools", "uv")
     tools = str(Path(story.python).parent)
     story.run(story.python, "-m", "venv", "synced")
@@ -244,14 +281,24 @@ def tell_locks(story: Story) -> None:
 
 def tell_system(story: Story) -> None:
     """The interpreters of this machine as they are: what their own pip freezes is aligned."""
-    for python in filter(os.path.exists, ("/usr/bin/python3", os.path.realpath(sys.executable))):
+    for python in filter(
+        os.path.exists, ("/usr/bin/python3", os.path.realpath(sys.executable))
+    ):
         try:
             frozen = story.run(python, "-m", "pip", "freeze")
         except ToolError:
             continue  # no pip there
         story.write("system.lock", frozen)
         done = subprocess.run(
-            [sys.executable, str(ENVLOCK), "-e", python, "validate", "--bound", "system.lock"],
+            [
+                sys.executable,
+                str(ENVLOCK),
+                "-e",
+                python,
+                "validate",
+                "--bound",
+                "system.lock",
+            ],
             cwd=story.folder,
             env=CLEAN,
             stdout=-1,
@@ -263,10 +310,14 @@ def tell_system(story: Story) -> None:
 def old_interpreters() -> dict[str, str]:
     """Those that envlock can look at and not run on."""
     places = {
-        f"cpython 3.{minor}": Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python3")
+        f"cpython 3.{minor}": Path.home().glob(
+            f".pyenv/versions/3.{minor}.*/bin/python3"
+        )
         for minor in (6, 7)
     }
-    return {name: str(path) for name, paths in places.items() for path in list(paths)[:1]}
+    return {
+        name: str(path) for name, paths in places.items() for path in list(paths)[:1]
+    }
 
 
 def jobs() -> list[tuple[str, str, Any]]:
@@ -274,14 +325,24 @@ def jobs() -> list[tuple[str, str, Any]]:
     told: list[tuple[str, str, Any]] = [
         (name, path, lambda story: tell(story, True)) for name, path in new.items()
     ]
-    told += [(name, path, lambda story: tell(story, False)) for name, path in old.items()]
+    told += [
+        (name, path, lambda story: tell(story, False)) for name, path in old.items()
+    ]
     told += [
         (f"{name}, origins", new[name], tell_origins)
         for name in ("cpython 3.8", "cpython 3.13")
         if name in new
     ]
-    told += [(f"{name}, eggs", new[name], tell_eggs) for name in ("cpython 3.8",) if name in new]
-    told += [(f"{name}, locks", new[name], tell_locks) for name in ("cpython 3.11",) if name in new]
+    told += [
+        (f"{name}, eggs", new[name], tell_eggs)
+        for name in ("cpython 3.8",)
+        if name in new
+    ]
+    told += [
+        (f"{name}, locks", new[name], tell_locks)
+        for name in ("cpython 3.11",)
+        if name in new
+    ]
     return [*told, ("the machine's own", sys.executable, tell_system)]
 
 
@@ -302,9 +363,9 @@ def perform(job: tuple[str, str, Any], folder: Path) -> Story | None:
 
 def main() -> int:
     CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="envlock-story-") as name, ThreadPoolExecutor(
-        2
-    ) as pool:
+    with tempfile.TemporaryDirectory(
+        prefix="envlock-story-"
+    ) as name, ThreadPoolExecutor(2) as pool:
         folders = [Path(name).resolve() / str(number) for number in range(len(jobs()))]
         stories = list(pool.map(perform, jobs(), folders))
     failures = [

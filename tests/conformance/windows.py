@@ -44,7 +44,9 @@ CODE = 5  # what a guard that ends a start ends it with
 LOCK = "six==1.16.0\n"
 
 # Runs envlock from a folder where its bytecode is kept.
-COMMAND = "import sys; sys.path.insert(0, {!r}); from envlock import main; sys.exit(main())"
+COMMAND = (
+    "import sys; sys.path.insert(0, {!r}); from envlock import main; sys.exit(main())"
+)
 
 # Stands in for a tool: `uv.exe WORDS -- COMMAND` starts a command as that tool would. It leaves a file of its own name
 # plus `.ran` in the working directory. STAND_IN_APPDATA is %APPDATA% for what it starts: Wine sets its own.
@@ -103,7 +105,11 @@ class Machine:
         self.folder = folder
         self.prefix = folder / "prefix"
         shutil.copytree(FOLDER / "prefix", self.prefix, symlinks=True)
-        self.settings = {**CLEAN, "WINRUN_PREFIX": str(self.prefix), "LC_ALL": "C.UTF-8"}
+        self.settings = {
+            **CLEAN,
+            "WINRUN_PREFIX": str(self.prefix),
+            "LC_ALL": "C.UTF-8",
+        }
         self.settings.update(PIP_NO_INDEX="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
         self.stand_in, self.pip = folder / "stand-in.exe", folder
         self.compile("stand-in", STAND_IN)
@@ -125,7 +131,12 @@ class Machine:
         pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
         env = {**self.settings, **settings}
         return subprocess.Popen(
-            command, cwd=cwd or self.folder, env=env, stdin=nothing, stdout=pipe, stderr=pipe
+            command,
+            cwd=cwd or self.folder,
+            env=env,
+            stdin=nothing,
+            stdout=pipe,
+            stderr=pipe,
         )
 
     def run(
@@ -140,7 +151,9 @@ class Machine:
                     raise FailedError(f"no end in {LIMIT} s: {words}") from None
             if child.returncode != 1 or output or errors:
                 break  # else Wine has failed: it may, on a machine with much to do
-        return subprocess.CompletedProcess(list(map(str, words)), child.returncode, output, errors)
+        return subprocess.CompletedProcess(
+            list(map(str, words)), child.returncode, output, errors
+        )
 
     def stop(self) -> None:
         """End what still runs in this prefix: a pool of workers that was never told to end."""
@@ -148,10 +161,16 @@ class Machine:
         libraries = FOLDER / "root" / "usr" / "lib" / "x86_64-linux-gnu"
         env = {"WINEPREFIX": str(self.prefix), "LD_LIBRARY_PATH": str(libraries)}
         if server.exists():
-            subprocess.run([str(server), "-k"], env=env, capture_output=True, check=False)
+            subprocess.run(
+                [str(server), "-k"], env=env, capture_output=True, check=False
+            )
 
     def base(self, version: str) -> Path:
-        return CACHE / f"windows-py{version}" if version in FURTHER else FOLDER / f"py{version}"
+        return (
+            CACHE / f"windows-py{version}"
+            if version in FURTHER
+            else FOLDER / f"py{version}"
+        )
 
 
 def _text(data: bytes) -> str:
@@ -163,8 +182,12 @@ class Case:
 
     def __init__(self, machine: Machine, version: str, title: str) -> None:
         self.machine, self.version, self.title = machine, version, title
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{title}-{version}-", dir=machine.folder))
-        self.python = machine.base(version) / "python.exe"  # of the environment, once it is made
+        self.folder = Path(
+            tempfile.mkdtemp(prefix=f"{title}-{version}-", dir=machine.folder)
+        )
+        self.python = (
+            machine.base(version) / "python.exe"
+        )  # of the environment, once it is made
         self.site = Path()
         self.lock = self.folder / "requirements.lock"
         self.lock.write_text(LOCK, encoding="utf-8")
@@ -172,7 +195,9 @@ class Case:
 
     def check(self, what: str, right: bool, *evidence: object) -> None:
         told = " | ".join(str(piece) for piece in evidence)
-        self.tried.append("" if right else f"{self.title} {self.version}: {what}: {told[-1500:]}")
+        self.tried.append(
+            "" if right else f"{self.title} {self.version}: {what}: {told[-1500:]}"
+        )
 
     def environment(self, folder: Path | None = None) -> None:
         """Make a virtual environment that is aligned."""
@@ -180,14 +205,18 @@ class Case:
         if self.version in FURTHER:
             self.environment_by_hand(folder)
             return
-        done = self.machine.run(self.python, "-m", "venv", "--without-pip", windows(folder))
+        done = self.machine.run(
+            self.python, "-m", "venv", "--without-pip", windows(folder)
+        )
         self.use(folder / "Scripts" / "python.exe", folder / "Lib" / "site-packages")
         if done.returncode or not self.python.exists():
             raise FailedError(f"no environment: {done.stderr}")
 
     def environment_by_hand(self, folder: Path) -> None:
         (folder / "Scripts").mkdir(parents=True)
-        redirector = FOLDER / "py3.10" / "Lib" / "venv" / "scripts" / "nt" / "python.exe"
+        redirector = (
+            FOLDER / "py3.10" / "Lib" / "venv" / "scripts" / "nt" / "python.exe"
+        )
         python = Path(shutil.copy(redirector, folder / "Scripts"))
         home = windows(self.machine.base(self.version))
         (folder / "pyvenv.cfg").write_text(
@@ -199,7 +228,9 @@ class Case:
     def use(self, python: Path, site: Path) -> None:
         self.python, self.site = python, site
         self.site.mkdir(parents=True, exist_ok=True)
-        if self.version in FURTHER:  # where Wine lacks a function; this runs before the guard
+        if (
+            self.version in FURTHER
+        ):  # where Wine lacks a function; this runs before the guard
             line = "import os; os.getppid = lambda: 0\n"
             (self.site / "-wine.pth").write_text(line, encoding="utf-8")
         add_record(self.site, "six", "1.16.0")
@@ -210,7 +241,8 @@ class Case:
             self.machine.base(self.version), self.folder / "base", copy_function=os.link
         )
         self.use(
-            self.folder / "base" / "python.exe", self.folder / "base" / "Lib" / "site-packages"
+            self.folder / "base" / "python.exe",
+            self.folder / "base" / "Lib" / "site-packages",
         )
 
     def embeddable(self) -> None:
@@ -233,10 +265,16 @@ class Case:
         self.drift()
         add_record(self.site, "six", "1.16.0")
 
-    def envlock(self, *words: object, **settings: Any) -> subprocess.CompletedProcess[str]:
+    def envlock(
+        self, *words: object, **settings: Any
+    ) -> subprocess.CompletedProcess[str]:
         command = COMMAND.format(windows(self.machine.folder / "tool"))
         return self.machine.run(
-            self.machine.base(self.version) / "python.exe", "-c", command, *words, **settings
+            self.machine.base(self.version) / "python.exe",
+            "-c",
+            command,
+            *words,
+            **settings,
         )
 
     def install(self, *words: object, lock: Path | None = None) -> None:
@@ -260,8 +298,12 @@ class Case:
         done = self.envlock("-e", windows(self.python), "site-uninstall")
         self.check("site-uninstall", done.returncode == 0, done.stderr)
 
-    def start(self, *words: object, **settings: Any) -> subprocess.CompletedProcess[str]:
-        return self.machine.run(self.python, *(words or ("-c", "print('ran')")), **settings)
+    def start(
+        self, *words: object, **settings: Any
+    ) -> subprocess.CompletedProcess[str]:
+        return self.machine.run(
+            self.python, *(words or ("-c", "print('ran')")), **settings
+        )
 
     def passes(self, what: str, *words: object, **settings: Any) -> None:
         """A start that runs, and about which the guard is silent."""
@@ -277,7 +319,11 @@ class Case:
     def stops(self, what: str, *words: object, **settings: Any) -> None:
         """A start that the guard ends before user code."""
         done = self.start(*words, **settings)
-        right = done.returncode == CODE and "ran" not in done.stdout and "Missing" in done.stderr
+        right = (
+            done.returncode == CODE
+            and "ran" not in done.stdout
+            and "Missing" in done.stderr
+        )
         self.check(what, right, done.returncode, done.stderr, done.stdout)
 
     def stand_in(self, name: str) -> Path:
@@ -291,9 +337,13 @@ class Case:
         path.write_text(begin + text, encoding="utf-8")
         return path
 
-    def drive(self, name: str, text: str, *words: object) -> subprocess.CompletedProcess[str]:
+    def drive(
+        self, name: str, text: str, *words: object
+    ) -> subprocess.CompletedProcess[str]:
         base = self.machine.base(self.version) / "python.exe"
-        return self.machine.run(base, windows(self.driver(name, text)), *words, cwd=self.folder)
+        return self.machine.run(
+            base, windows(self.driver(name, text)), *words, cwd=self.folder
+        )
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -308,7 +358,10 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 def states(site: Path) -> dict[str, tuple[int, int, int]]:
     """The kept verdicts' files: inode and times."""
     found = ((path.name, path.stat()) for path in (site / "_envlock").glob("*.state*"))
-    return {name: (status.st_ino, status.st_mtime_ns, status.st_ctime_ns) for name, status in found}
+    return {
+        name: (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+        for name, status in found
+    }
 
 
 def validate_case(case: Case) -> None:
@@ -337,12 +390,24 @@ def validate_case(case: Case) -> None:
         ("zipp-3.18.1", "Unrequired", windows(case.site)),
         ("idna==3.7", "Missing"),
     ]
-    same = [row == expected or row[:2] == expected[:2] for row, expected in zip(rows, wanted)]
-    case.check("three rows", done.returncode == 3 and same == [True] * 3, done.stdout, done.stderr)
-    case.check("no mixed separators", "/" not in done.stdout, done.stdout)
-    done = case.envlock("-e", windows(case.folder / "nothing"), "validate", "--bound", bound)
+    same = [
+        row == expected or row[:2] == expected[:2]
+        for row, expected in zip(rows, wanted)
+    ]
     case.check(
-        "no such interpreter", done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+        "three rows",
+        done.returncode == 3 and same == [True] * 3,
+        done.stdout,
+        done.stderr,
+    )
+    case.check("no mixed separators", "/" not in done.stdout, done.stdout)
+    done = case.envlock(
+        "-e", windows(case.folder / "nothing"), "validate", "--bound", bound
+    )
+    case.check(
+        "no such interpreter",
+        done.returncode == 2 and "Traceback" not in done.stderr,
+        done.stderr,
     )
 
 
@@ -358,7 +423,10 @@ def guard_case(case: Case) -> None:
     for _ in range(2):
         case.passes("an unchanged start")
     case.check(
-        "step 1 writes nothing", bool(kept) and states(case.site) == kept, kept, states(case.site)
+        "step 1 writes nothing",
+        bool(kept) and states(case.site) == kept,
+        kept,
+        states(case.site),
     )
     (case.folder / "app.py").write_text("print('ran')\n", encoding="utf-8")
     case.drift()
@@ -379,11 +447,17 @@ def guard_case(case: Case) -> None:
     ):
         done = case.start(*words)
         case.check(
-            f"a tool that repairs: {words}", done.returncode == 0 and done.stdout != "", done.stderr
+            f"a tool that repairs: {words}",
+            done.returncode == 0 and done.stdout != "",
+            done.stderr,
         )
     copy = windows(case.site / "_envlock" / "envlock.py")
     done = case.start(copy, "--version")
-    case.check("envlock.py itself", done.returncode == 0 and "envlock" in done.stdout, done.stderr)
+    case.check(
+        "envlock.py itself",
+        done.returncode == 0 and "envlock" in done.stdout,
+        done.stderr,
+    )
     for path in (case.site / "_envlock").glob("3*"):
         path.write_bytes(b"damaged")
     case.stops("damaged")
@@ -402,7 +476,9 @@ def guard_case(case: Case) -> None:
     )
     code = "import subprocess, sys; subprocess.call([sys.executable, '-c', 'pass'])"
     done = case.start("-c", code)
-    case.check("once for parent and child", done.stderr.count("Missing") == 1, done.stderr)
+    case.check(
+        "once for parent and child", done.stderr.count("Missing") == 1, done.stderr
+    )
     case.check("a line of the child", done.stderr.count("differs") == 2, done.stderr)
     lines = [json.loads(line)["verdict"] for line in log.read_text().splitlines()]
     case.check("the log tells changes", lines == ["not aligned"], lines)
@@ -424,7 +500,9 @@ def ps_case(case: Case) -> None:
     case.stops("the same for -c", "-c", "print('ran')", cwd=case.folder)
     marks = sorted(path.name for path in case.folder.glob("*.ran"))
     case.check("nothing of the working directory ran", not marks, marks)
-    done = case.envlock("-e", "python", "validate", "--bound", windows(case.lock), cwd=case.folder)
+    done = case.envlock(
+        "-e", "python", "validate", "--bound", windows(case.lock), cwd=case.folder
+    )
     marks = sorted(path.name for path in case.folder.glob("*.ran"))
     case.check("nor by -e NAME", not marks, marks, done.returncode, done.stderr)
 
@@ -453,7 +531,8 @@ def make_tool(folder: Path, name: str) -> Path:
             for inside, text in files.items()
         ]
         archive.writestr(
-            f"{module}-1.dist-info/RECORD", "".join(rows) + f"{module}-1.dist-info/RECORD,,\n"
+            f"{module}-1.dist-info/RECORD",
+            "".join(rows) + f"{module}-1.dist-info/RECORD,,\n",
         )
     return path
 
@@ -461,7 +540,15 @@ def make_tool(folder: Path, name: str) -> Path:
 def with_pip(case: Case, *wheels: Path, options: Sequence[str] = ()) -> None:
     """Install wheels by pip, as anybody would."""
     unpacked = case.machine.folder / "unpacked"
-    command = ("-m", "pip", "install", "-q", "--no-index", "--no-deps", "--no-warn-script-location")
+    command = (
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-index",
+        "--no-deps",
+        "--no-warn-script-location",
+    )
     variables = {"PYTHONPATH": windows(unpacked), "WINPASS": "PYTHONPATH"}
     done = case.start(*command, *options, *map(windows, wheels), **variables)
     if done.returncode:
@@ -493,7 +580,11 @@ def launcher_case(case: Case) -> None:
         )
     for name in TOOLS[:-1]:
         done = case.machine.run(scripts / f"{name}.exe", "x")
-        right = (done.returncode, done.stdout, done.stderr) == (0, f"{name} ran x\n", "")
+        right = (done.returncode, done.stdout, done.stderr) == (
+            0,
+            f"{name} ran x\n",
+            "",
+        )
         case.check(f"{name}.exe", right, done.returncode, done.stdout, done.stderr)
     done = case.machine.run(scripts / "envlock.exe", "--version")
     case.check(
@@ -509,17 +600,28 @@ def launcher_case(case: Case) -> None:
         done.returncode,
         done.stderr,
     )
-    for name, passing in (("pip-script.py", True), ("pip.py", False), ("serve-script.py", False)):
+    for name, passing in (
+        ("pip-script.py", True),
+        ("pip.py", False),
+        ("serve-script.py", False),
+    ):
         (case.folder / name).write_text("print('ran')\n", encoding="utf-8")
         done = case.start(windows(case.folder / name))
-        case.check(name, done.returncode == (0 if passing else CODE), done.returncode, done.stderr)
+        case.check(
+            name,
+            done.returncode == (0 if passing else CODE),
+            done.returncode,
+            done.stderr,
+        )
     wheel = make_wheel(case.folder, "six", "1.16.0")
     done = case.machine.run(
         scripts / "pip.exe", "install", "-q", "--no-index", "--no-deps", windows(wheel)
     )
     case.check("pip.exe repairs", done.returncode == 0, done.stderr)
     case.passes("after that")
-    done = case.machine.run(scripts / "envlock.exe", "-e", windows(case.python), "site-uninstall")
+    done = case.machine.run(
+        scripts / "envlock.exe", "-e", windows(case.python), "site-uninstall"
+    )
     case.check("envlock.exe removes the guard", done.returncode == 0, done.stderr)
 
 
@@ -553,7 +655,8 @@ def probe_case(case: Case) -> None:
     # poetry.exe starts a Python, which starts this one
     asker = case.folder / "poetry.exe"
     asker.write_text(
-        "import subprocess, sys\nsys.exit(subprocess.call(sys.argv[2:]))\n", encoding="utf-8"
+        "import subprocess, sys\nsys.exit(subprocess.call(sys.argv[2:]))\n",
+        encoding="utf-8",
     )
     base = case.machine.base(case.version) / "python.exe"
     done = case.machine.run(base, windows(asker), "install", python, "-I", "-c", PROBE)
@@ -641,9 +744,17 @@ def embedding_case(case: Case) -> None:
         case.install("exit", "--code", CODE, *options)
         case.drift()
         for signals in "10":
-            words = (case.machine.folder / "embed.exe", windows(library), signals, "print('ran')")
+            words = (
+                case.machine.folder / "embed.exe",
+                windows(library),
+                signals,
+                "print('ran')",
+            )
             done = case.machine.run(*words, **home)
-            right = (done.returncode, done.stdout) == (status, output) and "Missing" in done.stderr
+            right = (done.returncode, done.stdout) == (
+                status,
+                output,
+            ) and "Missing" in done.stderr
             what = f"{options} signals {signals}"
             case.check(what, right, done.returncode, done.stdout, done.stderr)
     case.uninstall()
@@ -672,18 +783,31 @@ def umlaut_case(case: Case) -> None:
     add_record(folder, "six", "1.16.0")
     lock.write_text(LOCK, encoding="utf-8")
     (case.site / "added.pth").write_text(windows(folder) + "\n", encoding="cp1252")
-    done = case.envlock("-e", windows(case.python), "validate", "--bound", windows(lock))
-    case.check("a path line in the code page", done.returncode == 0, done.stdout, done.stderr)
+    done = case.envlock(
+        "-e", windows(case.python), "validate", "--bound", windows(lock)
+    )
+    case.check(
+        "a path line in the code page", done.returncode == 0, done.stdout, done.stderr
+    )
 
 
 def embeddable_case(case: Case) -> None:
     """The embeddable package with `import site`: whoever asks it, its start-up files run."""
     case.embeddable()
     before = snapshot(case.folder / "embedded")
-    done = case.envlock("-e", windows(case.python), "validate", "--bound", windows(case.lock))
-    case.check("validate", (done.returncode, done.stdout) == (0, ""), done.stdout, done.stderr)
     done = case.envlock(
-        "-e", windows(case.python), "validate", "--integrity", "--bound", windows(case.lock)
+        "-e", windows(case.python), "validate", "--bound", windows(case.lock)
+    )
+    case.check(
+        "validate", (done.returncode, done.stdout) == (0, ""), done.stdout, done.stderr
+    )
+    done = case.envlock(
+        "-e",
+        windows(case.python),
+        "validate",
+        "--integrity",
+        "--bound",
+        windows(case.lock),
     )
     case.check(
         "integrity: nothing of its own",
@@ -693,17 +817,30 @@ def embeddable_case(case: Case) -> None:
     )
     (case.python.parent / "evil.py").touch()
     done = case.envlock(
-        "-e", windows(case.python), "validate", "--integrity", "--bound", windows(case.lock)
+        "-e",
+        windows(case.python),
+        "validate",
+        "--integrity",
+        "--bound",
+        windows(case.lock),
     )
-    case.check("integrity: what is not", "evil.py" in done.stdout, done.stdout, done.stderr)
+    case.check(
+        "integrity: what is not", "evil.py" in done.stdout, done.stdout, done.stderr
+    )
     (case.python.parent / "evil.py").unlink()
     case.install("exit", "--code", CODE)
     case.passes("aligned")
     case.drift()
     case.stops("drift")
-    done = case.envlock("-e", windows(case.python), "validate", "--bound", windows(case.lock))
+    done = case.envlock(
+        "-e", windows(case.python), "validate", "--bound", windows(case.lock)
+    )
     case.check(
-        "validate the guarded one", done.returncode == 3, done.returncode, done.stdout, done.stderr
+        "validate the guarded one",
+        done.returncode == 3,
+        done.returncode,
+        done.stdout,
+        done.stderr,
     )
     case.uninstall()
     case.repair()
@@ -728,15 +865,23 @@ def drive_case(case: Case) -> None:
         kept = states(case.site)
         done = case.machine.run(python, "-c", "print('ran')")
         case.check(
-            "aligned", (done.returncode, done.stdout, done.stderr) == (0, "ran\n", ""), done.stderr
+            "aligned",
+            (done.returncode, done.stdout, done.stderr) == (0, "ran\n", ""),
+            done.stderr,
         )
     case.check(
-        "step 1 writes nothing", bool(kept) and states(case.site) == kept, kept, states(case.site)
+        "step 1 writes nothing",
+        bool(kept) and states(case.site) == kept,
+        kept,
+        states(case.site),
     )
     case.drift()
     done = case.machine.run(python, "-c", "print('ran')")
     case.check(
-        "drift", done.returncode == CODE and "Missing" in done.stderr, done.returncode, done.stderr
+        "drift",
+        done.returncode == CODE and "Missing" in done.stderr,
+        done.returncode,
+        done.stderr,
     )
     done = case.envlock("-e", python, "site-uninstall")
     case.check("site-uninstall", done.returncode == 0, done.stderr)
@@ -757,11 +902,16 @@ def integrity_case(case: Case) -> None:
     )
     done = case.envlock(*words)
     case.check(
-        "what pip installed", (done.returncode, done.stdout) == (0, ""), done.stdout, done.stderr
+        "what pip installed",
+        (done.returncode, done.stdout) == (0, ""),
+        done.stdout,
+        done.stderr,
     )
     record = case.site / "stand_in_serve-1.dist-info" / "RECORD"
     text = record.read_text(encoding="utf-8")
-    record.write_text(text.replace("stand_in_serve.py", "Stand_In_Serve.PY"), encoding="utf-8")
+    record.write_text(
+        text.replace("stand_in_serve.py", "Stand_In_Serve.PY"), encoding="utf-8"
+    )
     done = case.envlock(*words)
     case.check(
         "a record in another case",
@@ -775,11 +925,16 @@ def integrity_case(case: Case) -> None:
     done = case.envlock(*words)
     rows = sorted(line.split()[-2] for line in done.stdout.splitlines()[1:])
     case.check(
-        "an edit and a stranger", rows == ["Modified", "Unrecorded"], done.stdout, done.stderr
+        "an edit and a stranger",
+        rows == ["Modified", "Unrecorded"],
+        done.stdout,
+        done.stderr,
     )
     (case.site / "foreign.py").unlink()
     with_pip(
-        case, case.folder / "stand_in_serve-1-py3-none-any.whl", options=("--force-reinstall",)
+        case,
+        case.folder / "stand_in_serve-1-py3-none-any.whl",
+        options=("--force-reinstall",),
     )
     case.install("--superset", "--integrity", "exit", "--code", CODE)
     time.sleep(2.2)
@@ -787,12 +942,17 @@ def integrity_case(case: Case) -> None:
     kept = states(case.site)
     case.passes("an unchanged start")
     case.check(
-        "step 1 writes nothing", bool(kept) and states(case.site) == kept, kept, states(case.site)
+        "step 1 writes nothing",
+        bool(kept) and states(case.site) == kept,
+        kept,
+        states(case.site),
     )
     (case.site / "stand_in_serve.py").write_text("changed = True\n", encoding="utf-8")
     done = case.start()
     case.check(
-        "an edit ends a start", done.returncode == CODE and "Modified" in done.stderr, done.stderr
+        "an edit ends a start",
+        done.returncode == CODE and "Modified" in done.stderr,
+        done.stderr,
     )
     case.uninstall()
 
@@ -813,8 +973,13 @@ def at_once_case(case: Case) -> None:
         windows(case.lock),
         "exit",
     )
-    children = [case.machine.start(*words, "--code", CODE + number) for number in (0, 1)]
-    ends = [(child.communicate(timeout=120)[1].decode(), child.returncode) for child in children]
+    children = [
+        case.machine.start(*words, "--code", CODE + number) for number in (0, 1)
+    ]
+    ends = [
+        (child.communicate(timeout=120)[1].decode(), child.returncode)
+        for child in children
+    ]
     case.check("two installs at once", [code for _, code in ends] == [0, 0], ends)
     done = case.envlock("-e", windows(case.python), "site-status")
     case.check(
@@ -824,11 +989,17 @@ def at_once_case(case: Case) -> None:
         done.stderr,
     )
     left = sorted(entry.name for entry in case.site.iterdir())
-    case.check("nothing else", left == ["0-envlock.pth", "_envlock", "six-1.16.0.dist-info"], left)
+    case.check(
+        "nothing else",
+        left == ["0-envlock.pth", "_envlock", "six-1.16.0.dist-info"],
+        left,
+    )
     starts = [case.machine.start(case.python, "-c", "print('ran')") for _ in range(3)]
     done = case.envlock("-e", windows(case.python), "site-uninstall")
     told = [(child.communicate(timeout=120), child.returncode) for child in starts]
-    case.check("starts beside an uninstall", [code for _, code in told] == [0, 0, 0], told)
+    case.check(
+        "starts beside an uninstall", [code for _, code in told] == [0, 0, 0], told
+    )
     case.check("an uninstall beside starts", done.returncode == 0, done.stderr)
     left = sorted(entry.name for entry in case.site.iterdir())
     case.check("nothing is left", left == ["six-1.16.0.dist-info"], left)
@@ -858,12 +1029,24 @@ def stream_case(case: Case) -> None:
     case.environment()
     case.drift()
     command = COMMAND.format(windows(case.machine.folder / "tool"))
-    words = (command, "-e", windows(case.python), "validate", "--bound", windows(case.lock))
+    words = (
+        command,
+        "-e",
+        windows(case.python),
+        "validate",
+        "--bound",
+        windows(case.lock),
+    )
     done = case.drive("closed", CLOSED, *words)
-    case.check("a closed pipe is quiet", done.stdout == "3 b''\n", done.stdout, done.stderr)
+    case.check(
+        "a closed pipe is quiet", done.stdout == "3 b''\n", done.stdout, done.stderr
+    )
     done = case.drive("hidden", HIDDEN, windows(case.site))
     case.check(
-        "hidden files, from 3.13 and before", done.stdout == "0\n1\n", done.stdout, done.stderr
+        "hidden files, from 3.13 and before",
+        done.stdout == "0\n1\n",
+        done.stdout,
+        done.stderr,
     )
 
 
@@ -891,7 +1074,9 @@ def meanwhile_case(case: Case) -> None:
     case.lock.write_text(LOCK + "idna==3.7\n", encoding="utf-8")
     time.sleep(2.2)
     done = case.start(
-        windows(case.driver("meanwhile", MEANWHILE)), windows(case.site), windows(case.lock)
+        windows(case.driver("meanwhile", MEANWHILE)),
+        windows(case.site),
+        windows(case.lock),
     )
     case.check("judged", done.stdout == "''\n", done.stdout, done.stderr)
     done = case.start()
@@ -931,8 +1116,16 @@ def paste_case(case: Case) -> None:
         b"@echo off\r\n" + done.stdout.replace("\n", "\r\n").encode()
     )
     after = case.machine.run("cmd", "/c", "pasted.bat", cwd=case.folder)
-    case.check("it installs", any(case.site.glob("six-*")), done.stdout, after.stdout, after.stderr)
-    case.check("no variables in front", "=" not in done.stdout.split(" ")[0], done.stdout)
+    case.check(
+        "it installs",
+        any(case.site.glob("six-*")),
+        done.stdout,
+        after.stdout,
+        after.stderr,
+    )
+    case.check(
+        "no variables in front", "=" not in done.stdout.split(" ")[0], done.stdout
+    )
 
 
 TIMED = """\
@@ -966,9 +1159,16 @@ def cost_case(case: Case) -> None:
     time.sleep(2.2)
     case.passes("old enough")
     (case.folder / "timed.py").write_text(TIMED)
-    done = case.start(windows(case.folder / "timed.py"), windows(case.site), windows(case.lock))
+    done = case.start(
+        windows(case.folder / "timed.py"), windows(case.site), windows(case.lock)
+    )
     figures = [float(figure) for figure in done.stdout.split()] or [9.0, 1.0]
-    case.check("an unchanged start's cost", figures[0] <= 0.5 * figures[1], figures, done.stderr)
+    case.check(
+        "an unchanged start's cost",
+        figures[0] <= 0.5 * figures[1],
+        figures,
+        done.stderr,
+    )
     told = f"{figures[0]:.2f} ms, with the same content {figures[1]:.2f} ms"
     print(f"  {case.version}: an unchanged start costs {told}", flush=True)
 
@@ -997,7 +1197,9 @@ CASES: tuple[Callable[[Case], None], ...] = (
 FURTHER_CASES = (guard_case, users_case, drive_case, umlaut_case)
 
 
-def attempt(machine: Machine, version: str, function: Callable[[Case], None]) -> list[str]:
+def attempt(
+    machine: Machine, version: str, function: Callable[[Case], None]
+) -> list[str]:
     """What went wrong in each check of a case, or ""."""
     began, title = time.monotonic(), function.__name__.rpartition("_")[0]
     case = Case(machine, version, title)
@@ -1010,7 +1212,10 @@ def attempt(machine: Machine, version: str, function: Callable[[Case], None]) ->
     wrong = [each for each in case.tried if each]
     seconds = time.monotonic() - began
     print(
-        "\n".join((f"  {title} {version}: {len(case.tried)} ({seconds:.0f} s)", *wrong)), flush=True
+        "\n".join(
+            (f"  {title} {version}: {len(case.tried)} ({seconds:.0f} s)", *wrong)
+        ),
+        flush=True,
     )
     return case.tried
 
@@ -1021,7 +1226,10 @@ def prepare() -> str:
         if not TOOL.exists():
             return f"no Windows Python in {FOLDER}"
         done = subprocess.run(
-            [str(TOOL), str(FOLDER)], stdin=subprocess.DEVNULL, capture_output=True, check=False
+            [str(TOOL), str(FOLDER)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
         )
         if done.returncode:
             return (
@@ -1040,12 +1248,19 @@ def further_versions() -> list[str]:
         try:
             if library and not (folder / "made").exists():
                 make_python(version, library, folder)
-        except (OSError, ValueError, StopIteration, subprocess.SubprocessError) as error:
+        except (
+            OSError,
+            ValueError,
+            StopIteration,
+            subprocess.SubprocessError,
+        ) as error:
             print(f"  windows: skipped: {version}: {error}", flush=True)
         if (folder / "made").exists():
             made.append(version)
         elif not library:
-            print(f"  windows: skipped: {version}: no CPython {version} to take the library of")
+            print(
+                f"  windows: skipped: {version}: no CPython {version} to take the library of"
+            )
     return made
 
 
@@ -1053,7 +1268,9 @@ def make_python(version: str, linux: str, folder: Path) -> None:
     """An ordinary installation: python.org's programs and extension modules, and Linux's library."""
     shutil.rmtree(folder, ignore_errors=True)
     code = "import sysconfig; print(sysconfig.get_path('stdlib'))"
-    library = subprocess.run([linux, "-c", code], capture_output=True, check=True, text=True)
+    library = subprocess.run(
+        [linux, "-c", code], capture_output=True, check=True, text=True
+    )
     left_out = (
         "lib-dynload",
         "test",
@@ -1064,7 +1281,9 @@ def make_python(version: str, linux: str, folder: Path) -> None:
         "config-*",
     )
     ignore = shutil.ignore_patterns(*left_out)
-    shutil.copytree(library.stdout.strip(), folder / "Lib", ignore=ignore, symlinks=True)
+    shutil.copytree(
+        library.stdout.strip(), folder / "Lib", ignore=ignore, symlinks=True
+    )
     (folder / "Lib" / "site-packages").mkdir()
     (folder / "DLLs").mkdir()
     with zipfile.ZipFile(io.BytesIO(embedded_package(version))) as archive:
@@ -1072,7 +1291,9 @@ def make_python(version: str, linux: str, folder: Path) -> None:
             name = member.filename.rpartition("/")[2]
             if name.endswith((".zip", "._pth", ".cat")) or name in ("", "_wmi.pyd"):
                 continue  # Wine knows no WMI
-            top = name.startswith(("python3", "vcruntime")) or not name.endswith((".pyd", ".dll"))
+            top = name.startswith(("python3", "vcruntime")) or not name.endswith(
+                (".pyd", ".dll")
+            )
             (folder / ("" if top else "DLLs") / name).write_bytes(archive.read(member))
     (folder / "made").touch()
 
@@ -1097,12 +1318,26 @@ def pip_wheel(folder: Path) -> Path:
     """A wheel of pip, in a folder that gets what is in it, too."""
     kept = CACHE / "windows-pip"
     if not any(kept.glob("pip-*.whl")):
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(kept), PIP]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "-d",
+            str(kept),
+            PIP,
+        ]
+        subprocess.run(
+            command, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
     wheel = Path(shutil.copy(next(kept.glob("pip-*.whl")), folder))
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "unpacked")
-    shutil.rmtree(next((folder / "unpacked").glob("*.dist-info")))  # or it would uninstall itself
+    shutil.rmtree(
+        next((folder / "unpacked").glob("*.dist-info"))
+    )  # or it would uninstall itself
     return wheel
 
 
@@ -1119,7 +1354,9 @@ def main() -> int:
         machine.pip = pip_wheel(folder)
         known = [*VERSIONS, *further_versions()]
         versions = [version for version in known if version in wanted] or known
-        cases = [case for case in CASES if case.__name__.rpartition("_")[0] in wanted] or CASES
+        cases = [
+            case for case in CASES if case.__name__.rpartition("_")[0] in wanted
+        ] or CASES
         jobs = [
             (version, case)
             for case in cases
@@ -1128,7 +1365,9 @@ def main() -> int:
         ]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             tried = [
-                each for one in pool.map(lambda job: attempt(machine, *job), jobs) for each in one
+                each
+                for one in pool.map(lambda job: attempt(machine, *job), jobs)
+                for each in one
             ]
     finally:
         machine.stop()

@@ -55,7 +55,8 @@ class Tally:
         self.passed += passed
         self.failed += failed
         print(
-            f"{'FAILED' if failed else 'ok':8}{title}: {passed} passed, {failed} failed", flush=True
+            f"{'FAILED' if failed else 'ok':8}{title}: {passed} passed, {failed} failed",
+            flush=True,
         )
         if failed:
             print(output, flush=True)
@@ -87,7 +88,9 @@ def interpreters() -> dict[str, str]:
     places.append(str(CACHE / "pythons" / "bin"))
     found: dict[str, str] = {}
     for place in places:
-        for path in sorted(glob.glob(f"{place}/python3*") + glob.glob(f"{place}/pypy3*")):
+        for path in sorted(
+            glob.glob(f"{place}/python3*") + glob.glob(f"{place}/pypy3*")
+        ):
             if not re.fullmatch(
                 r"(python|pypy)3(\.\d+)?t?", os.path.basename(path)
             ) or not os.access(path, os.X_OK):
@@ -98,7 +101,8 @@ def interpreters() -> dict[str, str]:
                 found.setdefault(" ".join(words[1:]), path)
     return dict(
         sorted(
-            found.items(), key=lambda item: (item[0].split()[0], int(item[0].rpartition(".")[2]))
+            found.items(),
+            key=lambda item: (item[0].split()[0], int(item[0].rpartition(".")[2])),
         )
     )
 
@@ -121,8 +125,14 @@ def installed(folder: Path, *requirements: str) -> Path:
 
 
 def lint(tally: Tally) -> None:
-    for words in (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "--strict")):
-        status, output = run([str(installed(CACHE / "dev", *DEV_TOOLS) / words[0]), *words[1:]])
+    for words in (
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "."),
+        ("mypy", "--strict"),
+    ):
+        status, output = run(
+            [str(installed(CACHE / "dev", *DEV_TOOLS) / words[0]), *words[1:]]
+        )
         tally.add(" ".join(words), int(status == 0), int(status != 0), output)
 
 
@@ -130,15 +140,29 @@ def test(tally: Tally) -> None:
     found = interpreters()
     print("interpreters:", ", ".join(found), flush=True)
     if len(found) < FEWEST_INTERPRETERS:
-        tally.add(f"at least {FEWEST_INTERPRETERS} interpreters", 0, 1, "only " + ", ".join(found))
+        tally.add(
+            f"at least {FEWEST_INTERPRETERS} interpreters",
+            0,
+            1,
+            "only " + ", ".join(found),
+        )
     for name, python in found.items():
         status, output = run(["make", "-s", "test", f"PYTHON={python}"])
         said = re.search(
-            r"^(\d+) passed, (\d+) skipped, (\d+) failed, in (\d+) s$", output, re.MULTILINE
+            r"^(\d+) passed, (\d+) skipped, (\d+) failed, in (\d+) s$",
+            output,
+            re.MULTILINE,
         )
-        passed, skipped, failed, seconds = map(int, said.groups()) if said else (0, 0, 0, 0)
+        passed, skipped, failed, seconds = (
+            map(int, said.groups()) if said else (0, 0, 0, 0)
+        )
         failed = max(failed, int(status != 0 or not passed))
-        tally.add(f"make test on {name} ({skipped} skipped, {seconds} s)", passed, failed, output)
+        tally.add(
+            f"make test on {name} ({skipped} skipped, {seconds} s)",
+            passed,
+            failed,
+            output,
+        )
 
 
 def conformance(tally: Tally) -> None:
@@ -155,11 +179,20 @@ def conformance(tally: Tally) -> None:
             if skipped and status == 0:
                 print(f"{'skipped':8}conformance/{skipped[0]}", flush=True)
                 continue
-            said = re.findall(r"^.*: (\d+) comparisons, (\d+) failures$", output, re.MULTILINE)
+            said = re.findall(
+                r"^.*: (\d+) comparisons, (\d+) failures$", output, re.MULTILINE
+            )
             passed, failed = (int(number) for number in said[-1]) if said else (0, 0)
             bad = max(failed, int(status != 0 or not passed))
-            tally.add(f"conformance/{script.name} ({seconds:.0f} s)", passed - failed, bad, output)
-            for part in re.findall(r"^  (.*: skipped: .*)$", "" if bad else output, re.MULTILINE):
+            tally.add(
+                f"conformance/{script.name} ({seconds:.0f} s)",
+                passed - failed,
+                bad,
+                output,
+            )
+            for part in re.findall(
+                r"^  (.*: skipped: .*)$", "" if bad else output, re.MULTILINE
+            ):
                 print(f"{'skipped':8}conformance/{script.stem}: {part}", flush=True)
 
 
@@ -176,7 +209,10 @@ def traced_interpreter(tracer: str, steps: Path) -> str:
                 (own / place / entry.name).symlink_to(entry)
     shutil.copy(ROOT / "tests" / "tools" / "tracer.py", own / "encodings")
     start = f"from encodings import tracer\ntracer.start{(tracer, str(ROOT / 'envlock.py'), str(steps))}\n"
-    for name, line in (("encodings/__init__.py", start), ("threading.py", THREAD_START)):
+    for name, line in (
+        ("encodings/__init__.py", start),
+        ("threading.py", THREAD_START),
+    ):
         (own / name).unlink(missing_ok=True)
         (own / name).write_text((library / name).read_text() + "\n" + line)
     (folder / "bin").mkdir()
@@ -194,7 +230,11 @@ def coverage(tally: Tally) -> None:
     steps.unlink(missing_ok=True)
     data.unlink(missing_ok=True)
     _, tracer = run(
-        [python, "-c", "import coverage.tracer as tracer; print(tracer.__file__, end='')"]
+        [
+            python,
+            "-c",
+            "import coverage.tracer as tracer; print(tracer.__file__, end='')",
+        ]
     )
     status, output = run([traced_interpreter(tracer, steps), "-m", "tests"])
     tally.add("the tests, traced", int(status == 0), int(status != 0), output)

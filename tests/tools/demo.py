@@ -28,9 +28,22 @@ class Story:
         self.surprises: list[str] = []
 
     def pip(self, *arguments: str) -> None:
-        command = [self.python, "-m", "pip", "-q", "--disable-pip-version-check", *arguments]
-        local = ["--no-index", "--find-links", "wheels"] if arguments[0] == "install" else []
-        done = run([*command, *local], cwd=self.project, env={"PIP_CONFIG_FILE": os.devnull})
+        command = [
+            self.python,
+            "-m",
+            "pip",
+            "-q",
+            "--disable-pip-version-check",
+            *arguments,
+        ]
+        local = (
+            ["--no-index", "--find-links", "wheels"]
+            if arguments[0] == "install"
+            else []
+        )
+        done = run(
+            [*command, *local], cwd=self.project, env={"PIP_CONFIG_FILE": os.devnull}
+        )
         print(f"$ pip {' '.join(arguments)}")
         if done.returncode:
             self.surprises.append(f"pip {arguments[0]}: {done.stderr}")
@@ -54,7 +67,9 @@ class Story:
         done = run([self.python, *words], cwd=self.project, env=env)
         shown = (done.stderr + done.stdout).replace(f"{self.project}{os.sep}", "")
         settings = "".join(f"{name}={value} " for name, value in env.items())
-        print(f"$ {settings}python {' '.join(words)}\n{shown}[exit status {done.returncode}]")
+        print(
+            f"$ {settings}python {' '.join(words)}\n{shown}[exit status {done.returncode}]"
+        )
         if done.returncode != status:
             self.surprises.append(
                 f"python {' '.join(words)}: exit status {done.returncode}, not {status}"
@@ -62,7 +77,9 @@ class Story:
 
 
 def tell(story: Story) -> None:
-    (story.project / "requirements.txt").write_text("web-client==2.32.3\n", encoding="utf-8")
+    (story.project / "requirements.txt").write_text(
+        "web-client==2.32.3\n", encoding="utf-8"
+    )
     say("A project, and a lock of all that pip has installed for it.")
     story.pip("install", "-r", "requirements.txt")
     story.freeze("requirements.lock")
@@ -72,8 +89,12 @@ def tell(story: Story) -> None:
 
 
 def tell_guard(story: Story) -> None:
-    (story.project / "app.py").write_text("print('the application runs')\n", encoding="utf-8")
-    say("A guard: from now on every start of this Python compares, before any other code runs.")
+    (story.project / "app.py").write_text(
+        "print('the application runs')\n", encoding="utf-8"
+    )
+    say(
+        "A guard: from now on every start of this Python compares, before any other code runs."
+    )
     story.envlock("site-install", "exit", status=0)
     story.start("app.py", status=0)
     say("Drift: a package is added, one is another version.")
@@ -115,7 +136,10 @@ def main() -> int:
             return 1
         story = Story(project)
         tell(story)
-        print("".join(f"\nNot as told: {surprise}" for surprise in story.surprises) or NEXT)
+        print(
+            "".join(f"\nNot as told: {surprise}" for surprise in story.surprises)
+            or NEXT
+        )
         return 1 if story.surprises else 0
     finally:
         shutil.rmtree(folder)

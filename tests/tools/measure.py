@@ -75,8 +75,14 @@ def lines_of(node: ast.stmt) -> range:
 def read(path: Path) -> Source:
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
-    strings = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and is_docstring(node)]
-    return Source(text.splitlines(), tree, {line for node in strings for line in lines_of(node)})
+    strings = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and is_docstring(node)
+    ]
+    return Source(
+        text.splitlines(), tree, {line for node in strings for line in lines_of(node)}
+    )
 
 
 def rooms(source: Source) -> Iterator[Span]:
@@ -84,7 +90,8 @@ def rooms(source: Source) -> Iterator[Span]:
     text = "\n".join(source.lines)
     starts = [("(top)", 1)]
     starts += [
-        (banner[1], text.count("\n", 0, banner.start()) + 1) for banner in BANNER.finditer(text)
+        (banner[1], text.count("\n", 0, banner.start()) + 1)
+        for banner in BANNER.finditer(text)
     ]
     ends = [start for _, start in starts[1:]] + [len(source.lines) + 1]
     for (title, start), end in zip(starts, ends):
@@ -115,7 +122,9 @@ def simple_statements(source: Source, span: Span) -> list[ast.stmt]:
     for function in ast.walk(source.tree):
         if isinstance(function, FUNCTIONS) and span.holds(function):
             found.update(
-                dict.fromkeys(node for node in ast.walk(function) if isinstance(node, ast.stmt))
+                dict.fromkeys(
+                    node for node in ast.walk(function) if isinstance(node, ast.stmt)
+                )
             )
     return [node for node in found if not hasattr(node, "body")]
 
@@ -143,9 +152,14 @@ def nested_comprehensions(nodes: Sequence[ast.AST]) -> int:
 
 
 def measure(source: Source, span: Span) -> list[str]:
-    texts = [(number, source.lines[number - 1].strip()) for number in range(span.start, span.end)]
+    texts = [
+        (number, source.lines[number - 1].strip())
+        for number in range(span.start, span.end)
+    ]
     comments = [
-        text for number, text in texts if text.startswith("#") and number not in source.docstrings
+        text
+        for number, text in texts
+        if text.startswith("#") and number not in source.docstrings
     ]
     code = [
         number
@@ -176,7 +190,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rooms", action="store_true", help="a row for each room, too")
     parser.add_argument(
-        "--dense", type=int, default=0, metavar="N", help="the N statements of the most nodes"
+        "--dense",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the N statements of the most nodes",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     arguments = parser.parse_args()
@@ -186,7 +204,9 @@ def main() -> int:
         whole = Span(path.name, 1, len(source.lines) + 1)
         for span in [whole, *(rooms(source) if arguments.rooms else ())]:
             print(f"| {' | '.join(measure(source, span))} |")
-        dense = sorted(simple_statements(source, whole), key=size, reverse=True)[: arguments.dense]
+        dense = sorted(simple_statements(source, whole), key=size, reverse=True)[
+            : arguments.dense
+        ]
         for node in dense:
             print(f"{path}:{node.lineno}: {size(node)} nodes")
     return 0

@@ -100,7 +100,11 @@ def of_expression(node: ast.expr) -> Iterator[Mutation]:
 
 
 def of_statement(node: ast.stmt) -> Iterator[Mutation]:
-    if isinstance(node, ast.Return) and node.value and ast.unparse(node.value) != "None":
+    if (
+        isinstance(node, ast.Return)
+        and node.value
+        and ast.unparse(node.value) != "None"
+    ):
         yield Mutation("return", node, "return None")
     elif isinstance(node, (ast.Expr, ast.AugAssign, ast.Raise, ast.Delete)):
         yield Mutation("statement", node, "pass")
@@ -135,7 +139,8 @@ def parts(node: ast.AST) -> Iterator[ast.AST]:
 def trials(source: str) -> dict[str, list[Trial]]:
     """All that can be changed, by room."""
     starts = [
-        (source.count("\n", 0, banner.start()) + 1, banner[1]) for banner in BANNER.finditer(source)
+        (source.count("\n", 0, banner.start()) + 1, banner[1])
+        for banner in BANNER.finditer(source)
     ]
     found: dict[str, list[Trial]] = {title: [] for _, title in starts}
     for statement in ast.parse(source).body:
@@ -143,12 +148,17 @@ def trials(source: str) -> dict[str, list[Trial]]:
         if titles and not isinstance(statement, (ast.Import, ast.ImportFrom)):
             for node in parts(statement):
                 for mutation in mutations(node):
-                    found[titles[-1]].append(Trial(titles[-1], name_of(statement), mutation))
+                    found[titles[-1]].append(
+                        Trial(titles[-1], name_of(statement), mutation)
+                    )
     return {room: some for room, some in found.items() if some}
 
 
 def name_of(statement: ast.stmt) -> str:
-    target = getattr(statement, "target", None) or [*getattr(statement, "targets", []), None][0]
+    target = (
+        getattr(statement, "target", None)
+        or [*getattr(statement, "targets", []), None][0]
+    )
     return str(getattr(statement, "name", None) or getattr(target, "id", ""))
 
 
@@ -161,7 +171,9 @@ def chosen(source: str, seed: int, number: int) -> list[Trial]:
     picked = []
     for room in rooms[:number]:
         kind = dice.choice(sorted({trial.mutation.kind for trial in found[room]}))
-        picked.append(dice.choice([trial for trial in found[room] if trial.mutation.kind == kind]))
+        picked.append(
+            dice.choice([trial for trial in found[room] if trial.mutation.kind == kind])
+        )
     return picked
 
 
@@ -170,8 +182,12 @@ def mutated(source: str, mutation: Mutation) -> str:
     node = mutation.node
     assert node.end_lineno is not None
     assert node.end_col_offset is not None
-    before = b"".join(lines[: node.lineno - 1]) + lines[node.lineno - 1][: node.col_offset]
-    after = lines[node.end_lineno - 1][node.end_col_offset :] + b"".join(lines[node.end_lineno :])
+    before = (
+        b"".join(lines[: node.lineno - 1]) + lines[node.lineno - 1][: node.col_offset]
+    )
+    after = lines[node.end_lineno - 1][node.end_col_offset :] + b"".join(
+        lines[node.end_lineno :]
+    )
     return (before + mutation.text.encode() + after).decode()
 
 
@@ -179,7 +195,11 @@ def modules_for(trial: Trial, near: bool) -> list[str]:
     """The test modules, those first that are likely to notice."""
     paths = sorted((ROOT / "tests").glob("test_*.py"))
     own = f"test_{module_of(trial.room)}_"
-    word = re.compile(rf"\b{re.escape(trial.function)}\b") if trial.function else re.compile("$.")
+    word = (
+        re.compile(rf"\b{re.escape(trial.function)}\b")
+        if trial.function
+        else re.compile("$.")
+    )
 
     def distance(path: Path) -> int:
         return (
@@ -270,7 +290,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             survivors += 1
             lines = (source.splitlines(), mutated(source, trial.mutation).splitlines())
             print(
-                "\n".join(difflib.unified_diff(*lines, "envlock.py", "mutant", n=2, lineterm="")),
+                "\n".join(
+                    difflib.unified_diff(
+                        *lines, "envlock.py", "mutant", n=2, lineterm=""
+                    )
+                ),
                 flush=True,
             )
     print(f"{survivors} survive")

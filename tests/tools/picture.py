@@ -25,7 +25,12 @@ def text(
 
 
 def box(
-    x: float, y: float, width: float, title: str, lines: Sequence[str], colour: str = INK
+    x: float,
+    y: float,
+    width: float,
+    title: str,
+    lines: Sequence[str],
+    colour: str = INK,
 ) -> str:
     """A rounded box with a title and further lines; (x, y) is its upper left corner."""
     height = 34 + 18 * len(lines)
@@ -91,8 +96,17 @@ def draw() -> str:
         box(220, 186, 160, "different", ["prints a table", "exit status 3"], RED),
         arrow("555,154 555,170 470,170 470,184"),
         arrow("555,154 555,170 650,170 650,184"),
-        box(400, 186, 150, "equal", ["your program runs", "(unchanged: 0.4 ms)"], GREEN),
-        box(570, 186, 170, "different", ["prints a table, and ends", "before your code runs"], RED),
+        box(
+            400, 186, 150, "equal", ["your program runs", "(unchanged: 0.4 ms)"], GREEN
+        ),
+        box(
+            570,
+            186,
+            170,
+            "different",
+            ["prints a table, and ends", "before your code runs"],
+            RED,
+        ),
         arrow("300,256 300,286 380,286 380,298"),
         arrow("655,256 655,286 380,286 380,298"),
         box(
@@ -100,7 +114,10 @@ def draw() -> str:
             300,
             300,
             "repair",
-            ["with your own tool: uv sync, pip install -r ...", "which may start whatever differs"],
+            [
+                "with your own tool: uv sync, pip install -r ...",
+                "which may start whatever differs",
+            ],
             BLUE,
         ),
     ]

@@ -25,12 +25,18 @@ TOOLS = ("build==1.6.1", "flit_core==4.2.0")
 
 
 def git(*arguments: str) -> bytes:
-    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+    return subprocess.run(
+        ["git", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE
+    ).stdout
 
 
 def with_absolute_links(readme: str, version: str) -> str:
     """The README as an index page can show it: an index has none of the repository's files."""
-    return re.sub(r"\]\((?=tests/|envlock\.py)", f"]({envlock.PROJECT_URL}/raw/v{version}/", readme)
+    return re.sub(
+        r"\]\((?=tests/|envlock\.py)",
+        f"]({envlock.PROJECT_URL}/raw/v{version}/",
+        readme,
+    )
 
 
 def build(source: Path, target: Path) -> None:
@@ -42,9 +48,19 @@ def build(source: Path, target: Path) -> None:
     readme.write_text(text, encoding="utf-8")
     epoch = git("log", "-1", "--format=%ct").decode().strip()
     python = installed(CACHE / "release", *TOOLS) / "python"
-    command = [str(python), "-m", "build", "--no-isolation", "--outdir", str(target), str(source)]
+    command = [
+        str(python),
+        "-m",
+        "build",
+        "--no-isolation",
+        "--outdir",
+        str(target),
+        str(source),
+    ]
     env = {**os.environ, "SOURCE_DATE_EPOCH": epoch}
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     if done.returncode:
         raise SystemExit(done.stdout.decode())
     shutil.copy(source / "envlock.py", target)
@@ -54,12 +70,15 @@ def digests(folder: Path) -> str:
     """As `sha256sum` prints them, so that `sha256sum -c SHA256SUMS` compares."""
     files = sorted(path for path in folder.iterdir() if path.name != "SHA256SUMS")
     return "".join(
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+        for path in files
     )
 
 
 def main() -> int:
-    if f"### {envlock.__version__} (" not in (ROOT / "README.md").read_text(encoding="utf-8"):
+    if f"### {envlock.__version__} (" not in (ROOT / "README.md").read_text(
+        encoding="utf-8"
+    ):
         raise SystemExit(f"README.md tells no changes of {envlock.__version__}")
     with tempfile.TemporaryDirectory(prefix="envlock-release-") as scratch:
         sums = []

@@ -23,26 +23,39 @@ if TYPE_CHECKING:
 def start(extension: str, source: str, steps: str) -> None:
     """Trace all threads, and note in the file `steps`, at the end, what of the file `source` has run, or of a copy."""
     spec = ModuleSpec(
-        "coverage.tracer", ExtensionFileLoader("coverage.tracer", extension), origin=extension
+        "coverage.tracer",
+        ExtensionFileLoader("coverage.tracer", extension),
+        origin=extension,
     )
     module: Any = _imp.create_dynamic(spec)
     _imp.exec_dynamic(module)
     wanted = _read(source)
     noted: dict[str, set[int]] = {source: set()}
     files: dict[str, Any] = {}
-    tracers: list[Any] = []  # one that is freed ends the tracing of whatever thread runs
+    tracers: list[
+        Any
+    ] = []  # one that is freed ends the tracing of whatever thread runs
 
     def should_trace(name: str, _: FrameType) -> Any:
         file = module.CFileDisposition()
         # Step 1 of a start has no file name. A copy that a test has changed has other lines.
         file.trace = not name or (name.endswith("envlock.py") and _read(name) == wanted)
-        file.source_filename, file.file_tracer, file.has_dynamic_filename = source, None, False
+        file.source_filename, file.file_tracer, file.has_dynamic_filename = (
+            source,
+            None,
+            False,
+        )
         return file
 
     def trace_thread(frame: FrameType | None, event: str, argument: object) -> Any:
         sys.settrace(None)
         tracer = module.CTracer()
-        tracer.data, tracer.trace_arcs, tracer.should_trace, tracer.should_trace_cache = (
+        (
+            tracer.data,
+            tracer.trace_arcs,
+            tracer.should_trace,
+            tracer.should_trace_cache,
+        ) = (
             noted,
             True,
             should_trace,
@@ -56,7 +69,9 @@ def start(extension: str, source: str, steps: str) -> None:
 
     def save() -> None:
         descriptor = posix.open(steps, posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT)
-        posix.write(descriptor, "".join([f"{step}\n" for step in noted[source].copy()]).encode())
+        posix.write(
+            descriptor, "".join([f"{step}\n" for step in noted[source].copy()]).encode()
+        )
         posix.close(descriptor)
 
     def save_and_exit(status: int) -> NoReturn:
