@@ -7047,9 +7047,11 @@ class GuardConfiguration(NamedTuple):
         plain = _parse_json(text)
         bounds = tuple(map(_path_of_latin, plain["bounds"]))
         directory = _path_of_latin(plain["directory"])
-        selection = Selection(**_with_sets(plain["selection"]))
-        policy = Policy(**_with_sets(plain["policy"]))
+        selection = Selection(**_fields_like(Selection(), plain["selection"]))
+        policy = Policy(**_fields_like(Policy(), plain["policy"]))
         code, embedded = plain["code"], plain["embedded"]
+        if type(code) is not int or type(embedded) is not bool:
+            raise TypeError(text)
         log = _path_of_latin(plain["log"])
         return cls(bounds, directory, selection, policy, code, embedded, log)
 
@@ -7111,12 +7113,16 @@ def _path_of_latin(text: str) -> str:
     return os.fsdecode(text.encode("latin-1"))
 
 
-def _with_sets(fields: dict[str, Any]) -> dict[str, Any]:
-    """Fields of a record, whose sets JSON has as arrays."""
-    with_sets = {}
+def _fields_like(default: NamedTuple, fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a record, whose sets JSON has as arrays. Raises for other types than the default's."""
+    checked = {}
     for key, value in fields.items():
-        with_sets[key] = frozenset(value) if isinstance(value, list) else value
-    return with_sets
+        kind = type(getattr(default, key))
+        names = isinstance(value, list) and all(isinstance(name, str) for name in value)
+        checked[key] = kind(value) if names else value
+        if type(checked[key]) is not kind:
+            raise TypeError(key)
+    return checked
 
 
 def guard_base(site: str) -> str:

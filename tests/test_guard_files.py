@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -158,3 +159,21 @@ class KnownFilesTest(IntegrityTest):
 
 if __name__ == "__main__":
     unittest.main()
+
+
+class ConfigurationTest(unittest.TestCase):
+    def test_a_field_of_another_type_is_refused(self) -> None:
+        guard = envlock.GuardConfiguration.for_bounds(
+            ["a.lock"], envlock.Selection(), envlock.Policy(ignore=frozenset({"b"}))
+        )
+        self.assertEqual(envlock.GuardConfiguration.from_json(guard.to_json()), guard)
+        for table, key, value in (
+            ("policy", "ignore", 1),
+            ("policy", "subset", "yes"),
+            ("selection", "extras", "web"),
+            ("selection", "groups", [1]),
+        ):
+            plain = json.loads(guard.to_json())
+            plain[table][key] = value
+            with self.subTest(key), self.assertRaises(TypeError):
+                envlock.GuardConfiguration.from_json(json.dumps(plain))

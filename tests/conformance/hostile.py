@@ -1,6 +1,6 @@
 """What strangers write makes envlock neither hang nor swell nor crash: mutations of every file that it reads. Offline.
 
-`hostile.py [NUMBER]...`: all mutations, or these alone, each with what came of it.
+`hostile.py [NUMBER]... | --all`: 10,000 mutations, or these alone, or all 52,000.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 import envlock
 from tests.support import CLEAN, DATA, ENVLOCK, make_wheel, recorded_hash
 
-MUTATIONS = 52_000
+MUTATIONS = 10_000  # at each run; `hostile.py --all` makes them all
+ALL_MUTATIONS = 52_000
 SEED = 14
 WORKERS = 2
 CPU_SECONDS = 5  # of one mutation
@@ -786,7 +787,10 @@ def main() -> int:
         ) as current:
             work(folder, json.loads((folder / "numbers").read_text()), current, False)
         return 0
-    chosen = [int(word) for word in sys.argv[1:]] or list(range(MUTATIONS))
+    whole = sys.argv[1:] == ["--all"]
+    words = [] if whole else sys.argv[1:]
+    number = ALL_MUTATIONS if whole else MUTATIONS
+    chosen = [int(word) for word in words] or list(range(number))
     folder = Path(
         tempfile.mkdtemp(
             prefix="envlock-hostile-",
@@ -801,7 +805,7 @@ def main() -> int:
             pythons = list(pool.map(prepare, homes))
             for part in pool.map(supervise, homes, pythons, shares):
                 failures += part
-        if not sys.argv[1:]:
+        if not words:
             for name, part in (("plain", special_files), ("guarded", guarded_starts)):
                 python = prepare(folder / name, keep_guard=part is guarded_starts)
                 number, found = part(folder / name, python)
