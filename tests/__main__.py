@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 AT_ONCE = (os.cpu_count() or 1) + 1
-MINUTES = 8
+MINUTES = 5
 # How the names begin of those that take the longest: they start first, so that none is left alone at the end.
 FIRST = (
     "test_guard_",
