@@ -108,14 +108,12 @@ if TYPE_CHECKING:
     # By path: a file's digest as its record tells it, and its identity.
     Known = dict[str, tuple[str, Identity]]
     Invocation = tuple[str, str, list[str]]  # what a Python runs: see `python_command`
-    Report = tuple[
-        "Interpreter", "Bound", list["Finding"]
-    ]  # what was found for one interpreter
+    # What was found for one interpreter
+    Report = tuple["Interpreter", "Bound", list["Finding"]]
     # Compares in a marker: the variable's name, the left side, the operator, the right side.
     Compare = Callable[[str, str, str, str], bool]
-    Entry = tuple[
-        str, str
-    ]  # where a requirement stands (`project.dependencies[0]`), and its text
+    # Where a requirement stands (`project.dependencies[0]`), and its text
+    Entry = tuple[str, str]
     # By what their sources have in common: names, and the references that records have of them.
     NamesBySource = dict[tuple[str, ...], list[tuple[str, "DirectReference"]]]
 
@@ -128,17 +126,14 @@ if TYPE_CHECKING:
         whose: tuple[Any, ...] | None
         home: str | None  # the user site, if it counts
         user: int | None  # whose rights it depends on, if it does
-        kernel: (
-            tuple[str | None, ...] | None
-        )  # release, version and machine, as far as they count
+        # release, version and machine, as far as they count
+        kernel: tuple[str | None, ...] | None
         entries: list[tuple[str, Identity | None]]  # all that it rests on
-        sites: (
-            int  # how many of these are directories that hold packages: they come first
-        )
+        # How many of these are directories that hold packages: they come first
+        sites: int
         digest: bytes  # of names and contents; empty with --integrity
-        digests: (
-            str  # with --integrity: of each entry, as its record tells it, or nothing
-        )
+        # With --integrity: of each entry, as its record tells it, or nothing
+        digests: str
         message: str  # empty if the environment is aligned
         reason: str  # the end of that sentence
         details: str  # further lines
@@ -322,9 +317,8 @@ def excerpt(text: object) -> str:
     shown = whole.partition("?")[0]
     if "://" in shown:
         shown = shown[: shown.index("://") + 3]
-    shown = shown[max(shown.rfind("@"), 0) :][
-        :QUOTED_LENGTH
-    ]  # a password may stand before an @
+    # A password may stand before an @.
+    shown = shown[max(shown.rfind("@"), 0) :][:QUOTED_LENGTH]
     dots = "" if shown == whole else "..."
     return (repr(shown) if isinstance(text, str) else shown) + dots
 
@@ -350,9 +344,8 @@ class BoundError(EnvlockError):
         self.message = message
         self.line = line
         self.file = file
-        self.key_path = (
-            key_path  # `packages[12].version`: of a file whose parser tells no lines
-        )
+        # `packages[12].version`: of a file whose parser tells no lines
+        self.key_path = key_path
 
     def at(self, file: str, line: int = 0) -> BoundError:
         """The same error with its file and line. An error of a nested file keeps its own."""
@@ -547,9 +540,8 @@ class Version(Comparable):
     @property
     def key(self) -> tuple[Any, ...]:
         """(epoch, release without trailing zeros, pre, post, dev, local), in PEP 440's order."""
-        if (
-            not self._key
-        ):  # made on demand: most versions of a lock are compared as text
+        # Made on demand: most versions of a lock are compared as text.
+        if not self._key:
             epoch, release = self._release_key()
             self._key = (epoch, release, *self._suffix_key(), _local_key(self.local))
         return self._key
@@ -984,9 +976,8 @@ _MARKER_WORD = r"""[ \t]*(\w[\w.]*|'[^']*'|"[^"]*"|===|[~=!<>]=|[<>()]|\Z)"""
 _MARKER_OPERATORS = frozenset(
     {"===", "==", "~=", "!=", "<=", ">=", "<", ">", "in", "not in"}
 )
-_MARKER_DEPTH = (
-    200  # of nested parentheses, as in packaging: more would exhaust the stack
-)
+# Nested parentheses in a marker, as packaging limits them: more would exhaust the stack.
+_MARKER_DEPTH = 200
 
 
 class _MarkerComparison(NamedTuple):
@@ -1024,9 +1015,8 @@ def _unquote(token: str) -> str:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # an unknown escape such as "\d" means itself
+            # An unknown escape such as "\d" means itself
+            warnings.simplefilter("ignore")
             return str(ast.literal_eval(token))
     except (SyntaxError, ValueError):
         raise InvalidMarker(f"invalid quoted text {excerpt(token)}") from None
@@ -1403,9 +1393,8 @@ _BYTE_ORDER_MARKS = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-_PEP_263_COMMENT = (
-    rb"(?:.*\n)?#.*?coding[:=][ \t]*([-\w.]+)"  # on one of the first two lines
-)
+# PEP 263 counts such a comment on the first two lines alone.
+_PEP_263_COMMENT = rb"(?:.*\n)?#.*?coding[:=][ \t]*([-\w.]+)"
 
 # The time that TOML parsers take grows with the square of a key's parts.
 _LONG_KEY = r"(?:\.[ \t]{0,3}[\"'\w-]{1,40}[ \t]{0,3}){100}"
@@ -1523,9 +1512,8 @@ _PLAIN_LINE = (
     rf"(?a)(?P<member>%s = {_PLAIN_VALUE})|(?P<open>%s = \[)|(?P<item> +{_PLAIN_VALUE},)"
     rf"|(?P<close>\])|(?P<blank>)|(?P<table>\[{_PLAIN_PATH}\])|(?P<array>\[\[{_PLAIN_PATH}\]\])"
 )
-_PLAIN_ORDER = (
-    "(?:[tamb]|o[ib]*c)*"  # of the lines, by the first letters of their kinds
-)
+# The order of lines, by the first letters of their kinds.
+_PLAIN_ORDER = "(?:[tamb]|o[ib]*c)*"
 # Lines as JSON. All together make an array of sections, each of them
 # [path, whether it belongs to an array of tables, [null, [key, value], …]].
 _PLAIN_JSON = {
@@ -1543,15 +1531,13 @@ def _plain_toml(text: str) -> dict[str, Any] | None:
     """The data of plain TOML. None for any other TOML, right or wrong."""
     if "%s" in text or "\x7f" in text:
         return None
-    if "\\" in text and re.search(
-        r"\\[^\"nt]", text
-    ):  # an escape that JSON may not have
+    # JSON may not have any other escape.
+    if "\\" in text and re.search(r"\\[^\"nt]", text):
         return None
     import json
 
-    text = text.replace(
-        '\\"', "\0"
-    )  # stands for an escaped quote while strings are split off
+    # A NUL stands for an escaped quote while strings are split off.
+    text = text.replace('\\"', "\0")
     if "\n#" in "\n" + text:
         text = re.sub(r"(?m)^#[^\0-\x08\n-\x1f\x7f]*$", "", text)
     parts = text.split('"')
@@ -1664,9 +1650,8 @@ def load_json(text: str) -> dict[str, Any]:
 
     try:
         data = json.loads(text)
-    except (
-        ValueError
-    ) as error:  # for an integer of thousands of digits without msg and lineno
+    except ValueError as error:
+        # One for an integer of thousands of digits has neither msg nor lineno.
         message = f"invalid JSON: {getattr(error, 'msg', error)}"
         raise BoundError(message, getattr(error, "lineno", 1)) from None
     if not isinstance(data, dict):
@@ -1726,9 +1711,8 @@ class ParsedTable:
     def get(self, key: str, kind: type[T]) -> T | None:
         """A member; None where it is absent."""
         value = self.data.get(key)
-        if (
-            value is None or type(value) is kind
-        ):  # the member's path costs more than the answer
+        # First of all, since making the key path costs more than the answer.
+        if value is None or type(value) is kind:
             return value
         return expect_type(value, kind, key_path_of(self.key_path, key))
 
@@ -1828,9 +1812,8 @@ def lines_of(text: str) -> dict[str, int]:
     lines: dict[str, int] = {}
     arrays: dict[str, str] = {}
     numbers: dict[str, Iterator[int]] = defaultdict(count)
-    outer: list[
-        tuple[str, int]
-    ] = []  # what is around an open bracket: its path and index
+    # What is around an open bracket: its path and index
+    outer: list[tuple[str, int]] = []
     key_path = value_path = ""  # of what is around the value, and of the value
     index = -1  # of the next value in an array; -1 in a table
     position, line = 0, 1
@@ -1934,9 +1917,8 @@ def shown_bound(bound: str) -> str:
 def read_streams(bounds: Iterable[str]) -> dict[str, str]:
     """The texts of the bounds that are no files, read once for all interpreters."""
     texts = {}
-    for bound in dict.fromkeys(
-        filter(is_stream, bounds)
-    ):  # one that is named twice is read once
+    # A bound that is named twice is read once.
+    for bound in dict.fromkeys(filter(is_stream, bounds)):
         try:
             data = _read_url(bound) if is_remote(bound) else _read_standard_input()
             texts[bound] = decode(data)
@@ -2256,15 +2238,13 @@ class BoundRequirement(NamedTuple):
     name: str  # normalised; "python" is the interpreter itself; empty if the text doesn't tell it
     text: str  # as the report shows it: "zipp==3.18.1", "six @ git+file:///r@COMMIT"
     specifier: SpecifierSet | None = None  # of a requirement: pre-releases are admitted
-    version: str | None = (
-        None  # of a tool's lock: exactly this one, the local label included
-    )
+    # Of a tool's lock: exactly this one, the local label included
+    version: str | None = None
     reference: DirectReference | None = None
     # "sha256:0123…": an archive that tells its hash must have one of these
     hashes: Names = NO_NAMES
-    constraint: bool = (
-        False  # narrows a requirement that is there, requires nothing by itself
-    )
+    # Narrows a requirement that is there, requires nothing by itself
+    constraint: bool = False
     file: BoundFile = BoundFile()
     line: int = 0  # of a requirements file; in other formats `key_path` tells it
     archives: str = ""  # of a lock: the text that holds further hashes, read on demand
@@ -2293,13 +2273,11 @@ class Selection(NamedTuple):
     no_default_groups: bool = False
     packages: Names = NO_NAMES  # members of a workspace
     all_packages: bool = False
-    options: Names = (
-        NO_NAMES  # --bound-options: each an extra or a group, whichever the file has
-    )
+    # --bound-options: each an extra or a group, whichever the file has
+    options: Names = NO_NAMES
     no_extras: Names = NO_NAMES
-    only_groups: Names = (
-        NO_NAMES  # these alone, without the project and its dependencies
-    )
+    # These alone, without the project and its dependencies
+    only_groups: Names = NO_NAMES
     no_editable: bool = False  # what would be editable is installed plainly
     no_install_project: bool = False
     no_install_workspace: bool = False  # no member of it is installed
@@ -2318,13 +2296,11 @@ class ReadContext:
         directory: str = "",
         texts: dict[str, str] | None = None,
     ) -> None:
-        self.environment = (
-            environment  # called only if a marker or requires-python must be judged
-        )
+        # Called only if a marker or requires-python must be judged
+        self.environment = environment
         self.selection = selection
-        self.directory = (
-            directory  # where relative paths begin; empty: the working directory
-        )
+        # Where relative paths begin; empty: the working directory
+        self.directory = directory
         # By absolute path, and what `read_streams` gives. Contexts share it, because a pipe can be
         # read only once.
         self.texts = {} if texts is None else texts
@@ -2401,9 +2377,8 @@ class ReadContext:
         return self.texts[path]
 
 
-LENGTH_LIMIT = (
-    1 << 16
-)  # characters of one requirement, constraint or marker, in every format
+# Characters of one requirement, constraint or marker, in every format.
+LENGTH_LIMIT = 1 << 16
 
 
 def parse_requirement(text: str, key_path: str = "") -> Requirement:
@@ -2527,9 +2502,8 @@ class Format(NamedTuple):
 
     title: str  # in the error that lists the formats
     names: str  # pattern of the whole file name
-    content: (
-        str  # pattern somewhere in the text of a file of another name (re.MULTILINE)
-    )
+    # Pattern somewhere in the text of a file of another name (re.MULTILINE)
+    content: str
     load: Callable[[str], Any]
     read: Callable[[Any, BoundFile, ReadContext], Bound]
     # The words of the command that aligns an environment, with values in braces; True where further
@@ -2628,9 +2602,8 @@ def reference_from_path(
 def reference_text(reference: DirectReference) -> str:
     """A reference as a requirements file has it, without secrets."""
     revision = without_secrets(reference.commit or reference.revision)
-    url = without_secrets(
-        reference.url.replace(" ", "%20")
-    )  # a blank would end the URL
+    # A blank would end the URL.
+    url = without_secrets(reference.url.replace(" ", "%20"))
     text = f"{reference.vcs}+{url}" if reference.vcs else url
     text += f"@{revision}" if revision else ""
     folder = without_secrets(reference.subdirectory)
@@ -2805,9 +2778,8 @@ def _cfg_name(text: str) -> str:
     return ""
 
 
-_SETUP_LIMIT = (
-    1 << 20
-)  # characters of a setup.py: its syntax tree is a hundred times as large
+# Characters of a setup.py: its syntax tree is a hundred times as large.
+_SETUP_LIMIT = 1 << 20
 
 
 def _setup_name(text: str) -> str:
@@ -3151,13 +3123,11 @@ def _split_options(line: str) -> tuple[str, dict[str, list[str]]]:
     start = 0 if line[0] == "-" else line.index(" -")
     text, marker = line[start:].lstrip(), ""
     path = text[3:]
-    if (
-        text[:4] == "-e /" and " " in path and os.path.isdir(path)
-    ):  # `pip freeze` doesn't quote
+    # `pip freeze` doesn't quote a path with blanks.
+    if text[:4] == "-e /" and " " in path and os.path.isdir(path):
         return "", {"--editable": [path]}
-    if text.startswith(
-        ("-e", "--e")
-    ):  # uv writes and reads the marker, pip passes over it
+    # uv writes and reads the marker of an editable, pip passes over it.
+    if text.startswith(("-e", "--e")):
         text, _, marker = text.partition(" ;")
     options = _parse_options(_split_words(text))
     if marker:
@@ -4024,9 +3994,8 @@ def parse_constraint(text: str, key_path: str) -> SpecifierSet:
 
 def _poetry_clauses(text: str) -> str:
     """`^1.2`, `~1.2`, `1.*` and `1.2`, between commas or blanks, as PEP 440 clauses."""
-    text = re.sub(
-        " {2,}", " ", text
-    )  # or the pattern's time grew with the square of their number
+    # The pattern's time grows with the square of the number of blanks.
+    text = re.sub(" {2,}", " ", text)
     rest = re.sub(_POETRY_CLAUSE, "", text).strip(" ,\t")
     if rest:
         raise InvalidSpecifier(f"expected a version constraint, found {excerpt(text)}")
@@ -4042,9 +4011,8 @@ def _poetry_clause(operator: str, version: str) -> str:
         return ""
     if operator in ("", "=", "==", "!="):
         return f"!={version}" if operator == "!=" else f"=={version}"
-    version = (
-        version[:-2] if version.endswith(".*") else version
-    )  # `>=3.6.*` stands in old locks
+    # Old locks have `>=3.6.*`.
+    version = version[:-2] if version.endswith(".*") else version
     if operator != "===":  # PEP 440 orders no local labels
         version = version.partition("+")[0]
     if operator in ("^", "~") or (operator == "~=" and version.isdigit()):
@@ -4558,9 +4526,8 @@ def _poetry_demand(
     name, table, _, _ = dependency
     if table.text("requirement"):
         requirement = parse_requirement(table.text("requirement"), table.key_path)
-        if (
-            requirement.url and ":" not in requirement.url
-        ):  # what is relative begins at the project
+        # A relative path begins at the project.
+        if requirement.url and ":" not in requirement.url:
             requirement.url = url_of_path(reader.path(requirement.url))
         return bound_requirement(requirement, reader.target, key_path=table.key_path)
     kind = source_key(table, "git", "file", "path", "url")
@@ -4629,9 +4596,8 @@ def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Boun
             entries += extras[extra]
     entries += group_entries(table, sorted(selected_groups(target.selection, groups)))
     name = canonicalize_name(project.text("name"))
-    requirements = (
-        python_requirement(project) if whole else []
-    )  # pip asks it of the project alone
+    # pip asks requires-python of the project alone, not of its groups.
+    requirements = python_requirement(project) if whole else []
     requirements += _entry_requirements(entries, name, extras, target)
     permitted = frozenset({name} - {""})
     return Bound(tuple(requirements), permitted, frozenset(extras), groups)
@@ -4915,9 +4881,8 @@ class _UvLock(LockGraph):
     def dependencies_in(self, table: ParsedTable, key: str) -> Iterator[Dependency]:
         """The dependencies in an array; several packages of one name are told apart when a walk comes to them."""
         for dependency in table.tables(key):
-            candidates = self.by_key.get(
-                dependency.require("name", str)
-            )  # as uv writes it
+            # uv writes names normalised.
+            candidates = self.by_key.get(dependency.require("name", str))
             if candidates is None:
                 candidates = self.by_key.get(name_of(dependency), [])
             extras = dependency.texts("extra") or dependency.texts("extras")
@@ -5693,9 +5658,8 @@ def _format_of(path: str, text: str) -> Format:
     for form in _FORMATS:
         if form.title == usual:
             return form
-    for form in _FORMATS[
-        ::-1
-    ]:  # no two share a name, and the last is the most frequent
+    # No two formats share a name, and the last rows are the most frequent.
+    for form in _FORMATS[::-1]:
         if re.fullmatch(form.names, name, re.IGNORECASE | re.DOTALL):
             return form
     for form in _FORMATS:
@@ -5951,9 +5915,8 @@ def this_interpreter(
         return _interpreter(
             describe_interpreter(user_site, bool(user_site), executable), None
         )
-    except (
-        OSError
-    ) as error:  # pyvenv.cfg, under -S: a usual start would have failed by it
+    except OSError as error:
+        # Of pyvenv.cfg, under -S: a usual start would have failed by it.
         raise InterpreterError(
             f"{error.filename}: cannot be read ({error.strerror})"
         ) from None
@@ -6496,9 +6459,8 @@ def recorded_reference(distribution: Distribution) -> DirectReference | None:
         source = os.path.abspath(distribution.develop)
         return DirectReference("directory", url_of_path(source), editable=True)
     path = origin_file(distribution.record)
-    if not os.access(path, os.F_OK) or not os.path.isfile(
-        path
-    ):  # nearly always, and cheapest so
+    # Nearly no record has one, and `access` is the cheapest way to know.
+    if not os.access(path, os.F_OK) or not os.path.isfile(path):
         return None
     import json
 
@@ -6570,26 +6532,20 @@ class RecordIndex(NamedTuple):
 
     # Further inputs that the guard must watch: records, folders that hold no module, folders behind links.
     watched: list[str]
-    claims: dict[
-        str, list[RecordEntry]
-    ]  # what can be compared; several records may list one file
-    hashes: dict[
-        str, str
-    ]  # of the right files among these: the digest of the claim that they meet
-    owners: dict[
-        str, str
-    ]  # entries of site directories that records list: the name of a package
-    unlisted: dict[
-        str, set[str]
-    ]  # by site directory: packages that don't list their files
+    # What can be compared; several records may list one file
+    claims: dict[str, list[RecordEntry]]
+    # Of the right files among these: the digest of the claim that they meet
+    hashes: dict[str, str]
+    # Entries of site directories that records list: the name of a package
+    owners: dict[str, str]
+    # By site directory: packages that don't list their files
+    unlisted: dict[str, set[str]]
     modules: set[str]  # the modules of those, as paths without a suffix
-    opaque: set[
-        str
-    ]  # the site directories where one of those doesn't tell its modules either
+    # The site directories where one of those doesn't tell its modules either
+    opaque: set[str]
     unhashed: list[str]  # labels
-    outside: list[
-        str
-    ]  # recorded paths that no installation of the package could have written
+    # Recorded paths that no installation of the package could have written
+    outside: list[str]
 
 
 def read_records(interpreter: Interpreter) -> RecordIndex:
@@ -6857,12 +6813,10 @@ class Policy(NamedTuple):
     subset: bool = False  # locked packages may be absent
     superset: bool = False  # further packages may be present
     ignore: frozenset[str] = frozenset()  # normalised names
-    integrity: bool = (
-        False  # installed files are compared with what is recorded of them
-    )
-    ignore_files: frozenset[str] = (
-        frozenset()
-    )  # globs on paths relative to site directories
+    # Installed files are compared with what is recorded of them
+    integrity: bool = False
+    # Globs on paths relative to site directories
+    ignore_files: frozenset[str] = frozenset()
 
 
 class Verdict:
@@ -6898,16 +6852,13 @@ class Finding(NamedTuple):
     dependency: str = ""  # the bound's requirement; empty if there is none
     sites: tuple[str, ...] = ()
     executable: str = ""
-    detail: str = (
-        ""  # one sentence that says what differs; the path of a file that does
-    )
-    file: BoundFile = (
-        BoundFile()
-    )  # where the bound's requirement stands; empty if there is none
+    # One sentence that says what differs; the path of a file that does
+    detail: str = ""
+    # Where the bound's requirement stands; empty if there is none
+    file: BoundFile = BoundFile()
     key_path: str | int = 0  # the line there, or what tells it
-    name: str = (
-        ""  # normalised; empty if it is about no package, or the record doesn't tell it
-    )
+    # normalised; empty if it is about no package, or the record doesn't tell it
+    name: str = ""
     reason: str = ""  # a word of `Reason`; empty if the verdict says all
 
     @property
@@ -7009,9 +6960,8 @@ class GuardConfiguration(NamedTuple):
     selection: Selection
     policy: Policy
     code: int = 0  # exit status of a start that is not aligned; 0: warn only
-    embedded: bool = (
-        False  # whether such a start of a program that embeds Python ends, too
-    )
+    # Whether such a start of a program that embeds Python ends, too
+    embedded: bool = False
     log: str = ""  # the drift log, absolute
 
     def to_json(self) -> str:
@@ -7731,9 +7681,8 @@ def _foreign_guard(site: str, loose: list[str], interpreter: Interpreter) -> lis
         names += [f"{GUARD_FOLDER}/{entry}" for entry in modules]
     foreign = [name for name in names if not _is_guards(site, name, interpreter)]
     source = f"{GUARD_FOLDER}/envlock.py"
-    is_own = (
-        source in names and source not in foreign
-    )  # else nobody knows what would run
+    # Of another source nobody knows which code would be right.
+    is_own = source in names and source not in foreign
     if is_own and os.path.isfile(__file__):
         foreign += foreign_code(interpreter.executable, site)
     return foreign
@@ -8722,9 +8671,8 @@ _REQUIRES_DIST = r"(?m)^Requires-Dist: *([\w.-]+) *(\[?)(.*)"
 
 def _needed(bound: Bound, installed: Sequence[Distribution]) -> set[str]:
     """The names of what the required packages need in turn, as far as they tell; of a package's extras all or none."""
-    unread: dict[
-        tuple[str, bool], str
-    ] = {}  # records, by name and whether extras count
+    # records, by name and whether extras count
+    unread: dict[tuple[str, bool], str] = {}
     for distribution in installed:
         for with_extras in (False, True):
             unread[distribution.name, with_extras] = distribution.record
@@ -8898,9 +8846,8 @@ def _windows_parent(kernel: Any, number: int) -> tuple[int, WindowsParent | None
         # The number of one that is gone may have been given to another since.
         if not parent.handle or parent.began > child.began:
             return 0, None
-        began = (
-            parent.began - 116_444_736_000_000_000
-        ) * 100  # from 1601, in units of 100 ns
+        # Windows counts from 1601, in units of 100 ns.
+        began = (parent.began - 116_444_736_000_000_000) * 100
         return child.parent, WindowsParent(parent.words(), parent.program(), began)
     finally:
         child.close()
@@ -9493,9 +9440,8 @@ def is_for_start(verdict: StartVerdict, base: str, prefix: str) -> bool:
     import os
     import sys
 
-    same = (
-        os.path.normcase
-    )  # on Windows a path may be spelled in another case at each start
+    # On Windows a path may be spelled in another case at each start.
+    same = os.path.normcase
     key = base, sys.version, prefix
     if list(map(same, verdict["key"])) != list(map(same, key)):
         return False
@@ -9551,9 +9497,8 @@ def was_turned(paths: Iterable[str], limit: int) -> bool:
                     ways.append(os.path.join(folder, os.readlink(way)))
                     if status.st_ctime_ns >= limit:
                         return True
-                elif (
-                    status.st_ctime_ns >= limit > status.st_mtime_ns
-                ):  # not by its content
+                elif status.st_ctime_ns >= limit > status.st_mtime_ns:
+                    # It has been renamed: what is in it has not changed.
                     return True
             except (OSError, ValueError):
                 pass
@@ -9579,9 +9524,8 @@ def content_digest(sites: Sequence[str], files: Sequence[str]) -> bytes:
         names = [name for name, kind in zip(names, lowered) if kind.endswith(kinds)]
         origins = [f"{site}/{name}/direct_url.json" for name in names]
         parts += [site, *names]
-        data.append(
-            bytes(map(os.access, origins, [0] * len(origins)))
-        )  # 0: whether it is there
+        # The mode 0 asks whether a file is there.
+        data.append(bytes(map(os.access, origins, [0] * len(origins))))
     data.append(os.fsencode("\0".join(parts)))
     for path in read:
         try:
@@ -9872,9 +9816,8 @@ def _compiled(statements: list[ast.stmt], path: str) -> Any:
         each for each in statements if getattr(each, "module", "") != "__future__"
     ]
     module = ast.Module(body=others, type_ignores=[])
-    flags = (
-        __future__.annotations.compiler_flag
-    )  # without an import of the module at each start
+    # The flag alone: else each start would import the module `__future__`.
+    flags = __future__.annotations.compiler_flag
     return _bare_code(
         compile(module, path, "exec", flags, dont_inherit=True, optimize=2)
     )
@@ -10015,9 +9958,8 @@ class _Basis(NamedTuple):
 
     watched: _Watched
     files: Files  # those, and what the bounds were read from
-    hashes: dict[
-        str, str
-    ]  # of --integrity: a digest for a file that is right, "" for what else counts
+    # Of --integrity: a digest for a file that is right, "" for what else counts
+    hashes: dict[str, str]
     known: Known  # those of them that were not read again
 
 
@@ -10445,9 +10387,8 @@ def _lock_shortly(descriptor: int) -> None:
     """Starts at the same time shall not log the same; but no lock may hold up a start."""
     from time import sleep
 
-    if (
-        os.name == "nt"
-    ):  # where a lock is on bytes, which nobody else can read meanwhile
+    # There a lock is on bytes, which nobody else can read meanwhile: one far beyond the end is free.
+    if os.name == "nt":
         os.lseek(descriptor, 1 << 30, os.SEEK_SET)
     for _ in range(50):
         if has_locked(descriptor):
@@ -10480,9 +10421,8 @@ def _user_name() -> str:
 
     try:
         return getpass.getuser()
-    except (
-        Exception
-    ):  # as getpass says: no variable tells it, and there is no such user
+    except Exception:
+        # Whatever getpass raises where neither a variable nor a database tells the name.
         return str(os.geteuid()) if hasattr(os, "geteuid") else ""
 
 
@@ -10762,9 +10702,8 @@ def _remove_guard(site: str) -> bool:
     removed = False
     for suffix in (".pth", ".start"):
         path = os.path.join(site, START_STEM + suffix)
-        if os.path.isfile(path) and os.path.getsize(
-            path
-        ):  # an empty .start is somebody else's
+        # An empty .start is somebody else's: it was to silence the guard.
+        if os.path.isfile(path) and os.path.getsize(path):
             patiently(os.unlink, path)
             removed = True
     _remove_leftovers(site)
@@ -10793,16 +10732,14 @@ class UsageError(EnvlockError):
 class Option(NamedTuple):
     """An option: a row of the tables below."""
 
-    names: tuple[
-        str, ...
-    ]  # its spellings; the last one is its key, also in [tool.envlock]
+    # Its spellings; the last one is its key, also in [tool.envlock]
+    names: tuple[str, ...]
     help: str
     metavar: str = ""  # stands for the value in the help; empty: it takes none
     parse: Callable[[str], Any] = str  # raises ValueError: what was expected
     repeatable: bool = False
-    several: bool = (
-        False  # `--bound a b`: takes the words up to the next option or output word
-    )
+    # `--bound a b`: takes the words up to the next option or output word
+    several: bool = False
     configured: bool = False  # may stand in [tool.envlock]
 
     @property
@@ -10817,9 +10754,8 @@ class Word(NamedTuple):
     word: str
     help: str
     options: tuple[Option, ...] = ()  # which this word alone has
-    print: Callable[[Arguments, list[Report]], None] | None = (
-        None  # of an output format
-    )
+    # Of an output format
+    print: Callable[[Arguments, list[Report]], None] | None = None
     needs: Option | None = None  # one of the options that it can't do without
 
 
