@@ -114,6 +114,7 @@ if TYPE_CHECKING:
     Compare = Callable[[str, str, str, str], bool]
     # Where a requirement stands (`project.dependencies[0]`), and its text
     Entry = tuple[str, str]
+    DependenciesByExtra = dict[str, list["PoetryDependency"]]
     # By what their sources have in common: names, and the references that records have of them.
     NamesBySource = dict[tuple[str, ...], list[tuple[str, "DirectReference"]]]
 
@@ -216,7 +217,8 @@ if not TYPE_CHECKING:
             return (*values, *map(merged.__getitem__, rest))
 
         def __repr__(self):
-            fields = [f"{name}={value!r}" for name, value in self._asdict().items()]
+            pairs = zip(self._fields, self)
+            fields = [f"{name}={value!r}" for name, value in pairs]
             return f"{type(self).__name__}({', '.join(fields)})"
 
         def __getnewargs__(self):
@@ -407,21 +409,16 @@ def canonicalize_name(name: str) -> str:
 def is_plain_name(text: str) -> bool:
     """Whether a text is surely a project's name. Without `re`: a start imports nothing for it."""
     bare = text.replace("-", "").replace("_", "").replace(".", "")
-    return (
-        bare.isalnum() and bare.isascii() and text[0].isalnum() and text[-1].isalnum()
-    )
+    is_word = bare.isalnum() and bare.isascii()
+    return is_word and text[0].isalnum() and text[-1].isalnum()
 
 
 def is_plain_version(text: str) -> bool:
     """Whether a text is surely a version of numbers and dots; False for one that is long."""
     digits = text.replace(".", "")
-    return (
-        digits.isdigit()
-        and digits.isascii()
-        and len(text) <= 18
-        and text[0] != "." != text[-1]
-        and ".." not in text
-    )
+    if not digits.isdigit() or not digits.isascii() or len(text) > 18:
+        return False
+    return text[0] != "." != text[-1] and ".." not in text
 
 
 def normalised(names: Iterable[str]) -> Names:
@@ -835,7 +832,7 @@ class SpecifierSet(_BaseSpecifier):
     _spellings = (str, Specifier)
 
     def __init__(self, text: str = "", prereleases: bool | None = None) -> None:
-        parts = [part for part in text.split(",") if part and not part.isspace()]
+        parts = [part for part in text.split(",") if part.strip()]
         self._clauses = tuple(map(Specifier, parts))
         self._configured = prereleases
         self._pin = ""
@@ -2010,13 +2007,8 @@ def file_identity(path: str | int) -> Identity | None:
         now = stat(path)
     except (OSError, ValueError):
         return None
-    return (
-        now.st_mtime_ns,
-        now.st_ctime_ns,
-        now[1],
-        now[2],
-        now[6],
-    )  # inode, device, size
+    # By their numbers inode, device and size: a name costs more in code that runs once.
+    return (now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6])
 
 
 def open_regular(path: str) -> BinaryIO:
@@ -2574,9 +2566,8 @@ def reference_from_url(
             "vcs", address, vcs[1], revision, commit, editable, subdirectory
         )
     algorithms = [algorithm for algorithm in _HASH_ALGORITHMS if algorithm in fields]
-    hashes = frozenset(
-        [f"{algorithm}:{fields[algorithm].lower()}" for algorithm in algorithms]
-    )
+    texts = [f"{algorithm}:{fields[algorithm].lower()}" for algorithm in algorithms]
+    hashes = frozenset(texts)
     if scheme.lower() != "file":
         address = without_credentials(address)
         return DirectReference(
@@ -2949,10 +2940,12 @@ def _file_requirements(
     for count, (number, line) in enumerate(_logical_lines(file.lines)):
         name, version = _plain_pin(line)
         if name and count < _COUNT_LIMIT:
+            name, pin = canonicalize_name(name), SpecifierSet.of_plain_pin(version)
+            # All by place: `_Record` sorts what is given by name in Python code.
             yield BoundRequirement(
-                canonicalize_name(name),
+                name,
                 line,
-                SpecifierSet.of_plain_pin(version),
+                pin,
                 None,
                 None,
                 NO_NAMES,
@@ -3263,9 +3256,10 @@ def _location_of(text: str, file: _RequirementsFile) -> str:
         return text
     name = without_extras(text)
     # A URL is looked for nowhere: what was looked for is kept, and a URL may hold a password.
-    is_pathlike = (
-        "/" in text or os.sep in text or text.startswith(".")
-    ) and not re.search(r"(?i)@\s*[a-z][a-z0-9+.-]*:", text)
+    has_separator = "/" in text or os.sep in text
+    is_pathlike = has_separator or text.startswith(".")
+    if is_pathlike and re.search(r"(?i)@\s*[a-z][a-z0-9+.-]*:", text):
+        is_pathlike = False
     is_archive = name.lower().endswith(ARCHIVE_SUFFIXES)
     if not is_pathlike and not is_archive:
         return ""
@@ -4336,7 +4330,7 @@ class _PoetryLock(LockGraph):
         self.solved = version[:1] == "2" and version != "2.0"
         # who wrote older locks knew no standard groups
         self.project = poetry_project(self.pyproject, self.solved)
-        self.by_extra: dict[ParsedTable, dict[str, list[PoetryDependency]]] = {}
+        self.by_extra: dict[ParsedTable, DependenciesByExtra] = {}
         selection, project = target.selection, self.project
         self.known_extras = project.extras | normalised(self.data.table("extras").data)
         self.known_groups = project.groups.union(*map(_poetry_groups, self.packages))
@@ -4391,9 +4385,9 @@ class _PoetryLock(LockGraph):
         for dependency in self.by_extra[package].get(extra, []):
             yield self.dependency(dependency, frozenset({extra}))
 
-    def group_by_extra(self, package: ParsedTable) -> dict[str, list[PoetryDependency]]:
+    def group_by_extra(self, package: ParsedTable) -> DependenciesByExtra:
         """A package's dependencies by the extras that may add them."""
-        by_extra: dict[str, list[PoetryDependency]] = {}
+        by_extra: DependenciesByExtra = {}
         for dependency in self.all_dependencies(package):
             in_marker = self.asked_names(dependency.table.text("markers"))
             for extra in dependency.listed | in_marker:
@@ -5728,23 +5722,17 @@ def _project_beside(path: str, target: ReadContext) -> Names:
     return normalised([name] if name else [])
 
 
+_FILE_INDEX = BoundRequirement._fields.index("file")
+
+
 def _with_file(requirement: BoundRequirement, file: BoundFile) -> BoundRequirement:
     """A requirement with the file that it stands in, unless a nested file told another."""
     if requirement.file:
         return requirement
-    return BoundRequirement(  # field by field, since _replace is ten times slower
-        requirement.name,
-        requirement.text,
-        requirement.specifier,
-        requirement.version,
-        requirement.reference,
-        requirement.hashes,
-        requirement.constraint,
-        file,
-        requirement.line,
-        requirement.archives,
-        requirement.key_path,
-    )
+    # As a list, since each package of a bound comes here and `_replace` is slower.
+    values: list[Any] = list(requirement)
+    values[_FILE_INDEX] = file
+    return BoundRequirement(*values)
 
 
 def _check_selection(bound: Bound, selection: Selection, files: str) -> None:
@@ -6235,10 +6223,10 @@ def start_up_files(
     names = [entry for entry in entries if entry.endswith(".pth")]
     _, minor, micro = interpreter.version
     hidden_since = HIDDEN_PTH_SINCE.get(minor, 99)
-    if interpreter.version < (3, 13) and micro < hidden_since:
-        return [os.path.join(site, name) for name in names]
-    paths = [os.path.join(site, name) for name in names if name[0] != "."]
-    if sys.platform in ("win32", "darwin"):
+    reads_hidden = interpreter.version < (3, 13) and micro < hidden_since
+    visible = [name for name in names if reads_hidden or name[0] != "."]
+    paths = [os.path.join(site, name) for name in visible]
+    if not reads_hidden and sys.platform in ("win32", "darwin"):
         return [path for path in paths if not _is_hidden(path)]
     return paths
 
@@ -6275,6 +6263,7 @@ def path_lines(files: list[str], interpreter: Interpreter) -> Iterator[str]:
 def start_up_lines(path: str, interpreter: Interpreter) -> Iterator[str] | None:
     """The lines of a .pth file as that interpreter's `site` takes them; None: it can't be read."""
     newer = interpreter.version >= (3, 13)
+    strips = interpreter.version >= (3, 15)
     data = read_file(path, METADATA_LIMIT)
     if data is None:
         return None
@@ -6282,11 +6271,11 @@ def start_up_lines(path: str, interpreter: Interpreter) -> Iterator[str] | None:
     # As str.splitlines has them, and as a file in text mode.
     if len(text) < _SHORT_TEXT:
         short = text.splitlines() if newer else text.replace("\r", "\n").split("\n")
-        return map(str.strip, short) if interpreter.version >= (3, 15) else iter(short)
+        return map(str.strip, short) if strips else iter(short)
     # One at a time, for there may be millions.
     ends = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029" if newer else r"\n\r"
     lines = (match[0] for match in re.finditer(f"[^{ends}]+", text))
-    return map(str.strip, lines) if interpreter.version >= (3, 15) else lines
+    return map(str.strip, lines) if strips else lines
 
 
 def _decode_start_up_file(data: bytes, newer: bool) -> str:
@@ -6312,10 +6301,8 @@ def scan(interpreter: Interpreter) -> list[Distribution]:
     by_name: dict[str, list[Distribution]] = {}
     links: set[str] = set()
     for site, entries in _site_directories(interpreter):
-        egg_links = [entry for entry in entries if entry.endswith(".egg-link")]
-        links.update(
-            canonicalize_name(entry[: -len(".egg-link")]) for entry in egg_links
-        )
+        linked_names = [entry[:-9] for entry in entries if entry.endswith(".egg-link")]
+        links.update(map(canonicalize_name, linked_names))
         linked = links if site not in interpreter.sites else set()
         for distribution in _distributions(site, entries, linked):
             others = by_name.setdefault(distribution.name, [])
@@ -6347,7 +6334,9 @@ def _distributions(
 
 
 def _distribution(site: str, record: str, linked: set[str]) -> Distribution:
-    entry = record[len(site) + 1 :] or os.path.basename(record)
+    entry = record[len(site) + 1 :]
+    if not entry:  # an egg, which is on the path itself
+        entry = os.path.basename(record)
     name, version = parse_record_name(entry)
     if name and not linked:  # nearly always
         return Distribution(
@@ -6490,8 +6479,8 @@ def _recorded_reference(data: dict[str, Any]) -> DirectReference:
         )
     info = data.get("archive_info") or {}
     # `hashes` came after `hash`, an older key of the same file: "<algorithm>=<value>".
-    recorded = info.get("hashes") or {}
-    hashes = {f"{algorithm}:{digest}".lower() for algorithm, digest in recorded.items()}
+    recorded = (info.get("hashes") or {}).items()
+    hashes = {f"{algorithm}:{digest}".lower() for algorithm, digest in recorded}
     if info.get("hash"):
         hashes.add(info["hash"].replace("=", ":", 1).lower())
     return DirectReference(
@@ -6630,7 +6619,8 @@ def _parse_record(data: bytes) -> list[tuple[str, str, str]] | None:
     lines = (
         line for line in stream if ".pyc,," not in line or "__pycache__/" not in line
     )
-    rows = (_record_row(fields) for fields in csv.reader(lines) if fields and fields[0])
+    reader = csv.reader(lines)
+    rows = (_record_row(fields) for fields in reader if fields and fields[0])
     try:
         listed = list(islice(rows, _MOST_ROWS + 1))
     except csv.Error:
@@ -7068,7 +7058,8 @@ def _fields_like(default: NamedTuple, fields: dict[str, Any]) -> dict[str, Any]:
     checked = {}
     for key, value in fields.items():
         kind = type(getattr(default, key))
-        names = isinstance(value, list) and all(isinstance(name, str) for name in value)
+        is_array = isinstance(value, list)
+        names = is_array and all(isinstance(name, str) for name in value)
         checked[key] = kind(value) if names else value
         if type(checked[key]) is not kind:
             raise TypeError(key)
@@ -7781,7 +7772,8 @@ def _is_module(folder: str, entry: str, watched: list[str]) -> bool:
     path = os.path.join(folder, entry)
     if re.fullmatch(MODULE_FILE, entry):
         # Of a .pyc beside its .py, the latter counts.
-        return not entry.endswith(".pyc") or not os.path.exists(path[:-1])
+        is_bytecode = entry.endswith(".pyc")
+        return not (is_bytecode and os.path.exists(path[:-1]))
     return _can_be_package(entry) and _holds_module(path, watched)
 
 
@@ -8573,7 +8565,8 @@ def is_externally_managed(interpreter: Interpreter) -> bool:
         return False
     major, minor, _ = interpreter.version
     name = "pypy" if interpreter.implementation == "pypy" else "python"
-    library = os.path.join(interpreter.prefix, "lib", f"{name}{major}.{minor}")
+    python = f"{name}{major}.{minor}"
+    library = os.path.join(interpreter.prefix, "lib", python)
     libraries = [library, f"{interpreter.prefix}/Lib"]
     if interpreter.library:
         libraries.append(interpreter.library)
@@ -11327,7 +11320,8 @@ def _cluster(name: str, value: str | None) -> list[str]:
 
 def _next_value(rest: Sequence[str]) -> str:
     """What may be the value of an unknown option; empty if nothing may."""
-    return rest[-1] if rest and not is_option(rest[-1]) else ""
+    following = rest[-1] if rest else ""
+    return "" if is_option(following) else following
 
 
 def _take_value(option: Option, name: str, rest: list[str]) -> str:
@@ -11381,7 +11375,8 @@ def _find_word(plain: Sequence[str], command: Command, program: str) -> str:
 
 def _check_place(option: Option, command: Command, word: str, program: str) -> None:
     """An option of another command, or of another output word, is an error."""
-    name, call = option.names[-1], f"{program} {command.word}"
+    name = option.names[-1]
+    call = f"{program} {command.word}"
     if option not in command.options():
         raise UsageError(f"{name} is no option of {command.word} (see: {call} --help)")
     owners = [owner.word for owner in command.words if option in owner.options]
@@ -11565,7 +11560,8 @@ def _same_file(path: str, other: str) -> bool:
 
 def _existing(folder: str, names: Iterable[str]) -> list[str]:
     """The names for which a folder has a file."""
-    return [name for name in names if os.path.isfile(os.path.join(folder, name))]
+    paths = {name: os.path.join(folder, name) for name in names}
+    return [name for name, path in paths.items() if os.path.isfile(path)]
 
 
 def find_default_bound() -> str:
