@@ -258,7 +258,7 @@ if not TYPE_CHECKING:
 # alone.
 _AUTHORITY = r"""(?xi)
     ( :// | (?<![a-z])(?:https?|s?ftp|ssh|git|svn|hg|bzr)(?: : | %(?:25)*3A )/* )
-    ( (?: (?!://)[^\s/?\#'"] )* )"""
+    ( [^\s/?\#'"]* (?! (?<=:)// ) )"""
 _BROKEN_AUTHORITY = r"""(?x)
     (://) [^\s/?\#'"@:\[]* :(?!//) ([^\s/?\#'"@]*) (?=[\s/?\#'"]|\Z)
     ((?:[ \t]{1,9}[^\s'"@/]*@)?[^\s'"]*)"""
@@ -368,6 +368,7 @@ class BoundError(EnvlockError):
 
 # The limit of int() in Python 3.11 and newer. Without one, int() takes minutes for megabytes.
 _NUMBER_DIGITS = 4300
+_VERSION_LENGTH = 1 << 16  # characters: a segment takes hundreds of bytes
 
 
 class Comparable:
@@ -456,7 +457,9 @@ _AFTER_PRE: tuple[str, int] = ("z", 0)
 _NO_DEV = float("inf")
 
 
-def _refuse_long_numbers(text: str) -> None:
+def _refuse_long(text: str) -> None:
+    if len(text) > _VERSION_LENGTH:
+        raise InvalidVersion
     if max(map(len, re.findall(r"\d+", text)), default=0) > _NUMBER_DIGITS:
         raise InvalidVersion
 
@@ -506,7 +509,7 @@ class Version(Comparable):
         self._key: tuple[Any, ...] = ()
         try:
             if len(text) > _NUMBER_DIGITS:
-                _refuse_long_numbers(text)
+                _refuse_long(text)
             if text.strip("0123456789."):
                 self._parse(text.strip())
             else:  # nearly all versions
@@ -1509,8 +1512,8 @@ _PLAIN_LINE = (
     rf"(?a)(?P<member>%s = {_PLAIN_VALUE})|(?P<open>%s = \[)|(?P<item> +{_PLAIN_VALUE},)"
     rf"|(?P<close>\])|(?P<blank>)|(?P<table>\[{_PLAIN_PATH}\])|(?P<array>\[\[{_PLAIN_PATH}\]\])"
 )
-# The order of lines, by the first letters of their kinds.
-_PLAIN_ORDER = "(?:[tamb]|o[ib]*c)*"
+# The lines of an array, by the first letters of their kinds.
+_PLAIN_ARRAY = "o[ib]*c"
 # Lines as JSON. All together make an array of sections, each of them
 # [path, whether it belongs to an array of tables, [null, [key, value], …]].
 _PLAIN_JSON = {
@@ -1568,7 +1571,8 @@ def _plain_template(lines: list[str]) -> str | None:
             document = document.replace("%s", f'"{key}"', 1)
         forms[line] = kind, document
     kinds = "".join([forms[line][0] for line in lines])
-    if not re.fullmatch(_PLAIN_ORDER, kinds):
+    # A repeated group would keep a hundred bytes for each line.
+    if re.sub(_PLAIN_ARRAY, "", kinds).strip("tamb"):
         return None
     documents = "".join([forms[line][1] for line in lines])
     return f"[[[],false,[null{documents}]]]"
@@ -1778,10 +1782,12 @@ def is_url(text: str) -> bool:
 # Tables of archives are most of a lock, and a comparison rarely needs them.
 # They are cut out of the text before it is parsed, if they look exactly as the tools write them.
 _ARCHIVE_FIELD = r'[a-z-]+ = (?:"[^"]*"|\d[\d:TZ.+-]*|\{ ?[a-z0-9]+ = "[^"]*" ?\})'
-# What uv writes is tried first: it takes a third of the time.
+# What uv writes is tried first: it takes a third of the time. No table may match in two ways, since
+# their combinations are all tried where an array has another end.
+_UV_TABLE = r'\{ url = "[^"]*", hash = "[^"]*", size = \d+, upload-time = "[^"]*" \}'
 _ARCHIVE_TABLE = (
-    r'(?:\{ url = "[^"]*", hash = "[^"]*", size = \d+, upload-time = "[^"]*" \}'
-    rf"|\{{ ?{_ARCHIVE_FIELD}(?:, {_ARCHIVE_FIELD})* ?\}})"
+    rf"(?:{_UV_TABLE}"
+    rf"|(?!{_UV_TABLE})\{{ ?{_ARCHIVE_FIELD}(?:, {_ARCHIVE_FIELD})* ?\}})"
 )
 ARCHIVE_TABLES = (
     # a poetry.lock 1.x has them by package
@@ -1790,11 +1796,12 @@ ARCHIVE_TABLES = (
 )
 
 
-# The parsers of TOML and JSON don't tell on which line a value stands. These words do.
-_KEY = r"""[\w-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'"""
+# The parsers of TOML and JSON don't tell on which line a value stands. These words do, in a text
+# without escaped quotes: a repeated group would keep two hundred bytes for each character.
+_KEY = r"""[\w-]+|"[^"\n]*"|'[^'\n]*'"""
 _TOKENS = rf"""(?xms)
     ^[ \t]*\[(?P<repeated>\[)?(?P<header>[^][{{}},=\n]+)\](?(repeated)\])
-    | \#[^\n]* | \"{{3}}(?:\\.|[^\\])*?\"{{3}} | \'{{3}}.*?\'{{3}}
+    | \#[^\n]* | \"{{3}}.*?\"{{3}} | \'{{3}}.*?\'{{3}}
     | (?P<key>(?:{_KEY})(?:[ \t]*\.[ \t]*(?:{_KEY}))*)[ \t]*[=:]
     | {_KEY} | [][{{}},]"""
 
@@ -1806,6 +1813,7 @@ def lines_of(text: str) -> dict[str, int]:
 
     # Archives are most of a lock, and nobody asks for their lines.
     text = re.sub(ARCHIVE_TABLES, _line_breaks, text)
+    text = text.replace("\\\\", "__").replace('\\"', "__")
     lines: dict[str, int] = {}
     arrays: dict[str, str] = {}
     numbers: dict[str, Iterator[int]] = defaultdict(count)
@@ -2738,17 +2746,26 @@ def _name_in(path: str, find: Callable[[str], str], target: ReadContext) -> str:
         raise error.at(path) from None
 
 
-# A name in double quotes, on a line of its own in the table [project].
-_NAME_LINE = r'(?m)^\[project\][ \t]*\n(?:(?!\[).*\n)*?name[ \t]*=[ \t]*"([^"\\\n]*)"'
+_NAME_LINE = r'(?m)^name[ \t]*=[ \t]*"([^"\\\n]*)"'
 
 
 def toml_name(text: str) -> str:
     """The name of the project of a pyproject.toml; empty if it tells none. Raises BoundError."""
     has_long_texts = '"""' in text or "'''" in text
-    line = None if has_long_texts else re.search(_NAME_LINE, text)
+    line = None if has_long_texts else _name_line(text)
     if line:  # nearly always: the parser takes longer than all the rest of a short run
         return line[1]
     return declared_name(ParsedTable(load_toml(text)))
+
+
+def _name_line(text: str) -> re.Match[str] | None:
+    """A name in double quotes, on a line of its own in the table [project]."""
+    header = re.search(r"(?m)^\[project\][ \t]*\n", text)
+    if not header:
+        return None
+    end = text.find("\n[", header.end() - 1)
+    search_in = re.compile(_NAME_LINE).search
+    return search_in(text, header.end(), end if end >= 0 else len(text))
 
 
 def declared_name(pyproject: ParsedTable) -> str:
@@ -7265,6 +7282,7 @@ _DISTUTILS_PRECEDENCE = (
     rb"enabled = os\.environ\.get\(var, '(stdlib|local)'\) == 'local'; "
     rb"enabled and __import__\('_distutils_hack'\)\.(do_override|add_shim)\(\);?\s*"
 )
+_SCRIPT_LIMIT = 10_000  # bytes: a pattern's time may grow with their square
 # A console script as pip, uv or conda write it: its imports, and a call of what it imports.
 _LAUNCHER = rb"""(?x)
     (?: \#(?!.*coding[:=](?![ \t]*(?i:utf-?8)\b)).*\n | \s | import\ (?:re|sys)\n )*
@@ -7562,25 +7580,24 @@ def _is_rewritten_script(
 ) -> bool:
     """Whether a script is as recorded but for the first line, which names this environment, or a new launcher."""
     data = read_file(path, CHUNK) or b""
-    shebang = re.match(_SHEBANG, data)
+    shebang = re.match(_SHEBANG, data[:_SCRIPT_LIMIT])
     if not shebang:
         return False
     program = os.fsdecode(shebang["path"] or shebang["plain"] or b"")
     if program and not _is_environments_python(program, interpreter):
         return False
     rest = data[shebang.end() :]
-    launcher = re.fullmatch(_LAUNCHER, rest)
-    if launcher:
+    launcher = re.fullmatch(_LAUNCHER, rest[:_SCRIPT_LIMIT])
+    if launcher and len(rest) <= _SCRIPT_LIMIT:
         module, function = launcher.group(1, 3)
         return _is_entry_point(module, function, claim.distribution)
     major, minor = interpreter.version[:2]
     for folder in ("", "/usr/bin/env ", f"{interpreter.prefix}/bin/"):
         for name in ("python", "pythonw", f"python{major}", f"python{major}.{minor}"):
             digest = _hasher(claim)
-            if digest is None:
-                return False
-            digest.update(os.fsencode(f"#!{folder}{name}\n") + rest)
-            if _is_digest(claim, digest):
+            if digest:
+                digest.update(os.fsencode(f"#!{folder}{name}\n") + rest)
+            if digest and _is_digest(claim, digest):
                 return True
     return False
 

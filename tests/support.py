@@ -157,6 +157,21 @@ def assert_linear(work: Callable[[T], object], small: T, large: T) -> None:
         ratios.append(seconds(large) / seconds(small))
 
 
+def peak_memory(work: Callable[[T], object], value: T) -> int:
+    """The most bytes that Python has asked for at a time, beyond those before; 0 where that can't be told."""
+    try:
+        import tracemalloc
+    except ImportError:  # PyPy
+        work(value)
+        return 0
+    tracemalloc.start()
+    try:
+        work(value)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 def is_waiting(process: int) -> bool:
     """Whether a process's main thread waits for something (Linux); true where that can't be told."""
     try:

@@ -418,6 +418,14 @@ class ScriptTest(IntegrityTest):
         self.recorded_script("#!python\n")
         assert_linear(judged, 25_000, 200_000)
 
+    def test_a_long_first_line_is_judged_in_linear_time(self) -> None:
+        def judged(options: int) -> None:
+            self.script(f"#!{self.prefix}/bin/python{' -s' * options} -x\n")
+            self.assertEqual([verdict for _, verdict, _ in self.check()], ["Modified"])
+
+        self.recorded_script("#!python\n")
+        assert_linear(judged, 5_000, 40_000)
+
 
 class UnrecordedTest(IntegrityTest):
     def unrecorded(self) -> list[str]:

@@ -36,6 +36,19 @@ class ArchiveTables(Scratch):
 
         assert_linear(refused, 5000, 40_000)
 
+    def test_an_array_with_another_end_takes_linear_time(self) -> None:
+        uv = '{ url = "u", hash = "h", size = 1, upload-time = "t" }'
+        for table in (uv, '{file = "f", hash = "h"}'):
+
+            def refused(number: int, table: str = table) -> None:
+                with self.assertRaises(BoundError):
+                    envlock.load_lock(f"\nfiles = [\n{f' {table},' * number}\nx\n")
+                with self.assertRaises(BoundError):
+                    lines = f" {table},\n" * number
+                    envlock.load_lock(f"\nfiles = [\n{lines}x\n")
+
+            assert_linear(refused, 2, 16)
+
     PACKAGE = (
         UV.replace("3.9", "3.8")
         + '[manifest]\nmembers = ["a"]\n[[package]]\nname = "a"\nversion = "1"\nsource = {{ registry = "i" }}\n{}'

@@ -8,6 +8,7 @@ import unittest
 
 import envlock
 from envlock import BoundError, EnvlockError
+from tests.support import peak_memory
 
 
 class RecordTest(unittest.TestCase):
@@ -104,6 +105,12 @@ class SecretsTest(unittest.TestCase):
                 began = time.process_time()
                 envlock.without_secrets(f"?@{part * 20_000}@?")
                 self.assertLess(time.process_time() - began, 2)
+
+    def test_memory_grows_with_the_length_alone(self) -> None:
+        for start in ("https://", "https:", "a:", "https%3A"):
+            text = f"{start}{'a' * 200_000}@h"
+            peak = peak_memory(envlock.without_secrets, text)
+            self.assertLess(peak, 10 * len(text), start)
 
     def test_errors_quote_ten_characters_and_nothing_of_a_url(self) -> None:
         for text, expected in (

@@ -14,7 +14,17 @@ import envlock
 from envlock import (
     BoundError,
 )
-from tests.support import DATA, ENVLOCK, LOCKS, NO_TOML, InFolder, Scratch, lock_in, run
+from tests.support import (
+    DATA,
+    ENVLOCK,
+    LOCKS,
+    NO_TOML,
+    InFolder,
+    Scratch,
+    lock_in,
+    peak_memory,
+    run,
+)
 
 
 class TestLines(InFolder):
@@ -138,6 +148,29 @@ class RealLines(Scratch):
                             lines[found[place] - 1],
                             place,
                         )
+
+
+@unittest.skipIf(NO_TOML, NO_TOML)
+class Memory(unittest.TestCase):
+    """What is read takes memory by its size, not a hundred bytes for each character."""
+
+    TEXTS = (
+        'a = "{}"'.format("b" * 200_000),
+        'a = "{}"'.format('\\"' * 100_000),
+        'a = """{}"""'.format("b" * 200_000),
+        "a = '{}'".format("b" * 200_000),
+        "#" + "b" * 200_000,
+        "\n" * 200_000,
+        "[a]\n" + "\n" * 200_000 + "b = 1",
+        "[project]\n" + "\n" * 200_000 + 'name = "a"',
+    )
+
+    def test_reading_and_finding_lines(self) -> None:
+        for text in self.TEXTS:
+            for read in (envlock.load_lock, envlock.lines_of, envlock.toml_name):
+                with self.subTest(text[:12], read=read.__name__):
+                    peak = peak_memory(read, text)
+                    self.assertLess(peak, 50 * len(text))
 
 
 def strings(value: Any, place: str = "") -> Iterator[tuple[str, str]]:

@@ -163,6 +163,11 @@ class TestVersion(unittest.TestCase):
             self.rejected(text)
         assert_linear(self.rejected, "1" * 400_000, "1" * 3_200_000)
 
+    def test_a_text_that_is_too_long_for_a_version_is_rejected(self) -> None:
+        self.assertEqual(len(Version("1.0+" + "a." * 30_000 + "b").local or ""), 60_001)
+        for text in ("1.0+" + "a." * 40_000 + "b", "1" + ".1" * 40_000):
+            self.rejected(text)
+
     def test_compares_with_versions_only(self) -> None:
         self.assertFalse(Version("1") == "1")
         with self.assertRaises(TypeError):
