@@ -105,6 +105,7 @@ if TYPE_CHECKING:
     Names = frozenset[str]  # of extras or groups
     Identity = tuple[int, ...]  # what changes whenever a file does: see `file_identity`
     Files = dict[str, "Identity | None"]  # by path; None for one that isn't there
+    Entries = list[tuple[str, "Identity | None"]]  # the same, in an order
     # By path: a file's digest as its record tells it, and its identity.
     Known = dict[str, tuple[str, Identity]]
     Invocation = tuple[str, str, list[str]]  # what a Python runs: see `python_command`
@@ -129,7 +130,7 @@ if TYPE_CHECKING:
         user: int | None  # whose rights it depends on, if it does
         # release, version and machine, as far as they count
         kernel: tuple[str | None, ...] | None
-        entries: list[tuple[str, Identity | None]]  # all that it rests on
+        entries: Entries  # all that it rests on
         # How many of these are directories that hold packages: they come first
         sites: int
         digest: bytes  # of names and contents; empty with --integrity
@@ -9207,9 +9208,7 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
             ):
                 raise ValueError  # noqa: TRY301
         for path, identity in entries:
-            if identity is None:
-                if os.access(path, 0):
-                    break
+            if identity is None and not os.access(path, 0):
                 continue
             now = os.stat(path)  # [1], [2] and [6]: inode, device, size
             if (now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]) != identity:
@@ -9367,7 +9366,8 @@ def reuse_verdict(base: str, prefix: str) -> StartVerdict | None:
         return None
     # site-status starts it so, and may change nothing.
     passing = environ.get("ENVLOCK_DISABLE") == "1"
-    old = all(is_old(identity, began - 2_000_000_000) for _, identity in entries)
+    limit = began - 2_000_000_000
+    old = all(is_old(identity, limit) for _, identity in entries)
     if old and not passing:
         load_telling(base)["refresh_verdict"](base, verdict, entries, began)
     return verdict
@@ -9376,7 +9376,7 @@ def reuse_verdict(base: str, prefix: str) -> StartVerdict | None:
 def refresh_verdict(
     base: str,
     verdict: StartVerdict,
-    entries: list[tuple[str, Identity | None]],
+    entries: Entries,
     began: int,
 ) -> None:
     """Keep a verdict with new identities, which were taken before the content was compared."""
@@ -9463,9 +9463,10 @@ def is_for_start(verdict: StartVerdict, base: str, prefix: str) -> bool:
     if verdict["user"] not in (None, getattr(os, "geteuid", int)()):
         return False
     kernel = verdict["kernel"]
-    return not kernel or all(
-        one in (None, now) for one, now in zip(kernel, os.uname()[2:])
-    )
+    if not kernel:
+        return True
+    pairs = zip(kernel, os.uname()[2:])
+    return all(one in (None, now) for one, now in pairs)
 
 
 def is_old(identity: Identity | None, limit: int) -> bool:
@@ -9480,7 +9481,7 @@ def changed_at(identity: Identity) -> int:
     return max(identity[:2]) if os.name == "nt" else identity[1]
 
 
-def is_settled(entries: Sequence[tuple[str, Identity | None]], began: int) -> bool:
+def is_settled(entries: Entries, began: int) -> bool:
     """Whether nothing has changed since a time (ns), shortly before these identities were taken."""
     limit = began - 100_000_000  # time stamps are not exact
     for path, identity in entries:
@@ -9496,23 +9497,23 @@ def was_turned(paths: Iterable[str], limit: int) -> bool:
     import os
 
     ways, seen = list(paths), set()
-    for path in ways:  # grows by what links lead to
-        way = path
-        while way and way not in seen:
-            seen.add(way)
-            folder = os.path.dirname(way)
-            try:
-                status = os.lstat(way)
-                if status.st_mode & 0o170000 == 0o120000:
-                    ways.append(os.path.join(folder, os.readlink(way)))
-                    if status.st_ctime_ns >= limit:
-                        return True
-                elif status.st_ctime_ns >= limit > status.st_mtime_ns:
-                    # It has been renamed: what is in it has not changed.
-                    return True
-            except (OSError, ValueError):
-                pass
-            way = folder
+    for way in ways:  # grows by the folders above, and by what links lead to
+        if not way or way in seen:
+            continue
+        seen.add(way)
+        folder = os.path.dirname(way)
+        ways.append(folder)
+        try:
+            status = os.lstat(way)
+            is_link = status.st_mode & 0o170000 == 0o120000
+            if is_link:
+                ways.append(os.path.join(folder, os.readlink(way)))
+        except (OSError, ValueError):
+            continue
+        # A change of what is in a directory changes both its times; a rename leaves the first.
+        is_renamed = is_link or status.st_mtime_ns < limit
+        if is_renamed and status.st_ctime_ns >= limit:
+            return True
     return False
 
 
@@ -9648,10 +9649,12 @@ def was_warned(words: Sequence[str], since: int) -> bool:
         folders = os.environ.get("PATH", "").split(os.pathsep)
         if folder:
             folders = [os.path.join(os.readlink(f"/proc/{parent}/cwd"), folder)]
-        found = [one for one in folders if os.path.exists(os.path.join(one, name))]
-        return bool(found) and os.path.samefile(
-            found[0], os.path.dirname(sys.executable)
-        )
+        programs = [os.path.join(one, name) for one in folders]
+        found = list(filter(os.path.exists, programs))
+        if not found:
+            return False
+        own = os.path.dirname(sys.executable)
+        return os.path.samefile(os.path.dirname(found[0]), own)
     except (OSError, ValueError, AttributeError):
         return False
 
@@ -9882,24 +9885,22 @@ def _guard_code(site: str) -> dict[str, Any]:
     lean = [_bare_code(function.__code__) for function in LEAN_FUNCTIONS]
     telling = [_bare_code(function.__code__) for function in TELLING_FUNCTIONS]
     first: Any = _bare_code(start_step_1.__code__)
-    # Every name costs the start: letters are there already.
-    kept = ("base", "codes", "message")
-    names = [
-        name if name in kept else chr(97 + index)
-        for index, name in enumerate(first.co_varnames)
-    ]
+    names = [_short_name(*pair) for pair in enumerate(first.co_varnames)]
     constants = [READ_FLAGS if one == 0x5EED else one for one in first.co_consts]
     first = first.replace(
         co_name="", co_varnames=tuple(names), co_consts=tuple(constants)
     )
     if hasattr(first, "co_qualname"):
         first = first.replace(co_qualname="")
-    return {
-        f"{base}.full": parts,
-        f"{base}.tell": telling,
-        f"{base}.lean": lean,
-        base: first,
-    }
+    # Last comes what the start-up line runs, as it needs the others.
+    codes: dict[str, Any] = {f"{base}.full": parts, f"{base}.tell": telling}
+    codes[f"{base}.lean"], codes[base] = lean, first
+    return codes
+
+
+def _short_name(index: int, name: str) -> str:
+    """A variable's name in the code of `start_step_1`: a new one costs the start, a letter is there already."""
+    return name if name in ("base", "codes", "message") else chr(97 + index)
 
 
 def _bare_code(code: Any) -> Any:
@@ -9931,9 +9932,9 @@ def damaged_code(site: str) -> list[str]:
     for path, code in _guard_code(site).items():
         try:
             kept = loads(read_file(path, SIZE_LIMIT) or b"")
-            same = (
-                (kept[0], loads(kept[1])) if isinstance(kept, tuple) else kept
-            ) == code
+            if isinstance(kept, tuple):
+                kept = kept[0], loads(kept[1])
+            same = kept == code
         except Exception:  # whatever such bytes cause
             same = not os.path.lexists(path)
         damaged += [] if same else [os.path.basename(path)]
@@ -9993,9 +9994,8 @@ def finish_start(base: str, prefix: str, verdict: StartVerdict | None) -> None:
     if command and is_worker(command):
         return
     if verdict is None:
-        verdict = _judge(
-            base, prefix, GuardConfiguration.read(os.path.dirname(base)), command
-        )
+        configuration = GuardConfiguration.read(os.path.dirname(base))
+        verdict = _judge(base, prefix, configuration, command)
     if not verdict["message"]:
         return
     parent = parent_words()
@@ -10041,7 +10041,8 @@ def _start_step_3(
     began = time_ns()
     verdict = _new_verdict(base, prefix, configuration)
     interpreter = _guarded_interpreter(prefix)
-    site = os.path.normcase(os.path.dirname(os.path.dirname(base)))
+    folder = os.path.dirname(base)
+    site = os.path.normcase(os.path.dirname(folder))
     if site not in map(os.path.normcase, interpreter.sites):
         return verdict
     policy = configuration.policy
@@ -10074,27 +10075,36 @@ def _guarded_interpreter(prefix: str) -> Interpreter:
     )
 
 
+_ALIGNED: StartVerdict = {
+    "key": ("", "", ""),
+    "whose": None,
+    "home": None,
+    "user": None,
+    "kernel": None,
+    "entries": [],
+    "sites": 0,
+    "digest": b"",
+    "digests": "",
+    "message": "",
+    "reason": "",
+    "details": "",
+    "code": 0,
+    "embedded": False,
+    "since": 0,
+    "found": 0,
+}
+
+
 def _new_verdict(
     base: str, prefix: str, configuration: GuardConfiguration
 ) -> StartVerdict:
     """The verdict of an aligned start, still without what it rests on."""
     return {
+        **_ALIGNED,
         "key": (base, sys.version, prefix),
-        "whose": None,
-        "home": None,
-        "user": None,
-        "kernel": None,
         "entries": [],
-        "sites": 0,
-        "digest": b"",
-        "digests": "",
-        "message": "",
-        "reason": "",
-        "details": "",
         "code": configuration.code,
         "embedded": configuration.embedded,
-        "since": 0,
-        "found": 0,
     }
 
 
@@ -10196,10 +10206,8 @@ def _known_files(base: str) -> Known:
 
 def _watched(interpreter: Interpreter, policy: Policy) -> _Watched:
     """The directories that hold packages, or may, and the files that say which these are."""
-    sites, files = (
-        list(interpreter.sites),
-        [os.path.join(interpreter.prefix, "pyvenv.cfg")],
-    )
+    sites = list(interpreter.sites)
+    files = [os.path.join(interpreter.prefix, "pyvenv.cfg")]
     for site in interpreter.sites:
         entries = list_entries(site)
         starts = [entry for entry in entries if entry.endswith((".pth", ".start"))]
@@ -10211,7 +10219,8 @@ def _watched(interpreter: Interpreter, policy: Policy) -> _Watched:
     for site in sites:
         entries = list_entries(site)
         for record in record_paths(site, entries):
-            files += version_files(record, record[record.rfind(os.sep) + 1 :])
+            entry = record[record.rfind(os.sep) + 1 :]
+            files += version_files(record, entry)
             origin = origin_file(record)
             there = policy.integrity or os.access(origin, os.F_OK)
             (files if there else absent).append(origin)
@@ -10259,35 +10268,33 @@ def _keep(base: str, verdict: StartVerdict, basis: _Basis, policy: Policy) -> bo
     files[settings] = file_identity(settings)
     paths, sites = list(files), basis.watched.sites
     # Before the check that nothing has changed: else what changes after that would be in the digest.
-    digest = b"" if policy.integrity else content_digest(paths[:sites], paths[sites:])
+    digest = b""
+    if not policy.integrity:
+        digest = content_digest(paths[:sites], paths[sites:])
     folders = [path for path, right in hashes.items() if not right]
     limit = began - 100_000_000
-    appeared = any(
-        map(os.access, basis.watched.absent, [os.F_OK] * len(basis.watched.absent))
-    )
-    if (
-        appeared
-        or not is_settled(list(files.items()), began)
-        or was_turned(folders, limit)
-    ):
-        return False
+    appeared = any(os.access(path, os.F_OK) for path in basis.watched.absent)
     entries = list(files.items())
+    if appeared or not is_settled(entries, began) or was_turned(folders, limit):
+        return False
     for path, right in hashes.items():
-        identity = basis.known[path][1] if path in basis.known else file_identity(path)
+        _, identity = basis.known.get(path) or ("", file_identity(path))
         if changed_at(identity) >= limit if identity else right:
             return False  # changed, or gone
         entries.append((path, identity))
     paths = [path for path, _ in entries]
-    # A time too young to trust is kept as one that never recurs: the next start compares content.
     old = began - 2_000_000_000
-    verdict["entries"] = [
-        (path, one if is_old(one, old) else ()) for path, one in entries
-    ]
+    verdict["entries"] = _trusted(entries, old)
     verdict["digest"], verdict["sites"] = digest, sites
     verdict["digests"] = "\0".join(hashes.get(path, "") for path in paths)
     _tell_whose(verdict, paths)
     write_state(base, verdict)
     return True
+
+
+def _trusted(entries: Entries, limit: int) -> Entries:
+    """Entries whose times are too young to trust as ones that never recur: the next start compares content."""
+    return [(path, one if is_old(one, limit) else ()) for path, one in entries]
 
 
 def _note_verdict(
@@ -10297,11 +10304,12 @@ def _note_verdict(
 
     What files were right before still counts for those that haven't changed.
     """
-    entries, digests = (
-        (previous["entries"], previous["digests"]) if previous else ([], "")
-    )
-    never: list[tuple[str, Identity | None]] = [(base, ())]
-    verdict["entries"], verdict["digests"] = never + entries, "\0" + digests
+    entries: Entries = [(base, ())]
+    verdict["digests"] = "\0"
+    if previous:
+        entries += previous["entries"]
+        verdict["digests"] += previous["digests"]
+    verdict["entries"] = entries
     write_state(base, verdict)
 
 
@@ -10349,19 +10357,13 @@ def _log(
     from contextlib import suppress
     from time import gmtime, strftime
 
-    line = {
-        "time": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime()),
-        "executable": _executable(verdict["key"][2]),
-        "bounds": list(configuration.bounds),
-        "verdict": "not aligned"
-        if findings
-        else "unusable"
-        if verdict["message"]
-        else "aligned",
-        "findings": json.loads(format_json(findings)),
-        "pid": os.getpid(),
-        "user": _user_name(),
-    }
+    word = "unusable" if verdict["message"] else "aligned"
+    line: dict[str, Any] = {"time": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())}
+    line["executable"] = _executable(verdict["key"][2])
+    line["bounds"] = list(configuration.bounds)
+    line["verdict"] = "not aligned" if findings else word
+    line["findings"] = json.loads(format_json(findings))
+    line.update(pid=os.getpid(), user=_user_name())
     with suppress(Exception):
         _append(configuration.log, line, _is_same(previous, verdict))
 
@@ -10376,7 +10378,8 @@ def _append(path: str, line: dict[str, Any], repeated: bool) -> None:
 
     if repeated and not os.path.exists(path):
         return
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | (READ_FLAGS & ~os.O_RDONLY)
+    # O_RDONLY in READ_FLAGS is 0.
+    flags = READ_FLAGS | os.O_WRONLY | os.O_APPEND | os.O_CREAT
     descriptor = os.open(path, flags, 0o644)
     try:
         if not S_ISREG(os.fstat(descriptor).st_mode):
@@ -10384,9 +10387,8 @@ def _append(path: str, line: dict[str, Any], repeated: bool) -> None:
         _lock_shortly(descriptor)
         last = _last_logged(path, line["executable"])
         if last is not None:
-            repeated = all(
-                last.get(key) == line[key] for key in ("verdict", "findings")
-            )
+            told = (last.get("verdict"), last.get("findings"))
+            repeated = told == (line["verdict"], line["findings"])
         if not repeated:
             os.write(descriptor, json.dumps(line).encode("ascii") + b"\n")
     finally:
@@ -10412,7 +10414,8 @@ def _last_logged(path: str, executable: str) -> dict[str, Any] | None:
 
     try:
         with open(path, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_END))
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(0, size - _LOG_END))
             lines = file.read().splitlines()
     except OSError:
         return None
