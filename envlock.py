@@ -222,6 +222,7 @@ if not TYPE_CHECKING:
             fields = [f"{name}={value!r}" for name, value in pairs]
             return f"{type(self).__name__}({', '.join(fields)})"
 
+        # For copy and pickle, which make a tuple anew by `__new__`.
         def __getnewargs__(self):
             return tuple(self)
 
@@ -233,6 +234,7 @@ if not TYPE_CHECKING:
             """A record with other values for some fields."""
             if named.keys() - set(self._fields):
                 raise ValueError(f"{type(self).__name__} has {', '.join(self._fields)}")
+            # Straight into the tuple: each field is there, in its place.
             return tuple.__new__(type(self), {**self._asdict(), **named}.values())
 
     class _RecordType(type):
@@ -273,6 +275,7 @@ _QUERY = r"""(://[^\s?'"]*)(?:\?[^\s#'"]*)?"""
 
 def without_secrets(text: str) -> str:
     """A text for people, without the user, password, token and query of any URL in it."""
+    # Most texts hold no URL: a search for a word costs a tenth of a pattern.
     if "://" in text:
         text = re.sub(_BROKEN_AUTHORITY, _without_password, text)
     if "@" in text or "40" in text:
@@ -358,6 +361,7 @@ class BoundError(EnvlockError):
 
     def __str__(self) -> str:
         key_path = f"{self.file}:{self.line}" if self.line else self.file
+        # The base class takes its text from here, and hides what may be secret.
         self.args = (f"{key_path}: {self.message}" if key_path else self.message,)
         return super().__str__()
 
@@ -384,6 +388,7 @@ class Comparable:
             try:
                 other = type(self)(str(other))  # type: ignore[call-arg]
             except InvalidSpecifier:
+                # As in packaging: a text that is no specifier equals none, and is no error.
                 return NotImplemented
         if not isinstance(other, type(self)):
             return NotImplemented
@@ -402,6 +407,8 @@ PROJECT_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"  # PEP 508
 
 def canonicalize_name(name: str) -> str:
     """Normalise the name of a project, an extra or a group (PEP 503, PEP 685, PEP 735)."""
+    # Not the pattern of PEP 503, `[-_.]+`: three replacements take less time, and every package
+    # comes here.
     name = name.lower().replace("_", "-").replace(".", "-")
     while "--" in name:
         name = name.replace("--", "-")
@@ -441,6 +448,7 @@ class InvalidSpecifier(EnvlockError, ValueError):  # noqa: N818
     """A text that is no PEP 440 version specifier."""
 
 
+# The grammar of PEP 440, appendix B, with all spellings that it normalises.
 _VERSION_PATTERN = r"""(?aix)
     v? (?: (?P<epoch>\d+) ! )? (?P<release> \d+ (?:\.\d+)* )
     (?: [-_.]? (?P<pre> alpha|a|beta|b|preview|pre|c|rc ) [-_.]? (?P<pre_number>\d*) )?
@@ -531,6 +539,7 @@ class Version(Comparable):
             letter = _PRE_SPELLINGS.get(spelling, spelling)
             self.pre = (letter, int(part("pre_number") or 0))
         if part("post"):
+            # PEP 440: "1.0-1" is an implicit post release, 1.0.post1.
             self.post = int(part("post_bare") or part("post_number") or 0)
         if part("dev"):
             self.dev = int(part("dev_number") or 0)
@@ -553,12 +562,14 @@ class Version(Comparable):
         return self.key[:5]
 
     def _release_key(self) -> tuple[int, tuple[int, ...]]:
+        # PEP 440 pads the shorter release with zeros: 1.0 and 1.0.0 are one version.
         length = len(self.release)
         while length and not self.release[length - 1]:
             length -= 1
         return self.epoch, self.release[:length]
 
     def _suffix_key(self) -> tuple[tuple[str, int], int, float]:
+        # PEP 440: suffixes "MUST be ordered as shown: .devN, aN, bN, rcN, <no suffix>, .postN".
         only_dev = self.dev is not None and self.post is None
         pre = self.pre or (_BEFORE_PRE if only_dev else _AFTER_PRE)
         post = -1 if self.post is None else self.post
@@ -641,7 +652,8 @@ def _starts_with(version: Version, epoch: int, prefix: tuple[int, ...]) -> bool:
 def _is_below(version: Version, limit: Version) -> bool:
     """PEP 440: `<V` admits a pre-release of V only if V is a pre-release itself."""
     epoch, release, pre, post, dev = limit.public_key
-    if not limit.is_prerelease:  # compare with V.dev0, the first of its pre-releases
+    # V.dev0 is the first of the pre-releases of V.
+    if not limit.is_prerelease:
         dev = 0
         pre = _BEFORE_PRE if limit.post is None else pre
     return bool(version.public_key < (epoch, release, pre, post, dev))
@@ -649,6 +661,8 @@ def _is_below(version: Version, limit: Version) -> bool:
 
 def _is_above(version: Version, limit: Version) -> bool:
     """PEP 440: `>V` admits a post-release of V only if V is one, and never a local version of V."""
+    # PEP 440: ">V MUST NOT allow a post-release of the given version unless V itself is a post
+    # release", and it "MUST NOT match a local version of the specified version".
     is_plain = limit.post is None and limit.dev is None
     if is_plain and version.key[:3] == limit.key[:3]:
         return False
@@ -710,8 +724,9 @@ class _BaseSpecifier(Comparable):
         wants_pre = self._configured if prereleases is None else prereleases
         only_final = wants_pre is False
         clauses = self._specifiers
+        # Most comparisons with a lock end here, with nothing parsed.
         if len(clauses) == 1 and clauses[0].is_pin_of(version) and not only_final:
-            return True  # most comparisons with a lock end here, with nothing parsed
+            return True
         parsed = as_version(version)
         if only_final and parsed is not None and parsed.is_prerelease:
             return False
@@ -762,7 +777,8 @@ class Specifier(_BaseSpecifier):
             return "'.*' can only follow '==' and '!='"
         if wanted is None:
             return f"{excerpt(self.version)} is no version"
-        if self._wildcard and self.version[-3] not in "0123456789":  # `1.0 .*`
+        # The version parser drops the blank of `1.0 .*`.
+        if self._wildcard and self.version[-3] not in "0123456789":
             return f"{excerpt(self.version)} is no version"
         if self._wildcard and str(wanted) != wanted.base_version:
             return "'.*' cannot follow a pre-, post-, development or local version"
@@ -777,6 +793,7 @@ class Specifier(_BaseSpecifier):
         """Whether pre-releases were asked for: by the argument, else by naming one."""
         if self._configured is not None:
             return self._configured
+        # As in packaging: `!=` names a version in order not to have it, and a wildcard names none.
         if self.operator == "!=" or self._wildcard:
             return False
         wanted = self._wanted or as_version(self.version)
@@ -793,7 +810,8 @@ class Specifier(_BaseSpecifier):
     def admits(self, item: object, version: Version | None) -> bool:
         """Whether the clause holds. `version` is the parsed item, None if that is no version."""
         wanted = self._wanted
-        if wanted is None:  # ===
+        # Arbitrary equality, `===`: PEP 440 compares the texts, packaging without their case.
+        if wanted is None:
             return str(item).lower() == self.version.lower()
         if version is None:
             return False
@@ -918,6 +936,7 @@ def default_environment() -> "dict[str, str]":  # noqa: UP037
         release, kernel = platform.release(), platform.version()
         python = platform.python_version()
         implementation = platform.python_implementation()
+    # PEP 508 gives this rule as `format_full_version`: of the level its first letter counts.
     version = sys.implementation.version
     level = version.releaselevel
     suffix = "" if level == "final" else level[0] + str(version.serial)
@@ -941,6 +960,7 @@ def default_environment() -> "dict[str, str]":  # noqa: UP037
     return {**of_interpreter, **of_system}
 
 
+# packaging 26 compares these as versions where the other side is one, all others as text.
 _VERSION_VARIABLES = frozenset(
     {
         "implementation_version",
@@ -1004,6 +1024,7 @@ if TYPE_CHECKING:
 def _quote(text: str) -> str:
     if '"' not in text:
         return f'"{text}"'
+    # With both kinds of quotes in it: `_unquote` reads this escape, as packaging does.
     return "'{}'".format(text.replace("'", r"\x27"))
 
 
@@ -1011,6 +1032,7 @@ def _unquote(token: str) -> str:
     """The text in quotes, with the escapes of Python."""
     if not re.search(r"[\\\r\n\0]", token):
         return token[1:-1]
+    # packaging evaluates a quoted text as Python does, so that escapes count.
     import ast
     import warnings
 
@@ -1077,6 +1099,7 @@ def _parse_comparison(
     """comparison = operand operator operand"""
     left, left_is_variable = _parse_operand(tokens[position])
     operator = tokens[position + 1]
+    # "not in" is one operator, with any blanks in it (PEP 508).
     if operator == "not" and tokens[position + 2] == "in":
         operator, position = "not in", position + 1
     if operator not in _MARKER_OPERATORS:
@@ -1115,6 +1138,7 @@ def _marker_holds(
     parts: MarkerList, variables: dict[str, Any], compare: Compare
 ) -> bool:
     """Whether a marker holds. All comparisons are made, so that each senseless one is an error."""
+    # "and" binds closer than "or": alternatives, each of which needs all of its parts.
     alternatives: list[list[bool]] = [[]]
     for part in parts:
         if part == "or":
@@ -1133,6 +1157,7 @@ def _comparison_holds(
     left, operator, right, left_is_variable, _ = comparison
     name = left if left_is_variable else right
     value = _variable(name, variables)
+    # PEP 508 lets the variable stand on either side, and the operator reads from left to right.
     subject, other = (value, right) if left_is_variable else (left, value)
     if name == "extra" and not isinstance(value, str):
         return _extra_is_selected(value, operator, right if left_is_variable else left)
@@ -1192,10 +1217,13 @@ def _variable(name: str, variables: dict[str, Any]) -> Any:
         raise InvalidMarker(f"the marker variable {name!r} has no value here")
     value = variables[name]
     if name == "extra":
-        value = value or ""  # None, or no extra in a set
+        # None, or no extra in a set, stands for the package without extras.
+        value = value or ""
         return canonicalize_name(value) if isinstance(value, str) else normalised(value)
     if name == "python_full_version" and value.endswith("+"):
-        return value + "local"  # an interpreter built between two releases: "3.13.0+"
+        # An interpreter built between two releases is "3.13.0+", which is no version; packaging
+        # adds this, too.
+        return value + "local"
     return value
 
 
@@ -1212,6 +1240,7 @@ class Marker(Comparable):
         position, parts = _parse_marker(tokens, 0)
         if tokens[position]:
             raise _expected("'and', 'or' or the end", tokens[position])
+        # Outer parentheses change nothing: "(a)" equals "a".
         only_group = len(parts) == 1 and isinstance(parts[0], list)
         self._parts: MarkerList = parts[0] if only_group else parts
 
@@ -1250,6 +1279,7 @@ def _parse_extras(text: str | None) -> set[str]:
     """extras = '[' (identifier (',' identifier)*)? ']'"""
     if not text:
         return set()
+    # Empty brackets are allowed, an empty name between commas is not (PEP 508).
     inner = text[1:-1].strip(" \t")
     extras = [extra.strip(" \t") for extra in inner.split(",")] if inner else []
     right = all(re.fullmatch(_IDENTIFIER, extra) for extra in extras)
@@ -1265,6 +1295,7 @@ def _parse_specifiers(text: str, position: int, name: str) -> tuple[int, str]:
     parenthesised = text.startswith("(", position)
     start = position + parenthesised
     position, found = _parse_clauses(text, start, _CLAUSES[0])
+    # What follows `===` is any text: only where the rest cannot be read so is a comma its end.
     if "===" in text:
         ends = position == len(text) or text[position] in ";)"
         if not ends or not re.compile(_PLAIN_CLAUSES).match(text, start):
@@ -1285,6 +1316,7 @@ def _parse_clauses(text: str, position: int, pattern: str) -> tuple[int, list[st
     while match:
         found.append(match[1])
         position = match.end()
+        # Only a comma lets another clause follow, and the last one may have a comma, too.
         match = match_clause(text, position) if match[2] else None
     return _skip_blanks(text, position), found
 
@@ -1409,7 +1441,8 @@ def read_at_most(file: BinaryIO, size: int) -> bytes:
     pieces: list[bytes] = []
     while size and (not pieces or pieces[-1]):
         piece = file.read(min(size, 1 << 16))
-        if piece is None:  # a stream that doesn't wait
+        # A stream that does not wait returns None where nothing has come yet.
+        if piece is None:
             from errno import EAGAIN
 
             raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
@@ -1449,7 +1482,8 @@ def _encoding_of(head: bytes, commented: bool) -> tuple[bytes, str]:
         re.match(_PEP_263_COMMENT, head) if commented and b"coding" in head else None
     )
     encoding = comment[1].decode() if comment else "utf-8"
-    if encoding.lower() in ("idna", "punycode"):  # quadratic in the length of the text
+    # Their decoders take time that grows with the square of the text.
+    if encoding.lower() in ("idna", "punycode"):
         raise _unknown_encoding(encoding)
     return b"", encoding
 
@@ -1463,6 +1497,7 @@ def load_toml(text: str) -> dict[str, Any]:
     plain = _plain_toml(text)
     if plain is not None:
         return plain
+    # Looked for in long texts alone: a short one cannot take long.
     long_key = re.search(_LONG_KEY, text) if len(text) > 10_000 else None
     if long_key:
         line_end = text.count("\n", 0, long_key.start())
@@ -1488,6 +1523,7 @@ def _toml_parser() -> Any:
     """The module tomllib; before Python 3.11 tomli, or pip's copy of it."""
     from importlib import import_module
 
+    # In 3.11 tomli became tomllib; pip brings a copy of it for older Pythons.
     for name in ("tomllib", "tomli", "pip._vendor.tomli"):
         try:
             return import_module(name)
@@ -1559,6 +1595,7 @@ def _plain_template(lines: list[str]) -> str | None:
     """The sections of plain TOML as JSON, with `%s` for each string; None if a line isn't plain."""
     shapes: dict[str, tuple[str, str]] = {}  # by the line without its key
     forms: dict[str, tuple[str, str]] = {}  # by the line
+    # Strings are cut out: most lines of a lock now differ by their keys alone, if at all.
     for line in set(lines):
         key = line.partition(" = ")[0]
         has_bare_key = re.fullmatch(r"(?a)[\w-]+", key)
@@ -1583,7 +1620,8 @@ def _plain_line(line: str) -> tuple[str, str]:
     """The first letter of a line's kind, empty if it isn't plain, and the line as JSON."""
     # A pattern's time may grow with the square of the line's length.
     shape = line if len(line) < 1000 else "?"
-    for _ in range(4):  # nested arrays and tables
+    # Arrays and tables are replaced from the inside out; no tool nests them deeper.
+    for _ in range(4):
         shape = re.sub(_PLAIN_NESTED, "0", shape)
     match = re.fullmatch(_PLAIN_LINE, shape)
     if not match or not match.lastgroup:
@@ -1593,7 +1631,8 @@ def _plain_line(line: str) -> tuple[str, str]:
     kind = match.lastgroup[0]
     key_pattern = rf"(?a)({_PLAIN_KEY}) = "
     keys = re.findall(key_pattern, line)
-    if len(set(keys)) < len(keys):  # perhaps twice in the same table
+    # Perhaps the key stands twice in one table, which only tomllib can tell.
+    if len(set(keys)) < len(keys):
         return "", ""
     path = ",".join(map(_quoted_key, line.strip("[]").split(".")))
     value = (line[5:] if kind == "m" else line).strip(" ,")
@@ -1608,7 +1647,8 @@ def _quoted_key(key: str) -> str:
 def _plain_tables(sections: list[Any]) -> dict[str, Any]:
     """The document of all sections. Raises ValueError if only tomllib can tell its meaning."""
     root = _plain_members(sections[0][2])
-    made = {id(root)}  # by headers: to other tables and arrays nothing can be added
+    # Headers may add to tables that headers have made, but not to inline tables and arrays.
+    made = {id(root)}
     for path, is_array, members in sections[1:]:
         parent, table = root, _plain_members(members)
         for key in path[:-1]:
@@ -1681,6 +1721,7 @@ def describe_value(value: object) -> str:
 
 def expect_type(value: object, kind: type[T], key_path: str) -> T:
     """The value, if it has exactly that type: true is no integer here. Else raises BoundError."""
+    # No isinstance: a bool is an int for Python.
     if type(value) is not kind:
         what, found = _TYPE_NAMES[kind], describe_value(value)
         raise BoundError(
@@ -1829,6 +1870,7 @@ def lines_of(text: str) -> dict[str, int]:
         position = start
         if word[0] == "#":
             continue
+        # A bracket in an array at the start of a line looks like a header.
         if match["header"] and not outer:
             value_path = key_path = _header_path(match, arrays, numbers)
         elif match["key"]:
@@ -1865,6 +1907,7 @@ def _header_path(
     `arrays` keeps the path of the last table of each array of tables.
     """
     path = key_path = _path_of(match["header"])
+    # The longest part of the path that is an array of tables: the header belongs to its last table.
     end = path.rfind(".")
     while end > 0 and path[:end] not in arrays:
         end = path.rfind(".", 0, end)
@@ -1899,6 +1942,7 @@ _URL_SECONDS = 30  # in all
 
 def is_remote(bound: str) -> bool:
     """Whether a bound is a URL."""
+    # One letter is a drive of Windows, no scheme.
     return "://" in bound and bool(
         re.match(r"[a-z][a-z\d+.-]+://", bound, re.IGNORECASE)
     )
@@ -1954,6 +1998,7 @@ def _read_url(url: str) -> bytes:
         raise BoundError("expected https://HOST/PATH or http://HOST/PATH")
     parts = match.groups()
     answers: list[bytes | str] = []
+    # A daemon, so that a server which never ends holds up nothing.
     thread = Thread(target=lambda: answers.append(_fetch(*parts)), daemon=True)
     thread.start()
     thread.join(_URL_SECONDS)
@@ -1980,12 +2025,14 @@ def _fetch(
 
     try:
         request = Request(scheme + host + path + query)  # noqa: S310 - http: or https:
-        if user:  # not for another host that this one may redirect to
+        # Unredirected: another host that this one redirects to must not get it.
+        if user:
             user = unquoted(user if ":" in user else f"{user}:")
             request.add_unredirected_header(
                 "Authorization", f"Basic {b64encode(os.fsencode(user)).decode()}"
             )
         with build_opener(Redirects).open(request, timeout=_READ_SECONDS) as answer:
+            # 204 and the like have no bound, and a part (206) is not what was asked for.
             if answer.status != 200:
                 return f"HTTP status {answer.status}"
             data = read_at_most(answer, SIZE_LIMIT + 1)
@@ -2025,9 +2072,11 @@ def open_regular(path: str) -> BinaryIO:
     from stat import S_ISDIR, S_ISREG
 
     mode = os.stat(path).st_mode
-    if S_ISREG(mode):  # before it is opened: that has an effect on some devices
+    # Asked before it is opened, since opening some devices has an effect.
+    if S_ISREG(mode):
         descriptor = os.open(path, READ_FLAGS)
-        if S_ISREG(os.fstat(descriptor).st_mode):  # it may be another file by now
+        # Between the two it may have become another file.
+        if S_ISREG(os.fstat(descriptor).st_mode):
             return open(descriptor, "rb")
         os.close(descriptor)
     from errno import EINVAL, EISDIR
@@ -2059,6 +2108,7 @@ def write_file(path: str, data: bytes, mode: int | None = None) -> None:
         return
     from contextlib import suppress
 
+    # In the same folder: a rename is atomic within one file system alone.
     temporary = f"{path}.{os.urandom(4).hex()}.tmp"
     file = open(temporary, "xb")  # noqa: SIM115
     try:
@@ -2080,7 +2130,8 @@ def patiently(function: Callable[..., None], *paths: str) -> None:
     """
     from time import sleep
 
-    for _ in range(40 if os.name == "nt" else 0):  # for two seconds
+    # Two seconds: a virus scanner or an indexer has a new file open for a moment.
+    for _ in range(40 if os.name == "nt" else 0):
         try:
             return function(*paths)
         except PermissionError:
@@ -2093,6 +2144,7 @@ def printable(text: str) -> str:
 
     Names on disk may hold anything.
     """
+    # Nearly always: isprintable looks at the whole text in C.
     return text if text.isprintable() else "".join(map(_printable_character, text))
 
 
@@ -2162,6 +2214,7 @@ def terminal_style(when: str) -> tuple[int, bool]:
     width = terminal_width()
     if when != "auto":
         return width, when == "always"
+    # no-color.org: "when present and not an empty string (regardless of its value)".
     if os.environ.get("NO_COLOR"):
         return width, False
     if os.environ.get("FORCE_COLOR"):
@@ -2175,7 +2228,8 @@ def windows_library(name: str) -> Any:
     """One of Windows's own libraries, by ctypes."""
     import ctypes
 
-    return vars(ctypes)["WinDLL"](name)  # which other systems don't have
+    # Type checkers know no WinDLL on other systems, nor have these one.
+    return vars(ctypes)["WinDLL"](name)
 
 
 def shows_escapes(handle: int) -> bool:
@@ -2226,8 +2280,10 @@ class BoundFile(str):
 
     def line_of(self, key_path: str) -> int:
         """The line of a value, or of what would hold it."""
-        if self._lines is None:  # made on demand: most runs have nothing to show
+        # Made on demand: most runs have nothing to show.
+        if self._lines is None:
             self._lines = lines_of(self.text)
+        # A missing key has no line: that of the table around it is the nearest.
         while key_path and key_path not in self._lines:
             key_path = key_path[: max(key_path.rfind("."), key_path.rfind("["), 0)]
         return self._lines.get(key_path, 1)
@@ -2305,12 +2361,14 @@ class ReadContext:
         # By absolute path, and what `read_streams` gives. Contexts share it, because a pipe can be
         # read only once.
         self.texts = {} if texts is None else texts
-        self.files: Files = {}  # by absolute path: what was read or looked for, as it was then
+        # By absolute path: what was read or looked for, as it was then.
+        self.files: Files = {}
         self._are_files: dict[str, bool] = {}
 
     def absolute(self, path: str) -> str:
         """A path as seen from the context's directory."""
         if os.path.isabs(path):
+            # Links stay in it: a guard watches the path that was named.
             return os.path.normpath(path)
         try:
             directory = self.directory or os.getcwd()
@@ -2341,6 +2399,7 @@ class ReadContext:
         """Whether a file is there. What the bound means rests on the answer either way."""
         path = self.absolute(path)
         if path not in self._are_files:
+            # The identity is taken before the look: a change between both is noticed then.
             self.files.setdefault(path, file_identity(path))
             self._are_files[path] = os.path.isfile(path)
         return self._are_files[path]
@@ -2365,10 +2424,12 @@ class ReadContext:
                 raise BoundError("only a file can be a bound here")
             return self.texts[path]
         path = self.absolute(path)
+        # So that one that is not there is watched, too.
         self.is_file(path)
         if path not in self.texts:
             try:
                 with open(path, "rb") if allow_pipe else open_regular(path) as file:
+                    # Of the open file: the path may lead to another one by now.
                     self.files[path] = file_identity(file.fileno())
                     data = read_at_most(file, SIZE_LIMIT + 1)
             except (OSError, ValueError) as error:
@@ -2434,6 +2495,7 @@ def selected_groups(
     selected = known & (selection.groups | selection.options | selection.only_groups)
     if selection.all_groups:
         selected = known
+    # As with uv's --only-group and Poetry's --only: then the default groups don't count.
     if not selection.no_default_groups and not selection.only_groups:
         selected |= default
     return selected - selection.no_groups
@@ -2450,6 +2512,7 @@ def by_normal_name(table: ParsedTable) -> dict[str, str]:
     """The keys of a table of extras or groups by their normalised names."""
     keys: dict[str, str] = {}
     for name in table.data:
+        # PEP 735: tools "SHOULD emit an error" where two names are the same once normalised.
         other = keys.setdefault(canonicalize_name(name), name)
         if other != name:
             both = f"{quote_name(name)} and {quote_name(other)}"
@@ -2491,6 +2554,7 @@ def python_demand(
     text: str, specifier: SpecifierSet | None = None, key_path: str = ""
 ) -> BoundRequirement:
     """A demand on the interpreter's version. Without a specifier no interpreter meets it."""
+    # No version is below 0.
     specifier = SpecifierSet("<0") if specifier is None else specifier
     return BoundRequirement("python", text, specifier, key_path=key_path)
 
@@ -2570,6 +2634,7 @@ def reference_from_url(
     vcs = re.match(VCS_SCHEME, address)
     if vcs:
         address, revision = _split_revision(address[vcs.end() :])
+        # Only a whole hash is surely a commit: a short one may be the name of a branch.
         commit = revision if re.fullmatch(COMMIT, revision) else ""
         return DirectReference(
             "vcs", address, vcs[1], revision, commit, editable, subdirectory
@@ -2592,6 +2657,7 @@ def reference_from_path(
 ) -> DirectReference:
     """The reference that the absolute path of a project's directory or of an archive means."""
     named_archive = path.lower().endswith(ARCHIVE_SUFFIXES)
+    # As for pip: a folder may be called x.zip, and only a folder can be editable.
     is_archive = named_archive and not editable and not os.path.isdir(path)
     kind = "archive" if is_archive else "directory"
     return DirectReference(
@@ -2626,6 +2692,7 @@ def _split_revision(address: str) -> tuple[str, str]:
     start, path, query = re.findall(_URL_PARTS, address)[0]
     revision = ""
     if "@" in path:
+        # The last `@`, as pip splits it: a path may have one itself.
         path, _, revision = path.rpartition("@")
         if not revision:
             raise BoundError(
@@ -2638,6 +2705,7 @@ def without_credentials(text: str) -> str:
     """URLs without user and password. PEP 610 keeps a user alone for ssh: ssh://git@host."""
     if "@" not in text:
         return text
+    # A user alone stays for ssh, where it is a part of the address and no secret.
     credentials = r"(?:(ssh://[^/\s@:?#]+@)|(://)[^/\s?#]*@)"
     return re.sub(credentials, lambda match: match[1] or match[2], text)
 
@@ -2654,7 +2722,8 @@ def url_of_path(path: str) -> str:
 
     try:
         return "file://" + quote(path.encode("utf-8", "surrogateescape"))
-    except UnicodeEncodeError:  # a lone surrogate that stands for no byte
+    # A lone surrogate that stands for no byte.
+    except UnicodeEncodeError:
         raise BoundError(f"there can be no such path: {path!a}") from None
 
 
@@ -2720,6 +2789,7 @@ def archive_identity(filename: str) -> tuple[str, str]:
     """The name and version that a wheel's or sdist's file name tells; empty if it tells none."""
     if filename.endswith(".whl"):
         match = re.fullmatch(_WHEEL_NAME, filename, re.IGNORECASE)
+        # PEP 427 escapes each run of signs as one underscore.
         if not match or "__" in match[1]:
             raise BoundError(f"invalid wheel file name {quote_name(filename)}")
         return match[1], match[2].replace("_", "-")
@@ -2754,7 +2824,8 @@ def toml_name(text: str) -> str:
     """The name of the project of a pyproject.toml; empty if it tells none. Raises BoundError."""
     has_long_texts = '"""' in text or "'''" in text
     line = None if has_long_texts else _name_line(text)
-    if line:  # nearly always: the parser takes longer than all the rest of a short run
+    # Nearly always: the parser takes longer than all the rest of a short run.
+    if line:
         return line[1]
     return declared_name(ParsedTable(load_toml(text)))
 
@@ -2816,6 +2887,7 @@ def _constant_text(value: Any, tree: Any) -> str:
 
     name = getattr(value, "id", "")
     if name:
+        # A name that is bound once, at the top level: all else could be another value by then.
         uses = [node for node in walk(tree) if getattr(node, "id", "") == name]
         stores = [
             node for node in uses if not isinstance(getattr(node, "ctx", None), Load)
@@ -2888,30 +2960,16 @@ def bound_requirement(
 _COUNT_LIMIT = 100_000  # requirements and options in one file
 _DEPTH_LIMIT = 100  # of files that name files
 _LINE_LIMIT = 1 << 20  # characters of a line with its continuations
+# As pip's requirements file format documents them; pip 25, the last for Python 3.8 and 3.9, knows
+# --global-option, too. Most say where and how pip finds archives, and are passed over.
 _FLAGS = (
-    "--no-index",
-    "--prefer-binary",
-    "--require-hashes",
-    "--no-require-hashes",
-    "--pre",
+    *("--no-index", "--prefer-binary", "--pre"),
+    *("--require-hashes", "--no-require-hashes"),
 )
 _VALUED_OPTIONS = (
-    *(
-        "--index-url",
-        "--pypi-url",
-        "--extra-index-url",
-        "--find-links",
-        "--trusted-host",
-    ),
-    *(
-        "--use-feature",
-        "--no-binary",
-        "--only-binary",
-        "--all-releases",
-        "--only-final",
-    ),
-    # pip 25, the last for Python 3.8 and 3.9, knows --global-option
-    *("--config-settings", "--global-option"),
+    *("--index-url", "--pypi-url", "--extra-index-url", "--find-links"),
+    *("--trusted-host", "--use-feature", "--no-binary", "--only-binary"),
+    *("--all-releases", "--only-final", "--config-settings", "--global-option"),
     *("--requirement", "--constraint", "--editable", "--hash"),
 )
 _SHORT_OPTIONS = {
