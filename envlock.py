@@ -3048,7 +3048,8 @@ def _file_requirements(
 def _plain_pin(line: str) -> tuple[str, str]:
     """Name and version of a line `NAME==VERSION`, the version of numbers and dots; else ("", "")."""
     name, _, version = line.partition("==")
-    if is_plain_name(name) and is_plain_version(version):  # nearly always
+    # Nearly always, and without a pattern.
+    if is_plain_name(name) and is_plain_version(version):
         return name, version
     match = re.fullmatch(_PLAIN_PIN, line) if version else None
     return (match[1], match[2]) if match else ("", "")
@@ -3084,6 +3085,7 @@ def _nested_requirements(
         )
     if len(parent.opened) > _DEPTH_LIMIT:
         raise BoundError(f"{name}: files nested more than {_DEPTH_LIMIT} deep")
+    # Read once as requirements and once as constraints: what it demands differs by that.
     if (key, constraint) in finished:
         return
     try:
@@ -3100,6 +3102,7 @@ def _nested_requirements(
 
 def _nested_path(name: str, parent: _RequirementsFile) -> str:
     """The path of a file that a requirements file names."""
+    # Only the user names servers: no bound makes envlock ask others.
     if is_remote(parent.path) or re.match("https?:", name, re.IGNORECASE):
         raise BoundError(
             f"{name} is not fetched from here: give it as a bound of its own"
@@ -3119,6 +3122,7 @@ def _logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
     first, parts = 0, []
     for number, line in enumerate((*lines, ""), 1):
         is_comment = "#" in line and line.lstrip().startswith("#")
+        # As in pip: a backslash at the end of a comment continues nothing.
         if line.endswith("\\") and not is_comment:
             first = first or number
             parts.append(line.strip("\\"))
@@ -3139,6 +3143,7 @@ def _without_comment(line: str) -> str:
 
 def _variables(line: str) -> dict[str, str]:
     """The values of a line's `${NAME}`. One that is unset or empty stays as it is written."""
+    # As in pip: capitals alone, and what is unset or empty is left as it stands.
     if "${" not in line or len(line) > _LINE_LIMIT:
         return {}
     values: dict[str, str] = {}
@@ -3187,6 +3192,7 @@ def _split_options(line: str) -> tuple[str, dict[str, list[str]]]:
     """
     if len(line) > _LINE_LIMIT:
         raise BoundError(f"longer than {_LINE_LIMIT} characters: no requirement")
+    # Nearly always: nothing has to be split.
     if line[0] != "-" and " -" not in line:
         return line, {}
     start = 0 if line[0] == "-" else line.index(" -")
@@ -3275,6 +3281,7 @@ def _split_option(word: str) -> tuple[str, str | None]:
         return _SHORT_OPTIONS[word[:2]], word[2:] or None
     given, equals, value = word.partition("=")
     long_options = _FLAGS + _VALUED_OPTIONS
+    # pip parses with optparse, which takes an unambiguous beginning for the whole.
     names = [name for name in long_options if name.startswith(given)]
     if given in long_options:
         names = [given]
@@ -3339,7 +3346,8 @@ def _location_of(text: str, file: _RequirementsFile) -> str:
     is_archive = name.lower().endswith(ARCHIVE_SUFFIXES)
     if not is_pathlike and not is_archive:
         return ""
-    parse_requirement("name" + text[len(name) :])  # the extras
+    # The extras behind a path follow the grammar of those behind a name.
+    parse_requirement("name" + text[len(name) :])
     path = _find_path(name, file)
     if is_pathlike and file.target.is_directory(path):
         _check_project(path, text, file)
@@ -3398,6 +3406,7 @@ def _location_requirement(
     if reference.kind == "archive":
         path = unquoted(address.partition("?")[0])
         name, version = archive_identity(os.path.basename(path.rstrip("/")))
+    # A wheel's own name is surer than `#egg=`: pip goes by it, too.
     if not address.endswith(".whl"):
         if "egg" in fields:
             name, version = parse_egg(fields["egg"]), ""
@@ -3424,7 +3433,8 @@ def _with_name(
         path = path_of_url(reference.url, file.target)
         folder = os.path.normpath(os.path.join(path, reference.subdirectory))
         name = project_name(folder, file.target)
-    elif reference and reference.editable:  # its record would be an editable directory
+    # Its record will be an editable directory, which tells no URL.
+    elif reference and reference.editable:
         raise BoundError(
             f"cannot tell the name of the project (write 'NAME @ URL'): {demand.text}"
         )
@@ -3435,6 +3445,7 @@ def _with_name(
 
 def _frozen_name(lines: list[str], number: int) -> str:
     """The name that `pip freeze` tells in a comment above the line with this number."""
+    # pip freeze writes one comment line above an editable, or two where its remote is gone.
     above = lines[: number - 1][-2:]
     for line in reversed(above):
         if not line.startswith("#"):
@@ -3480,6 +3491,7 @@ def _direct_requirement(text: str) -> Requirement | None:
 
 def _check_editable(location: str, text: str) -> None:
     is_file = location[:5].lower() == "file:"
+    # pip refuses an editable archive: only a tree of sources can be one.
     is_repository = is_url(location) and re.match(VCS_SCHEME, location, re.IGNORECASE)
     if not is_file and not is_repository:
         expected = "a project's directory or a VCS URL after -e"
@@ -3657,6 +3669,7 @@ def compare_versions(left: str, operator: str, right: str) -> bool:
     """A marker's comparison by the order of versions, pre-releases included; else by that of text."""
     if operator in ("in", "not in") or not is_version(left):
         return compare_in_order(left, operator, right)
+    # Not as a specifier: `<3.9` would exclude 3.9's pre-releases, which come before it.
     if operator in ("<", ">") and is_version(right):
         return compare_in_order(Version(left), operator, Version(right))
     try:
@@ -3730,6 +3743,7 @@ class LockReader:
         asked_extras, asked_groups = quoted.intersection(extras), quoted & groups
         key = (text, asked_extras, asked_groups)
         if key not in self.answers:
+            # Several extras may be selected at once, which `extra == "x"` was not made for.
             marker = parse_marker(
                 re.sub(_EXTRA_COMPARISON, _extra_membership, text), key_path
             )
@@ -3779,6 +3793,7 @@ class LockReader:
         value = table.data.get(key)
         if value is None:
             return ""
+        # What `_cut_out` has left: START:END in the text.
         if self.text and isinstance(value, str):
             start, _, end = value.partition(":")
             if start.isdigit() and end.isdigit():
@@ -3795,6 +3810,7 @@ class LockReader:
         Empty where there is none, or the lock was fetched from a URL.
         """
         path = os.path.join(self.path(folder), "pyproject.toml")
+        # What lies beside a URL is another's, and would have to be fetched.
         if self.remote or not self.target.is_file(path):
             return ParsedTable({})
         try:
@@ -3866,6 +3882,7 @@ class Walk:
         """The candidates of one key that satisfy every requester, as far as these are known."""
         if key not in self.remaining:
             self.remaining[key], self.specifiers[key] = candidates, {}
+            # Requesters that come later in this walk are known from the walk before.
             for previous in self.before.specifiers.get(key, {}).values():
                 self.remaining[key] = _filter_candidates(self.remaining[key], previous)
         text = str(specifier)
@@ -3887,6 +3904,7 @@ def _filter_candidates(
         for package in packages
         if specifier.contains(package.text("version"), prereleases=True)
     ]
+    # None does where the project overrides versions (PDM's `resolution.overrides`).
     return admitted or packages
 
 
@@ -3937,6 +3955,7 @@ class LockGraph(LockReader):
         """The packages that count: those of the first walk that ends with what it began with."""
         reached: set[ParsedTable] = set()
         state = WalkState(active, {})
+        # Conflicts (uv) and several versions of a package make a walk depend on its own result.
         for _ in range(_MAX_WALKS):
             before = state
             reached, state = self.walk(before)
@@ -3952,6 +3971,7 @@ class LockGraph(LockReader):
         walk = Walk(state)
         followed: dict[ParsedTable, set[str]] = {}
         queue = list(self.starts())
+        # The queue grows in the loop: breadth first, without recursion, as graphs may be deep.
         for dependency in queue:
             if not self.counts(dependency, walk.active):
                 continue
@@ -4077,14 +4097,17 @@ def _poetry_clauses(text: str) -> str:
 
 def _poetry_clause(operator: str, version: str) -> str:
     """One of Poetry's clauses in terms of PEP 440."""
+    # `*` and the empty constraint admit all versions.
     if version.strip("*.") == "":
         return ""
     if operator in ("", "=", "==", "!="):
         return f"!={version}" if operator == "!=" else f"=={version}"
     # Old locks have `>=3.6.*`.
     version = version[:-2] if version.endswith(".*") else version
-    if operator != "===":  # PEP 440 orders no local labels
+    # PEP 440 orders no local labels, and its specifiers refuse one behind `>=`.
+    if operator != "===":
         version = version.partition("+")[0]
+    # `~=1` is no specifier of PEP 440; for Poetry it means >=1,<2.
     if operator in ("^", "~") or (operator == "~=" and version.isdigit()):
         return f">={version},<{_upper_bound(operator, Version(version))}"
     return operator + version
@@ -4096,6 +4119,7 @@ def _upper_bound(operator: str, version: Version) -> str:
     if operator == "^":
         nonzero = [position for position, part in enumerate(release) if part]
         held = nonzero[0] if nonzero else len(release)
+    # `~1` means >=1,<2 and `^0` means >=0,<1: there is no part to the right.
     held = min(held, len(release) - 1)
     epoch = f"{version.epoch}!" if version.epoch else ""
     bound = [*release[:held], release[held] + 1]
@@ -4147,6 +4171,7 @@ def admits_python(table: ParsedTable, key: str, target: ReadContext) -> bool:
     constraint = table.text(key)
     if not constraint:
         return True
+    # The release alone: Poetry takes 3.14.0rc1 for 3.14.0.
     release = re.match(r"\d+(\.\d+)*", target.environment()["python_full_version"])
     return parse_constraint(constraint, table.key_path).contains(
         release[0] if release else "0"
@@ -4160,6 +4185,7 @@ def poetry_dependencies(
     for key, value in table.data.items():
         name, key_path = canonicalize_name(key), key_path_of(table.key_path, key)
         listed = frozenset(listing.get(name, ()))
+        # An array has one entry for each of several markers or Pythons.
         for entry in value if isinstance(value, list) else [value]:
             data = {"version": entry}
             if not isinstance(entry, str):
@@ -4207,6 +4233,7 @@ def poetry_project(
     project = pyproject.table("project")
     optional = project.table("optional-dependencies")
     extras = ParsedTable({})
+    # Poetry passes its own extras over once [project] has dependencies or extras.
     if not optional.data and not project.data.get("dependencies"):
         extras = pyproject.table("tool", "poetry", "extras")
     own = _own_dependencies(pyproject.table("tool", "poetry"), poetry_listing(extras))
@@ -4243,6 +4270,7 @@ def _own_dependencies(
     """By group the dependencies in Poetry's own tables."""
     groups = poetry.table("group")
     tables = [("main", poetry.table("dependencies"))]
+    # Before Poetry 1.2 this was the one group.
     if "dev-dependencies" in poetry.data:
         tables.append(("dev", poetry.table("dev-dependencies")))
     tables += [(group, groups.table(group, "dependencies")) for group in groups.data]
@@ -4380,7 +4408,8 @@ def _compare_releases(left: str, operator: str, right: str) -> bool:
         return compare_values("platform_release", left, operator, right)
     if wildcard or operator == "~=":
         return compare_versions(str(found[0]), operator, right)
-    if not wanted[1]:  # a label is compared only with another
+    # A label is compared only with another one.
+    if not wanted[1]:
         found = (found[0], "")
     return compare_in_order(found, operator, wanted)
 
@@ -4429,6 +4458,7 @@ class _PoetryLock(LockGraph):
         value = self.target.environment()[name]
         if value == right and not python:  # the variable is on the right
             return compare_in_order(left, operator, right)
+        # poetry-core takes the text for a list with blanks, commas or bars between its words.
         words = re.split(r"[ ,|]+", left if value == right else right)
         if versions:
             releases = wildcard_words(words)
@@ -4546,7 +4576,8 @@ _POETRY_SOURCES = {"git": "git", "url": "url", "file": "path", "directory": "pat
 
 def _poetry_requirement(poetry: _PoetryLock, package: ParsedTable) -> BoundRequirement:
     """What a package that counts demands."""
-    files = poetry.data.table("metadata", "files")  # of a lock 1.x
+    # Before lock-version 2.0 archives stood here, by package.
+    files = poetry.data.table("metadata", "files")
     name = package.require("name", str)
     archives = poetry.archives(package, "files") + poetry.archives(files, name)
     source = package.table("source")
@@ -4620,6 +4651,7 @@ def _poetry_demand(
 def poetry_sync(selection: Selection, superset: bool) -> list[str] | None:
     """`poetry sync`, or `install`, which leaves further packages alone."""
     only = selection.only_groups
+    # `--only` is how Poetry is told to leave the default groups out.
     if selection.no_default_groups and not only:
         only = selection.groups | {"main"}
     unsaid = selection.packages or selection.all_packages or selection.no_extras
@@ -4647,6 +4679,7 @@ def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Boun
     pyproject = ParsedTable(data)
     project, table = pyproject.table("project"), pyproject.table("dependency-groups")
     dynamic = project.texts("dynamic")
+    # Poetry 2 reads [project] first; its own tables alone count where that has no dependencies.
     if "poetry" in pyproject.table("tool").data and "dependencies" not in project.data:
         return read_poetry_project(data, path, target)
     if "project" not in data and "dependency-groups" not in data:
@@ -4725,12 +4758,14 @@ def _entry_requirements(
             continue
         for extra in sorted(set(map(canonicalize_name, requirement.extras)) - expanded):
             expanded.add(extra)
-            entries.extend(extras.get(extra, ()))  # the loop reaches them
+            # The loop over them reaches these, too.
+            entries.extend(extras.get(extra, ()))
 
 
 def read_script(data: dict[str, Any], path: BoundFile, target: ReadContext) -> Bound:
     """PEP 723."""
-    path.text = _toml_of_script(path.text)  # key paths refer to the embedded TOML
+    # So that key paths, and with them line numbers, refer to the embedded TOML.
+    path.text = _toml_of_script(path.text)
     script = ParsedTable(data)
     entries = entries_of(script, "dependencies")
     return Bound(
@@ -4750,7 +4785,9 @@ def _toml_of_script(text: str) -> str:
     for number, line in enumerate(lines, 1):
         if line != "# /// script" or number < end:
             continue
-        if start:  # PEP 723: several blocks of one type are an error
+        # PEP 723: "When there are multiple comment blocks of the same TYPE defined, tools MUST
+        # produce an error".
+        if start:
             raise BoundError("a second `# /// script` block", number)
         start, end = number, _block_end(lines, number)
     if not start:
@@ -4765,6 +4802,7 @@ def _block_end(lines: list[str], start: int) -> int:
     for number, line in enumerate(lines[start:], start + 1):
         if line != "#" and not line.startswith("# "):
             break
+        # PEP 723: of several lines `# ///` the last one ends the block.
         end = number if line == "# ///" else end
     if not end:
         raise BoundError("expected `# ///` after this block, found none", start)
@@ -4799,12 +4837,14 @@ class _UvLock(LockGraph):
         )
         super().__init__(lock, path, target)
         self.manifest = self.data.table("manifest")
+        # Only then do markers ask for what is selected, and the walk must note it.
         self.conflicting = "conflicts" in lock.data
         self.sources = {package: _uv_source(package) for package in self.packages}
         projects = [package for package in self.packages if self.is_project(package)]
         self.project = projects[0] if projects else None
         self.members = normalised(self.manifest.texts("members"))
-        if not self.members:  # a project alone is no workspace, and not listed
+        # A project alone is no workspace, and not listed.
+        if not self.members:
             self.members = normalised(map(name_of, projects))
         self.roots = self.selected_roots(target.selection)
         # a workspace's groups are those of its project, or stand in the manifest
@@ -4856,6 +4896,7 @@ class _UvLock(LockGraph):
             if pyproject.data
             else project or self.manifest
         )
+        # uv: a list of names, or the word "all"; without it, "dev".
         if table.data.get("default-groups") == "all":
             return known
         listed = "default-groups" in table.data
@@ -4886,6 +4927,7 @@ class _UvLock(LockGraph):
 
     def conflict_names(self, root: ParsedTable) -> Names:
         """What is selected on a root, as the markers of conflicts name it."""
+        # uv writes `extra-N-PACKAGE-EXTRA`, with N the length of PACKAGE: no two can look the same.
         name = root.require("name", str)
         groups = _uv_names("group", root, self.choice.groups & _uv_groups(root))
         if self.target.selection.only_groups:
@@ -4920,6 +4962,7 @@ class _UvLock(LockGraph):
 
     def starts(self) -> Iterator[Dependency]:
         """The roots with their extras, then their groups, the workspace's groups, and a script's requirements."""
+        # `uv sync --only-group` leaves the project and its dependencies out.
         whole = not self.target.selection.only_groups
         for root in self.roots:
             if whole:
@@ -4935,6 +4978,7 @@ class _UvLock(LockGraph):
         self, table: ParsedTable, groups: Names
     ) -> Iterator[Dependency]:
         """The dependencies of these groups."""
+        # Sorted, so that a walk and its error are the same each time.
         for group in sorted(groups.intersection(table.data)):
             yield from self.dependencies_in(table, group)
 
@@ -5067,6 +5111,7 @@ def _uv_requirement(uv: _UvLock, package: ParsedTable) -> BoundRequirement:
     if kind == "registry":
         return pinned_requirement(package, None, archives)
     commit, subdirectory = "", package.table("source").text("subdirectory")
+    # `URL?subdirectory=FOLDER&rev=NAME#COMMIT`.
     if kind == "git":
         where, _, commit = where.partition("#")
         where, _, query = where.partition("?")
@@ -5079,6 +5124,7 @@ def _uv_requirement(uv: _UvLock, package: ParsedTable) -> BoundRequirement:
 
 def uv_sync(selection: Selection, superset: bool) -> list[str] | None:
     """`uv sync`."""
+    # uv refuses `--only-group` beside these.
     if selection.only_groups and (
         selection.extras or selection.all_extras or selection.groups
     ):
@@ -5151,6 +5197,7 @@ def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
 
 def _is_pylock_project(reader: LockReader, package: ParsedTable) -> bool:
     """Whether a package is the project in the lock's own folder."""
+    # uv exports the project as an editable directory, at ".".
     where = package.table("directory").text("path")
     return bool(where) and reader.path(where) == reader.folder
 
@@ -5225,6 +5272,7 @@ class _PdmLock(LockGraph):
         check_version(version, r"4(\.\d+)*", "metadata.lock_version")
         project = self.pyproject.table("project")
         self.name = canonicalize_name(project.text("name"))
+        # PDM calls extras groups, too: these tell which they are.
         optional = normalised(project.table("optional-dependencies").data)
         older = self.pyproject.table("tool", "pdm", "dev-dependencies").data
         groups = self.pyproject.table("dependency-groups").data
@@ -5299,6 +5347,7 @@ class _PdmLock(LockGraph):
     def requirement(self, key_path: str, text: str) -> tuple[Requirement, bool]:
         """A requirement, and whether its marker holds."""
         editable = re.match(r"-e\s.*#egg=([\w.-]+(?:\[[\w.,-]*\])?)", text)
+        # PDM writes the place of the project in paths as this variable.
         text = editable[1] if editable else text.replace("${PROJECT_ROOT}", self.folder)
         requirement = parse_requirement(text, key_path)
         marker = requirement.marker
@@ -5346,6 +5395,7 @@ class _PdmLock(LockGraph):
 
 def _pdm_key(name: str, extras: Names) -> str:
     """By which key dependencies find the entry of a package with these extras."""
+    # PDM locks `requests[socks]` as an entry beside `requests`.
     return f"{canonicalize_name(name)}{sorted(extras)}"
 
 
@@ -5368,6 +5418,8 @@ def _pdm_chosen(
     selection: Selection, known: Names, extras: Names, dev: Names, all_groups: Names
 ) -> Names:
     """All groups; once one is named, only the development groups besides, unless it is one of them."""
+    # `pdm sync` takes all groups; `-G` names some, with the development groups besides; `--prod`
+    # none of these.
     groups = selected_groups(selection._replace(all_groups=False), known)
     groups |= selected_extras(selection, extras) | (
         dev if selection.all_groups else NO_NAMES
@@ -5385,8 +5437,10 @@ def read_pdm(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     pdm = _PdmLock(lock, path, target)
     doubtful: set[ParsedTable] = set()
     counting = pdm.counting(doubtful)
+    # An entry with extras names the package once more: one requirement each.
     by_name = {name_of(package): _pdm_requirement(pdm, package) for package in counting}
     permitted = pdm.permitted().union(map(name_of, doubtful))
+    # The other answer may be the right one: what only it demands is permitted.
     if pdm.has_assumed:
         other = _PdmLock(lock, path, target, assumption=True)
         permitted = permitted.union(map(name_of, other.counting(doubtful)))
@@ -5428,6 +5482,7 @@ def _pdm_admits(table: ParsedTable, target: ReadContext) -> bool:
     platform = re.fullmatch(_PDM_PLATFORM, table.text("platform"))
     if not platform:
         return True
+    # As PDM completes a platform without a machine.
     machine = platform[2] or ("arm64" if platform[1] == "macos" else "x86_64")
     wanted = _PDM_SYSTEMS.get(platform[1], "linux"), _PDM_MACHINES.get(machine, machine)
     own_machine = environment["platform_machine"].lower()
@@ -5553,6 +5608,7 @@ def _pipfile_pin(key: str, entry: ParsedTable) -> BoundRequirement:
     """A version from an index."""
     name, version = canonicalize_name(key), entry.text("version")
     key_path = key_path_of(entry.key_path, "version")
+    # `*` is how pipenv writes that any version will do.
     specifier = parse_specifier("" if version == "*" else version, key_path)
     hashes = frozenset(text.lower() for text in entry.texts("hashes"))
     text = f"{name}{specifier}"
@@ -5575,6 +5631,7 @@ def _source_name(reference: DirectReference, reader: LockReader) -> str:
 
 def pipenv_sync(selection: Selection, superset: bool) -> list[str] | None:  # noqa: ARG001
     """`pipenv sync`, which removes nothing."""
+    # pipenv finds its project and environment by variables alone.
     words = [
         "PIPENV_PIPFILE={folder}/Pipfile",
         "VIRTUAL_ENV={prefix}",
@@ -5702,6 +5759,7 @@ REQUIREMENTS_NAMES = ("requirements.lock", "requirements.txt")
 def _refuse_other_files(path: str, text: str) -> None:
     """Raise for a file that another tool reads, unless it is a script with its own requirements."""
     instead = _OTHER_FILES.get(os.path.basename(path).lower())
+    # Even a setup.py may be a script with a block of its own (PEP 723).
     if instead and not re.search(r"(?m)^# /// script\s*$", text):
         raise BoundError(instead)
 
@@ -5770,12 +5828,14 @@ def _read_bound(path: str, target: ReadContext) -> Bound:
         raise error.at(
             file, file.line_of(error.key_path) if error.key_path else 0
         ) from None
+    # Only deep nesting exhausts the stack, of whatever parser.
     except RecursionError:
         raise too_deep(file.text).at(file) from None
     requirements = tuple(
         [_with_file(requirement, file) for requirement in bound.requirements]
     )
     permitted = bound.permitted
+    # The other readers have looked for their project themselves.
     if form.read in (
         read_requirements,
         read_script,
@@ -5793,7 +5853,8 @@ def _project_beside(path: str, target: ReadContext) -> Names:
         return NO_NAMES
     try:
         name = toml_name(target.read_text(beside))
-    except BoundError:  # not this bound's fault
+    # A broken pyproject.toml is not the fault of this bound.
+    except BoundError:
         return NO_NAMES
     return normalised([name] if name else [])
 
