@@ -9997,10 +9997,18 @@ def _used_names(node: ast.AST) -> Iterator[str]:
 
 def _guard_code(site: str) -> dict[str, Any]:
     """This interpreter's code of the guard by path, made from the envlock.py that stands in the guard's folder."""
+    import gc
+
     base = guard_base(site)
     source = f"{os.path.dirname(base)}/envlock.py"
-    with open(source, "rb") as file:
-        parts = _parts_of(file.read(), source)
+    collects = gc.isenabled()
+    gc.disable()  # its looks at the whole syntax tree would take as long as all else
+    try:
+        with open(source, "rb") as file:
+            parts = _parts_of(file.read(), source)
+    finally:
+        if collects:
+            gc.enable()
     lean = [_bare_code(function.__code__) for function in LEAN_FUNCTIONS]
     telling = [_bare_code(function.__code__) for function in TELLING_FUNCTIONS]
     first: Any = _bare_code(start_step_1.__code__)

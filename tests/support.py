@@ -21,7 +21,7 @@ import time
 import unittest
 import zipfile
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence, TypeVar
+from typing import Any, Callable, ClassVar, Iterator, Sequence, TypeVar
 
 from envlock import (
     Bound,
@@ -29,11 +29,13 @@ from envlock import (
     BoundRequirement,
     EnvlockError,
     Finding,
+    GuardConfiguration,
     ReadContext,
     Selection,
     _toml_parser,
     format_table,
     read_bounds,
+    start_once,
     url_of_path,
 )
 
@@ -600,8 +602,13 @@ def stopped(message: str) -> str:
 class GuardTestCase(TestCase):
     """An environment with six 1.0, and a bound that asks for it."""
 
+    guards: ClassVar[dict[str, dict[str, bytes]]] = {}  # see `install`
+
     def setUp(self) -> None:
         super().setUp()
+        self.folder = self.environment.path.parent / "work" / "here"  # for each test
+        self.folder.mkdir(parents=True)
+        self.addCleanup(shutil.rmtree, self.folder)
         self.environment.add("six", "1.0")
         self.bound = self.write("requirements.txt", "six==1.0\n")
         self.failure = self.message("ham-2.0              Unrequired")
@@ -628,22 +635,35 @@ class GuardTestCase(TestCase):
         return f"{PASS}To remove the guard: {python} {folder}/envlock.py -e {python} site-uninstall\n"
 
     def install(self, *arguments: object) -> None:
-        done = envlock(
-            "-e",
-            self.environment.python,
-            "site-install",
-            "--bound",
-            self.bound,
-            *arguments,
-        )
-        words = [str(word) for word in arguments]
-        what = (
-            f"exit {words[-1] if '--code' in words else CODE}"
-            if "exit" in words
-            else "warn"
-        )
-        note = self.note(self.environment.python, self.bound, what)
+        """Guard the environment.
+
+        `site-install` compiles envlock.py, which would take most of the time of most tests. So the first test that
+        gives some words runs it; the others copy the files that it left, and start the interpreter as it does.
+        """
+        python, site = self.environment.python, self.environment.site
+        given = list(map(str, arguments))
+        words = ["-e", str(python), "site-install", "--bound", str(self.bound), *given]
+        home = str(self.environment.path.parent)
+        files = self.guards.get(" ".join(words).replace(home, ""), {})
+        for name, data in files.items():
+            (site / name).parent.mkdir(exist_ok=True)
+            (site / name).write_bytes(data.replace(b"@home@", os.fsencode(home)))
+        if files:
+            start_once(str(python), GuardConfiguration.read(f"{site}/_envlock"))
+            return
+        done = envlock(*words)
+        what = "warn"
+        if "exit" in given:
+            what = f"exit {given[-1] if '--code' in given else CODE}"
+        note = self.note(python, self.bound, what)
         self.assertEqual((done.stderr[: len(note)], done.returncode), (note, 0))
+        self.guards[" ".join(words).replace(home, "")] = {
+            str(path.relative_to(site)): path.read_bytes().replace(
+                os.fsencode(home), b"@home@"
+            )
+            for path in (*site.glob("0-envlock.*"), *site.glob("_envlock/*"))
+            if ".state" not in path.name
+        }
 
     def note(self, python: Path, bound: Path | str, what: str) -> str:
         return f"envlock: {python}: every start is checked against {bound} ({what})\n"
