@@ -12006,9 +12006,12 @@ def _advise(arguments: Arguments, report: Report) -> None:
 def _note_comparison(arguments: Arguments, report: Report) -> None:
     """Say what was compared, how many findings there are, and what can't be seen."""
     interpreter, bound, findings = report
-    names = {distribution.name for distribution in scan(interpreter)} - _policy(
-        arguments
-    ).ignore
+    names = {  # but for what comes with PyPy: nobody has installed it
+        distribution.name
+        for distribution in scan(interpreter)
+        if distribution.site != interpreter.library
+    }
+    names -= _policy(arguments).ignore
     verdict = f"not aligned: {count_verdicts(findings)}" if findings else "aligned"
     files = ", ".join(_shown_bounds(arguments))
     packages = count(len(names), "package")

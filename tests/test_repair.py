@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import unittest
 from pathlib import Path
+from typing import ClassVar
 
 from envlock import quote_for_windows
 from tests.support import (
@@ -21,6 +22,7 @@ from tests.support import (
     TestCase,
     add_record,
     on_terminal,
+    run,
 )
 
 EDITABLE = {"url": "file:///src/six", "dir_info": {"editable": True}}
@@ -434,26 +436,31 @@ if __name__ == "__main__":
 class InstallationTest(TestCase):
     """A Python that is no virtual environment: nothing may be removed from it."""
 
+    loader: ClassVar = {"LD_LIBRARY_PATH": str(sysconfig.get_config_var("LIBDIR"))}
+
     def setUp(self) -> None:
         super().setUp()
         self.root = self.folder / "python"
         standard = Path(sysconfig.get_path("stdlib"))
         self.library = self.root / "lib" / standard.name
-        (self.library / "site-packages").mkdir(parents=True)
+        self.library.mkdir(parents=True)
         for entry in standard.iterdir():
-            if entry.name not in ("site-packages", "EXTERNALLY-MANAGED", "__pycache__"):
+            kept_out = ("site-packages", "dist-packages", "EXTERNALLY-MANAGED")
+            if entry.name not in (*kept_out, "__pycache__"):
                 (self.library / entry.name).symlink_to(entry)
         (self.root / "bin").mkdir()
         self.python = self.root / "bin" / f"python{sys.version_info[0]}"
         shutil.copy(os.path.realpath(sys.executable), self.python)
+        # Debian's interpreters have other directories than a build from source.
+        code = "import site; print(site.getsitepackages()[-1])"
+        self.site = Path(run([self.python, "-c", code], env=self.loader).stdout.strip())
         for name, version in (("pip", "24.0"), ("idna", "3.7"), ("zipp", "3.18.1")):
-            add_record(self.library / "site-packages", name, version)
+            add_record(self.site, name, version)
         self.write("requirements.txt", "six==1.16.0\n")
 
     def said(self) -> list[str]:
         words = ("-e", self.python, "validate", "-b", "requirements.txt")
-        env = {"LD_LIBRARY_PATH": str(sysconfig.get_config_var("LIBDIR"))}
-        shown = on_terminal(*words, env=env, cwd=self.folder).splitlines()
+        shown = on_terminal(*words, env=self.loader, cwd=self.folder).splitlines()
         self.assertEqual(
             [line for line in shown if line.startswith("envlock: error")], []
         )
@@ -472,9 +479,8 @@ class InstallationTest(TestCase):
 
     @unittest.skipIf(NO_PERMISSIONS, NO_PERMISSIONS)
     def test_a_command_that_this_user_cannot_run_is_not_named(self) -> None:
-        site = self.library / "site-packages"
-        site.chmod(0o555)
-        self.addCleanup(site.chmod, 0o755)
+        self.site.chmod(0o555)
+        self.addCleanup(self.site.chmod, 0o755)
         words = ("-e", self.python, "validate", "-b", "requirements.txt")
         shown = on_terminal(
             *words, command=[*POWERLESS, sys.executable, ENVLOCK], cwd=self.folder
