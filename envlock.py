@@ -7456,6 +7456,7 @@ def integrity_findings(
             findings.setdefault("", []).append(finding)
     for path, verdict, remark in sorted(results):
         owner = _first_owner(path, recorded, policy)
+        # Without a verdict the file could not be read: a note tells that, no finding.
         if verdict and owner:
             finding = _file_finding(verdict, owner, path, remark)
             findings.setdefault(owner.name, []).append(finding)
@@ -7475,6 +7476,7 @@ def _first_owner(
 ) -> Distribution | None:
     """The distribution whose finding a file's is; None if all that list it are ignored, or the file."""
     owners = [claim.distribution for claim in recorded.claims[path]]
+    # Globs are meant from the site directory of the record that lists the file first.
     site = os.path.realpath(os.path.dirname(owners[0].record))
     if _is_ignored_file(path, site, policy):
         return None
@@ -7493,6 +7495,7 @@ def _is_ignored_file(path: str, site: str, policy: Policy) -> bool:
 
 def _matches_glob(parts: list[str], pattern: list[str]) -> bool:
     """Whether the parts of a path match those of a glob; `**` stands for any number of them."""
+    # Part by part: the `*` of fnmatch would cross folders.
     from fnmatch import fnmatchcase
 
     if not pattern:
@@ -7561,6 +7564,7 @@ def _verify_files(
                 results.append((path, verdict, remark))
 
     for path, claims in recorded.claims.items():
+        # The caller has compared the identity: such a file is not read again.
         if path in known and any(claim.digest == known[path] for claim in claims):
             recorded.hashes[path] = known[path]
     fresh = [path for path in recorded.claims if path not in recorded.hashes]
@@ -7569,11 +7573,13 @@ def _verify_files(
     for start in range(0, len(fresh), 1024):
         neighbours = fresh[start : start + 1024]
         shares += [neighbours[first::16] for first in range(16)]
+    # Threads are enough: hashlib and reads let others run meanwhile.
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
         try:
             batches = [(pool.submit(examine, share), len(share)) for share in shares]
             _await(batches, tell)
         finally:
+            # After Control-C, too: the pool waits for its threads, which look at this.
             stop.set()
     return results
 
@@ -7616,12 +7622,9 @@ def _verify_file(
     try:
         status = os.stat(path)
         if status.st_mode & 0o170000 != 0o100000:
-            vague = not any(claim.digest or claim.size for claim in claims)
-            return (
-                ("Right", "")
-                if vague
-                else (Verdict.MODIFIED, _link(path) or "not a regular file")
-            )
+            if not any(claim.digest or claim.size for claim in claims):
+                return "Right", ""
+            return Verdict.MODIFIED, _link(path) or "not a regular file"
         for claim in claims:
             if _meets(path, status.st_size, claim, stop):
                 recorded.hashes[path] = claim.digest
@@ -7641,9 +7644,8 @@ def _verdict_on_error(error: OSError, claims: list[RecordEntry]) -> str:
 
     if not any(claim.digest or claim.size for claim in claims):
         return "Right"
-    return (
-        Verdict.DELETED if error.errno in (ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG) else ""
-    )
+    is_gone = error.errno in (ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG)
+    return Verdict.DELETED if is_gone else ""
 
 
 def _link(path: str) -> str:
@@ -7657,14 +7659,12 @@ def _meets(path: str, size: int, claim: RecordEntry, stop: Event) -> bool:
     if digest is None:
         return _number(claim.size) in (-1, size)
     # A wrong size beside a right hash does happen, but not in what is too large to be read for nothing.
-    if (
-        size > CHUNK << 4
-        and size != _number(claim.size)
-        and (claim.size or size > _UNSIZED_LIMIT)
-    ):
+    is_large = size > CHUNK << 4 and size != _number(claim.size)
+    if is_large and (claim.size or size > _UNSIZED_LIMIT):
         return False
     descriptor = os.open(path, READ_FLAGS)
     try:
+        # No further than the size that stat has told: another process may append without end.
         while size > 0 and not stop.is_set():
             data = os.read(descriptor, min(size, CHUNK))
             digest.update(data)
@@ -7712,6 +7712,7 @@ def _is_rewritten_script(
         module, function = launcher.group(1, 3)
         return _is_entry_point(module, function, claim.distribution)
     major, minor = interpreter.version[:2]
+    # What the first line was in the wheel nobody records: all that builders write are tried.
     for folder in ("", "/usr/bin/env ", f"{interpreter.prefix}/bin/"):
         for name in ("python", "pythonw", f"python{major}", f"python{major}.{minor}"):
             digest = _hasher(claim)
@@ -7734,6 +7735,7 @@ def _is_entry_point(module: bytes, function: bytes, distribution: Distribution) 
     """Whether a distribution's entry_points.txt has a script that calls this function."""
     path = os.path.join(distribution.record, "entry_points.txt")
     entry_points = read_file(path, METADATA_LIMIT) or b""
+    # `NAME = MODULE:FUNCTION [EXTRAS]`, in [console_scripts] or [gui_scripts].
     called = re.escape(module) + rb"\s*:\s*" + re.escape(function)
     return bool(re.search(rb"(?m)^[^\n=]+=\s*" + called + rb"\s*(\[|$)", entry_points))
 
@@ -7787,6 +7789,7 @@ def _loose_entries(
     """The entries of a site directory that neither a record lists nor Python itself has brought."""
     start, owners = site + os.sep, recorded.owners
     loose = [entry for entry in entries if start + entry not in owners]
+    # Records keep the spelling of the wheel, the folder may tell another.
     if loose and ignores_case(site):
         listed = set(map(fold_name, owners))
         loose = [entry for entry in loose if fold_name(start + entry) not in listed]
@@ -7822,6 +7825,7 @@ def _is_guards(site: str, name: str, interpreter: Interpreter) -> bool:
     if name == f"{GUARD_FOLDER}/envlock.py":
         own = read_file(__file__, METADATA_LIMIT)
         return own is None or own == data  # None: envlock came by standard input
+    # The exit status stands in the start-up file, and any may have been asked for.
     for code in range(256):
         for embedded in (False, True):
             if data == start_up_texts(code, interpreter, embedded).get(name):
@@ -7833,6 +7837,7 @@ def _silenced(
     site: str, entries: list[str], interpreter: Interpreter, recorded: RecordIndex
 ) -> dict[str, str]:
     """The .start files that keep another package's .pth from running (PEP 829), with a remark."""
+    # PEP 829 is of 3.15: before, nobody reads a .start file.
     if interpreter.version < (3, 15):
         return {}
     start, owners, silenced = site + os.sep, recorded.owners, {}
@@ -7856,25 +7861,20 @@ def _is_foreign_start(
     path = os.path.join(site, entry)
     if entry.endswith(".start"):
         return entry[0] != "." and not os.path.isdir(path)
-    if (
-        path not in start_up_files(site, [entry], interpreter)
-        or os.path.isdir(path)
-        or not os.path.exists(path)
-    ):
+    is_read = path in start_up_files(site, [entry], interpreter)
+    if not is_read or os.path.isdir(path) or not os.path.exists(path):
         return False
     data = read_file(path, METADATA_LIMIT)
     if entry == "_virtualenv.pth":
-        return (
-            not made_by_virtualenv(interpreter)
-            or (data or b"").strip() != b"import _virtualenv"
-        )
+        is_patch = (data or b"").strip() == b"import _virtualenv"
+        return not (is_patch and made_by_virtualenv(interpreter))
     if entry == "distutils-precedence.pth":
         return not re.fullmatch(_DISTUTILS_PRECEDENCE, data or b"")
-    if entry in ("easy-install.pth", "setuptools.pth") or _is_by_pipx(
-        entry, interpreter
-    ):
+    by_pipx = _is_by_pipx(entry, interpreter)
+    if by_pipx or entry in ("easy-install.pth", "setuptools.pth"):
         lines = None if data is None else start_up_lines(path, interpreter)
         return lines is None or not all(map(_is_easy_install_line, lines))
+    # NAME-VERSION-pyX.Y-nspkg.pth, as setuptools made it for namespace packages.
     stem = re.sub(r"(-\d[^-]*)?(-py[\d.]+)?-nspkg\Z", "", entry[:-4])
     link = os.path.join(site, stem + ".egg-link")
     if entry.endswith("-nspkg.pth") and os.path.isfile(link):
@@ -7890,9 +7890,8 @@ def _is_by_pipx(entry: str, interpreter: Interpreter) -> bool:
 
 def _is_easy_install_line(line: str) -> bool:
     """Whether a line of a .pth file is a path, or code that easy_install itself writes."""
-    return line.strip() in _EASY_INSTALL_LINES or not re.match(
-        r"[\s;\ufeff]*import\s", line
-    )
+    is_code = re.match(r"[\s;\ufeff]*import\s", line)
+    return not is_code or line.strip() in _EASY_INSTALL_LINES
 
 
 def _is_foreign_module(site: str, entry: str, recorded: RecordIndex) -> bool:
@@ -7926,7 +7925,8 @@ def _holds_module(folder: str, watched: list[str]) -> bool:
         is_deep = path.count(os.sep) > 100  # some versions walk recursively
         folders[:] = [] if is_deep else list(filter(_can_be_package, folders))
         paths = [os.path.join(path, name) for name in folders]
-        for link in filter(os.path.islink, paths):  # which aren't walked
+        # os.walk does not follow links; what they lead to can be imported all the same.
+        for link in filter(os.path.islink, paths):
             files.extend(list_entries(link))
         if any(re.fullmatch(MODULE_FILE, name) for name in files):
             return True
