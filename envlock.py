@@ -5932,7 +5932,8 @@ def describe_interpreter(
     private, system = virtual_environment(executable)
     if user_site is None:
         user_site = not sys.flags.no_user_site
-    if hasattr(os, "geteuid"):  # Pyodide has os.getuid alone
+    # Pyodide has os.getuid alone.
+    if hasattr(os, "geteuid"):
         # `site` leaves the user site out where the rights are another user's or group's.
         same_user = os.getuid() == os.geteuid()
         user_site = user_site and same_user and os.getgid() == os.getegid()
@@ -6060,6 +6061,7 @@ def find_executable(exe: str) -> str:
     """The path behind -e: a virtual environment's folder, a path, or a name to look up on PATH."""
     if not exe:
         raise InterpreterError("-e: expected an interpreter, found an empty name")
+    # A shell leaves `~` as it is behind `--exe=`.
     path = os.path.expanduser(exe)
     inside = _python_inside(exe, path)
     if inside:
@@ -6100,6 +6102,7 @@ def _python_inside(exe: str, folder: str) -> str:
         path = os.path.join(folder, place)
         if os.path.isfile(path):
             return path
+        # A Python that was upgraded or removed leaves the environments made with it behind.
         if os.path.islink(path) and not os.path.exists(path):
             gone = f"{path} is a link to {os.readlink(path)}"
             raise InterpreterError(f"{exe}: its Python is gone ({gone})")
@@ -6176,10 +6179,12 @@ def _source_of(function: Any) -> str:
 
     first = function.__code__.co_firstlineno
     lines = linecache.getlines(function.__code__.co_filename, globals())[first - 1 :]
-    if not lines:  # python3 - < envlock.py
+    # `python3 - < envlock.py` has no file to read it from.
+    if not lines:
         raise InterpreterError("-e needs envlock as a file")
     end = 1
-    while lines[end][0] in " \n#)":  # `)` ends arguments that take several lines
+    # `)` ends arguments that take several lines.
+    while lines[end][0] in " \n#)":
         end += 1
     return "".join(lines[:end])
 
@@ -6221,6 +6226,7 @@ def _answered(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
     import subprocess
 
     try:
+        # Both are read to their ends, or a child that fills one pipe would wait for ever.
         output, errors = child.communicate(timeout=ASK_SECONDS)
     except subprocess.TimeoutExpired:
         message = f"{exe}: no answer from this interpreter in {ASK_SECONDS} seconds"
@@ -6334,6 +6340,7 @@ def _site_directories(interpreter: Interpreter) -> Iterator[tuple[str, list[str]
         entries = list_entries(site)
         directories = [(site, entries)]
         lines = path_lines(start_up_files(site, entries, interpreter), interpreter)
+        # `site` adds what exists alone.
         existing = filter(os.path.exists, lines)
         directories += [(path, list_entries(path)) for path in existing]
         for path, inside in directories:
@@ -6440,9 +6447,12 @@ def scan(interpreter: Interpreter) -> list[Distribution]:
     for site, entries in _site_directories(interpreter):
         linked_names = [entry[:-9] for entry in entries if entry.endswith(".egg-link")]
         links.update(map(canonicalize_name, linked_names))
+        # An .egg-link stands beside the easy-install.pth whose line leads to the sources.
         linked = links if site not in interpreter.sites else set()
         for distribution in _distributions(site, entries, linked):
             others = by_name.setdefault(distribution.name, [])
+            # The first directory on the path has the distribution; only there are several records a
+            # finding.
             if not others or not distribution.name or others[0].site == site:
                 others.append(distribution)
     distributions: list[Distribution] = []
@@ -6501,6 +6511,7 @@ def origin_file(record: str) -> str:
 
 def _recorded_name_and_version(record: str) -> tuple[str, str]:
     """Name and version from a record's METADATA or PKG-INFO; ("", "") where one can't be told."""
+    # Not by the standard library's parser of headers: its import would double a short run.
     headers = core_metadata(record).decode("utf-8", "surrogateescape")
     matches = [re.search(rf"(?mi)^{key}:(.*)$", headers) for key in ("Name", "Version")]
     name, version = (match[1].strip() if match else "" for match in matches)
@@ -6524,6 +6535,7 @@ def _read_headers(file: Any) -> bytes:
     data = bytearray()
     while len(data) <= METADATA_LIMIT:
         piece = file.read(1 << 14)
+        # The empty line may lie across two pieces.
         before = max(len(data) - 3, 0)
         data += piece
         end = re.compile(rb"\n\r?\n").search(data, before)
@@ -6546,7 +6558,8 @@ def _zipped_metadata(egg: BinaryIO) -> bytes:
                 return b""
             with archive.open(info) as file:
                 return _read_headers(file)
-    except Exception:  # whatever a damaged, encrypted or unheard-of archive causes
+    # Whatever a damaged, encrypted or unheard-of archive causes.
+    except Exception:
         return b""
 
 
@@ -6594,7 +6607,8 @@ def recorded_reference(distribution: Distribution) -> DirectReference | None:
         data = json.loads(read_file(path, SMALL_LIMIT) or b"")
         reference = _recorded_reference(data)
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
-        return None  # pip too takes such a record for an index install
+        # pip, too, takes such a record for an index install.
+        return None
     texts = [reference.url, reference.vcs, reference.revision]
     texts += [reference.commit, reference.subdirectory]
     return reference if all(isinstance(text, str) for text in texts) else None
@@ -6859,7 +6873,8 @@ def _resolved(site: str, listed: str, folders: dict[str, str]) -> str:
 
 def _entry_of(path: str, roots: tuple[str, ...]) -> str:
     """The entry of a site directory that a file lies in; itself if it lies elsewhere below the roots, else ""."""
-    for root in reversed(roots):  # site directories are last
+    # Site directories are last, and the most special: they lie below the others.
+    for root in reversed(roots):
         if path.startswith(root):
             if not re.match(r".*[/\\](site|dist)-packages[/\\]\Z", root):
                 return path
@@ -6869,6 +6884,7 @@ def _entry_of(path: str, roots: tuple[str, ...]) -> str:
 
 def _may_change(listed: str, folder: str) -> bool:
     """Whether a file may differ from its record without anybody's doing: bytecode, what installers write anew."""
+    # Bytecode is written anew by any start whose source is newer.
     if listed.endswith((".pyc", ".pyo", "/")):
         return listed[-1] == "/" or "__pycache__" in listed
     if listed == ".gitignore":
@@ -6906,6 +6922,7 @@ def is_start_module(entry: str) -> bool:
 
 def made_by_virtualenv(interpreter: Interpreter) -> bool:
     """virtualenv and uv put a patch of distutils into each environment, and record it nowhere."""
+    # Both write their name and version there: `virtualenv = 20.26.0`, `uv = 0.13.9`.
     data = read_file(os.path.join(interpreter.prefix, "pyvenv.cfg"), SMALL_LIMIT) or b""
     return bool(re.search(rb"(?m)^(virtualenv|uv) *=", data))
 
@@ -7205,6 +7222,7 @@ def _fields_like(default: NamedTuple, fields: dict[str, Any]) -> dict[str, Any]:
 
 def guard_base(site: str) -> str:
     """The installed files' path but for their suffixes, as the start-up line has it."""
+    # PyPy's sys.hexversion is that of the language, this one its own.
     return f"{site}/{GUARD_FOLDER}/{sys.implementation.hexversion:x}"
 
 
@@ -7234,6 +7252,7 @@ def guard_site(interpreter: Interpreter) -> str:
     """The directory that a guard stands in: the first that belongs to the interpreter, not to a user or a base."""
     others = (interpreter.user, interpreter.library)
     for site in interpreter.sites:
+        # A guard in a user site or a base would stop other environments, too.
         own = is_inside(site, interpreter.prefix) and site not in others
         if own and os.path.isdir(site):
             return site
@@ -7276,7 +7295,8 @@ def _lock_file(path: str) -> int:
     from time import sleep
 
     refused = 0
-    while refused < 10:  # a scanner may have it open for a moment
+    # A virus scanner may have it open for a moment.
+    while refused < 10:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
         except OSError:
@@ -7360,6 +7380,7 @@ def _run_target(executable: str, arguments: list[str], disable: str = "1") -> st
     """What an interpreter writes to its standard output. Raises GuardError if it can't be started, or fails."""
     import subprocess
 
+    # By default the guard passes over the starts that try it.
     environment = {**os.environ, "ENVLOCK_DISABLE": disable}
     command = [executable, *arguments]
     try:
@@ -7969,6 +7990,7 @@ def check(
     )
     permitted = bound.permitted | _NEVER_UNREQUIRED
     if interpreter.version < (3, 12):
+        # From 3.12 on `venv` installs no setuptools, and pip freeze lists it.
         permitted |= _NEVER_UNREQUIRED_BEFORE_3_12
     findings = _python_findings(interpreter, required.pop("python", []))
     findings += files.pop("", [])
@@ -8031,6 +8053,7 @@ def _with_recorded_name(
     if requirement.name or not source:
         return requirement
     same_source = names.get(_source_key(source), [])
+    # Two records may come from one source: the one that also meets commit and hash is meant.
     for name, recorded in same_source:
         if _reference_mismatch(source, recorded) == _NO_MISMATCH:
             return requirement._replace(name=name)
@@ -8141,6 +8164,7 @@ def _record_findings(
         return (
             [] if is_permitted else [_finding(Verdict.UNREQUIRED, first, None, detail)]
         )
+    # All must hold, and one row a package is enough: that of the first which fails.
     for requirement in requirements:
         reason, detail = _mismatch(first, requirement, requirements)
         if reason:
@@ -8173,6 +8197,7 @@ def _mismatch(
     Both are empty if it satisfies it. One of all `requirements` may tell where it comes from.
     """
     version, specifier = distribution.version, requirement.specifier
+    # A lock's version is compared whole: 2.1.0 does not admit 2.1.0+cpu, unlike the pin `==2.1.0`.
     exact = requirement.version is None or _same_version(version, requirement.version)
     if not exact or (specifier and not specifier.contains(version, prereleases=True)):
         return Reason.VERSION, f"version {version} is installed"
@@ -8181,8 +8206,9 @@ def _mismatch(
         return _reference_mismatch(requirement.reference, recorded)
     if recorded is None:
         return _NO_MISMATCH
+    # pip leaves it, too: what conda records is where the package was built.
     if requirement.version is None and is_from_conda(distribution):
-        return _NO_MISMATCH  # pip leaves it, as what it records is where it was built
+        return _NO_MISMATCH
     if recorded.kind != "archive":
         tells_source = any(entry.reference for entry in requirements)
         if tells_source or not _is_pin(requirement):
@@ -8223,6 +8249,7 @@ def _hashes_meet(required: frozenset[str], recorded: frozenset[str]) -> bool:
     """False only where both sides tell a hash by the same algorithm and none is the same."""
     if required & recorded:
         return True
+    # Other algorithms can't be compared: a lock may have sha256 and a record md5.
     return not _algorithms(required) & _algorithms(recorded)
 
 
@@ -8278,6 +8305,7 @@ def _meets_revision(revision: str, recorded: DirectReference) -> bool:
     """Whether a record is of a branch, a tag or an abbreviated commit; what it doesn't tell is not compared."""
     if not revision or not recorded.commit or revision == recorded.revision:
         return True
+    # git abbreviates a commit to seven digits, or more where these are ambiguous.
     return bool(re.match(r"[0-9a-f]{7,}\Z", revision)) and recorded.commit.startswith(
         revision
     )
@@ -8300,7 +8328,8 @@ def _comparable_url(url: str) -> str:
     from urllib.parse import urlsplit
 
     original = url
-    if "://" not in url:  # git's own host:path
+    # git's own HOST:PATH is what ssh://HOST/PATH means.
+    if "://" not in url:
         url = re.sub(r"\A(?!file:)(?:[^/@:]+@)?([^/:@]{2,}):/*", r"ssh://\1/", url)
     try:
         parts = urlsplit(url)
@@ -8308,6 +8337,7 @@ def _comparable_url(url: str) -> str:
         return original
     path = unquoted(parts.path).rstrip("/")
     path = path[:-4] if path.endswith(".git") else path
+    # Of `git+https` the part behind the plus.
     scheme = parts.scheme.lower().rpartition("+")[2]
     host = parts.netloc.rpartition("@")[2].lower()
     if scheme == "file":
@@ -8366,6 +8396,7 @@ def format_table(
         line = "  ".join(padded).rstrip()
         if width and len(line) > width:
             line = line[: width - 1].rstrip() + "…"
+        # Last, since escape sequences have no width and must not be cut apart.
         if color:
             end = start + len(row[2])
             code = _COLORS.get(row[2], "35") if number else "1"
@@ -8383,6 +8414,7 @@ def count(number: int, noun: str) -> str:
 def count_verdicts(findings: Iterable[Finding]) -> str:
     """`2 Unrequired, 1 Missing`."""
     verdicts = [finding.explain for finding in findings]
+    # In the order of the table of meanings, not of the findings.
     counted = [verdict for verdict in _MEANINGS if verdict in verdicts]
     return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in counted)
 
@@ -8406,6 +8438,7 @@ def _with_tilde(path: str) -> str:
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
+    # A finding about a file shows the file, not the directory that it lies in.
     places = (finding.detail,) if finding.explain in Verdict.OF_FILES else finding.sites
     sites = ", ".join(map(_with_tilde, places))
     return finding.package, finding.dependency, finding.explain, sites
@@ -8421,6 +8454,7 @@ def format_json(findings: Sequence[Finding]) -> str:
     )
     rows = []
     for finding in findings:
+        # None and empty are both null, so that a program has one case to look for.
         row = {key: getattr(finding, key) or None for key in keys}
         row["sites"] = row["sites"] or []
         rows.append(row)
@@ -8494,6 +8528,7 @@ def _sarif_result(
     from hashlib import sha256
     from urllib.parse import quote
 
+    # Without the line: an alert stays the same when lines above it are added.
     identity = "\n".join(
         (finding.explain, finding.package, finding.dependency, finding.detail)
     )
@@ -8542,6 +8577,7 @@ def format_junit(findings: Sequence[Finding], bounds: Sequence[str]) -> str:
 def _xml(text: str) -> str:
     """Text as XML has it; characters that XML knows none of are escaped as in the table."""
     text = printable(text).replace("&", "&amp;").replace("<", "&lt;")
+    # `]]>` is not allowed in text (XML 1.0, 2.4), hence `>`, too.
     return text.replace(">", "&gt;").replace('"', "&quot;")
 
 
@@ -8551,6 +8587,7 @@ def _quoted(text: str) -> str:
 
 def _escaped(text: str, separators: str = "") -> str:
     """As GitHub reads a command's message, or between these separators its properties."""
+    # The percent sign first, since the others become escapes with it.
     for char in "%\r\n" + separators:
         text = text.replace(char, f"%{ord(char):02X}")
     return printable(text)
@@ -8558,6 +8595,7 @@ def _escaped(text: str, separators: str = "") -> str:
 
 def repository_path(path: str) -> str:
     """A file's path relative to its repository or to the working directory, with `/`; absolute if it is in neither."""
+    # Both without links: a temporary checkout is often behind one.
     path = os.path.realpath(path)
     for root in _repository_roots(path):
         inside = os.path.join(os.path.realpath(root), "")
@@ -8607,6 +8645,7 @@ def format_delimited(findings: Sequence[Finding], delimiter: str) -> str:
 
 def _no_formula(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula: one begins with a sign, in wide letters too."""
+    # OWASP on CSV injection: a single quote in front makes a spreadsheet show the text.
     return f"'{cell}" if cell[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20") else cell
 
 
@@ -8620,12 +8659,14 @@ def repair_commands(
 ) -> list[str]:
     """Shell commands, in their order; none for what no tool repairs, nor where one would do more than was asked for."""
     interpreter, bound, _ = report
+    # No tool can be told to ignore a package, or to take the union of two formats.
     if policy.ignore or len(bound.formats) != 1 or any(map(is_stream, paths)):
         return []
     if is_externally_managed(interpreter) or not _is_writable(interpreter):
         return []
     installed = {distribution.label: distribution for distribution in scan(interpreter)}
     removed, requirements, pins = _to_repair(report, installed)
+    # Of a system's Python nothing is uninstalled: other programs may need it.
     removed = removed if is_virtual(interpreter) else []
     words = _repair_words(report, paths, selection, policy.superset)
     # Poetry's constraints aren't words of pip.
@@ -8678,6 +8719,7 @@ def quote_for_windows(word: str) -> str:
     quoted = list2cmdline([word])
     if quoted[:1] == '"' or re.fullmatch(r"[\w.:\\/=@+~-]+", quoted):
         return quoted
+    # A backslash before the closing quote would escape it.
     end = len(quoted) - len(quoted.rstrip("\\"))
     return f'"{quoted}{quoted[len(quoted) - end :]}"'
 
@@ -8704,6 +8746,7 @@ def is_externally_managed(interpreter: Interpreter) -> bool:
     name = "pypy" if interpreter.implementation == "pypy" else "python"
     python = f"{name}{major}.{minor}"
     library = os.path.join(interpreter.prefix, "lib", python)
+    # PEP 668: the marker file stands in the standard library's folder.
     libraries = [library, f"{interpreter.prefix}/Lib"]
     if interpreter.library:
         libraries.append(interpreter.library)
@@ -8777,6 +8820,7 @@ def _to_repair(
             pins[finding.package] = f"{distribution.name}=={distribution.version}"
         if distribution and _goes_first(finding, form, needed):
             removed.append(distribution.name)
+    # What is installed anew anyway need not be installed once more.
     for label in unmet:
         pins.pop(label, None)
     dependencies = [finding.dependency for finding in unmet.values()]
@@ -8808,7 +8852,8 @@ def _needed(bound: Bound, installed: Sequence[Distribution]) -> set[str]:
             unread[distribution.name, with_extras] = distribution.record
     required = name_requirements(bound.requirements, installed)
     queue = [(requirement.name, "[" in requirement.text) for requirement in required]
-    for entry in queue:  # which grows meanwhile
+    # The queue grows meanwhile.
+    for entry in queue:
         if entry not in unread:
             continue
         metadata = core_metadata(unread.pop(entry)).decode(errors="replace")
@@ -8830,6 +8875,7 @@ def _repair_words(
     folder, name = os.path.split(paths[0])
     project = os.path.join(folder, form.project or name)
     files = (os.path.join(prefix, "pyvenv.cfg"), project)
+    # Tools look for their lock by its usual name, beside the project's file.
     if len(paths) > 1 or name != form.title or not all(map(os.path.isfile, files)):
         return ""
     if not folder:
@@ -8850,6 +8896,7 @@ def _is_default(word: str, prefix: str, folder: str) -> bool:
     if not separator:
         return False
     default = os.path.abspath(os.path.join(folder, ".venv")) + rest
+    # What the user has exported, the pasted command gets, too.
     taken = os.environ.get(variable) or default
     return os.path.normcase(taken) == os.path.normcase(prefix + rest)
 
@@ -8861,7 +8908,8 @@ def _is_default(word: str, prefix: str, folder: str) -> bool:
 
 def own_words() -> list[str]:
     """The command line of this process; empty where it can't be told, or is that of a program that embeds Python."""
-    words: list[str] | None = getattr(sys, "orig_argv", None)  # from Python 3.10
+    # From Python 3.10; empty in a program that embeds Python.
+    words: list[str] | None = getattr(sys, "orig_argv", None)
     if words is not None:
         return words
     return _windows_own_words() if os.name == "nt" else _process_words(os.getpid())
@@ -8876,6 +8924,7 @@ def _process_words(number: int) -> list[str]:
     """The command line of a process of a POSIX system; empty where it can't be told."""
     try:
         with open(f"/proc/{number}/cmdline", "rb") as file:
+            # Each word ends with a NUL, the last one, too.
             return os.fsdecode(file.read()).split("\0")[:-1]
     except OSError:
         return _macos_words(number) if sys.platform == "darwin" else _ps_words(number)
@@ -8900,7 +8949,8 @@ def _macos_words(number: int) -> list[str]:
     """The words as the kernel keeps them; `ps` would join them with blanks."""
     import ctypes
 
-    query = (ctypes.c_int * 3)(1, 49, number)  # CTL_KERN, KERN_PROCARGS2
+    # CTL_KERN, KERN_PROCARGS2 of <sys/sysctl.h>; ARG_MAX is the most that it gives.
+    query = (ctypes.c_int * 3)(1, 49, number)
     size = ctypes.c_size_t(1 << 20)  # ARG_MAX
     data = ctypes.create_string_buffer(size.value)
     if ctypes.CDLL(None).sysctl(
@@ -9090,6 +9140,7 @@ def python_command(words: Sequence[str]) -> Invocation:
         if word.startswith("--"):
             index += word == "--check-hash-based-pycs"
             continue
+        # Of glued letters the first that takes a value has the rest: `-Wc` is -W with "c".
         option = next((letter for letter in word if letter in "cmWX"), "")
         glued = word.partition(option)[2] if option else ""
         if option and option in "cm":
@@ -9118,7 +9169,8 @@ def own_command(words: Sequence[str]) -> Invocation | None:
     import os
     import sys
 
-    has_words = hasattr(sys, "orig_argv")  # from Python 3.10
+    # From Python 3.10; empty in a program that embeds Python.
+    has_words = hasattr(sys, "orig_argv")
     if not words:
         return None if has_words else ("", "", [])
     command = python_command(words)
@@ -9170,6 +9222,7 @@ def runs_worker(code: str) -> bool:
     if not code.startswith(("from ", "import sys; from ")):
         return False
     try:
+        # Only the names that it uses are looked at: nothing is run.
         compiled = compile(code, "<string>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
@@ -9260,6 +9313,7 @@ def asks_for_repair(parent: Sequence[str], isolated: bool) -> bool:
         if not tool:
             return False
         rest = list(parent[names.index(tool) + 1 :])
+    # Tools ask with -I; hardly anybody has them run his own code so.
     if isolated:
         return True
     if tool == "pdm":
@@ -9271,6 +9325,7 @@ def is_pdm_command(words: Sequence[str]) -> bool:
     """Whether pdm is told one of its own commands but `run`; `pdm NAME` is short for `pdm run NAME`."""
     commands = "add build cache completion config export fix import info init install list lock new"
     commands += " outdated plugin publish py python remove search self show sync update use venv"
+    # `-c FILE` before the command takes a value.
     for before, word in zip(("", *words), words):
         if word[:1] != "-" and before not in ("-c", "--config"):
             return word in commands.split()
