@@ -9350,6 +9350,7 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
     file.close()
     base = file.name
     modules = sys.modules
+    # A module of this name tells the second pass of `site` that this start was judged.
     modules.setdefault("_envlock", type(sys)("_envlock", base))
     # Else this is a subinterpreter, or a program that leaves signals to itself.
     if "_signal" not in modules:
@@ -9366,14 +9367,17 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
         # The number stands for READ_FLAGS: a named pipe might never end.
         file = os.open(f"{base}.state{sys.flags.no_user_site}", 0x5EED)
         data = os.read(file, 65536)
-        if data[65535:]:  # with integrity there is more
+        # With integrity there is more: an entry for each recorded file.
+        if data[65535:]:
             data += os.read(file, 1 << 26)
         os.close(file)
-        if data[:8] != source_hash(0, data[8:]):  # `loads` might crash on it
+        # `loads` might crash on damaged bytes. The hash is that of bytecode files: nothing is imported.
+        if data[:8] != source_hash(0, data[8:]):
             raise ValueError  # noqa: TRY301
         key, whose, entries, verdict, _ = loads(data[8:])
         if key != (base, sys.version, sys.prefix):
             raise ValueError  # noqa: TRY301
+        # Only where a verdict hangs on the user, the machine or the kernel: asking costs.
         if whose:
             environ = os.environ.get
             user = environ("HOME"), environ("APPDATA"), environ("PYTHONUSERBASE")
@@ -9401,6 +9405,7 @@ def load_lean() -> None:
     """Make functions of the lean codes and begin step 2; executed by `start_step_1` like itself."""
     known = sys._getframe(1).f_locals
     names: dict[str, Any] = {"__name__": "_envlock", "__builtins__": __builtins__}
+    # `types.FunctionType` without an import.
     function: Any = type(os.fsencode)
     for code in known["codes"]:
         names[code.co_name] = function(code, names)
@@ -9457,6 +9462,7 @@ def without_trace(
     import sys
 
     path = sys.path[:]
+    # In place: `site` and others hold this very list.
     sys.path[:] = library_path(path)
     try:
         function(*arguments)
@@ -9509,7 +9515,8 @@ def run_whole(base: str, prefix: str, verdict: StartVerdict | None) -> None:
     module = sys.modules["_envlock"]
     module.__file__ = base.rpartition("/")[0] + "/envlock.py"
     collects = gc.isenabled()
-    gc.disable()  # it would look for cycles among all these functions again and again
+    # It would look for cycles among all these functions again and again.
+    gc.disable()
     try:
         with open(base + ".full", "rb") as file:
             code, rest = loads(file.read())
@@ -9532,6 +9539,7 @@ def reuse_verdict(base: str, prefix: str) -> StartVerdict | None:
         if not verdict["digest"] or not is_for_start(verdict, base, prefix):
             return None
         paths = [path for path, _ in verdict["entries"]]
+        # Identities first, content second: what changes in between is not kept as known.
         entries = [(path, file_identity(path)) for path in paths]
         sites = verdict["sites"]
         if content_digest(paths[:sites], paths[sites:]) != verdict["digest"]:
@@ -9594,7 +9602,8 @@ def write_state(base: str, verdict: StartVerdict) -> None:
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         with open(temporary, "wb") as file:
-            os.chmod(temporary, 0o644)  # whatever the umask: other users read it
+            # Whatever the umask: starts of other users read it, too.
+            os.chmod(temporary, 0o644)
             file.write(source_hash(0, data) + data)
         os.replace(temporary, path)
     except OSError:
@@ -9657,7 +9666,8 @@ def changed_at(identity: Identity) -> int:
 
 def is_settled(entries: Entries, began: int) -> bool:
     """Whether nothing has changed since a time (ns), shortly before these identities were taken."""
-    limit = began - 100_000_000  # time stamps are not exact
+    # A time stamp is that of the kernel's last tick, up to 10 ms ago; a file server has its own clock.
+    limit = began - 100_000_000
     for path, identity in entries:
         if file_identity(path) != identity or (
             identity and changed_at(identity) >= limit
@@ -9725,21 +9735,9 @@ def content_digest(sites: Sequence[str], files: Sequence[str]) -> bytes:
 
 # Step 2 must do without the rest of envlock.py and the modules that it needs.
 LEAN_FUNCTIONS: tuple[Any, ...] = (
-    load_lean,
-    start_step_2,
-    is_inside,
-    guarded_prefix,
-    without_trace,
-    library_path,
-    load_telling,
-    run_telling,
-    run_whole,
-    reuse_verdict,
-    read_state,
-    is_for_start,
-    file_identity,
-    is_old,
-    content_digest,
+    *(load_lean, start_step_2, is_inside, guarded_prefix, without_trace, library_path),
+    *(load_telling, run_telling, run_whole, reuse_verdict, read_state, is_for_start),
+    *(file_identity, is_old, content_digest),
 )
 
 
@@ -9758,6 +9756,7 @@ def continue_start(base: str, prefix: str, verdict: StartVerdict | None) -> None
     if command and is_worker(command):
         return
     parent = proc_words(str(os.getppid()))
+    # Step 3 needs the whole of envlock.py, and so do systems without /proc, to tell a parent.
     if verdict is None or os.name == "nt" or not os.path.exists("/proc/self/cmdline"):
         run_whole(base, prefix, verdict)
     else:
@@ -9775,8 +9774,9 @@ def tell_verdict(
         return
     site = base.rpartition("/_envlock/")[0]
     starts = (f"{site}/0-envlock.pth", f"{site}/0-envlock.start")
+    # The guard was removed while this start ran: nobody is ended for it any more.
     if not any(map(os.path.exists, starts)):
-        return  # the guard was removed while this start ran
+        return
     ends = verdict["code"] and (command or verdict["embedded"])
     text = f"envlock: {verdict['message']}"
     if ends:
@@ -9788,7 +9788,8 @@ def tell_verdict(
         text += verdict["details"]
     print_error(text)
     if ends:
-        os._exit(verdict["code"])  # an exception here would be printed, or passed over
+        # An exception would be printed here, or passed over: `site` catches all of them.
+        os._exit(verdict["code"])
 
 
 def print_error(text: str) -> None:
@@ -9815,8 +9816,9 @@ def was_warned(words: Sequence[str], since: int) -> bool:
     try:
         if not words or os.name == "nt" or process_start(parent) < since:
             return False
+        # A tool that may repair passed without a word.
         if is_repair(python_command(words), [], False):
-            return False  # it passed without a word
+            return False
         if not os.path.samefile(f"/proc/{parent}/exe", "/proc/self/exe"):
             return False
         folder, name = os.path.split(words[0])
@@ -9839,6 +9841,7 @@ def process_start(process: int) -> int:
     import time
 
     with open(f"/proc/{process}/stat", "rb") as file:
+        # Behind the last bracket: a program's name in it may hold blanks and brackets.
         fields = file.read().rpartition(b")")[2].split()
     since_boot = (int(fields[19]) + 2) / os.sysconf("SC_CLK_TCK")
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - since_boot
@@ -9847,28 +9850,10 @@ def process_start(process: int) -> int:
 
 # Loaded only when a start can't go on in silence; they need no `re`, nor the rest of envlock.py.
 TELLING_FUNCTIONS: tuple[Any, ...] = (
-    refresh_verdict,
-    is_settled,
-    changed_at,
-    was_turned,
-    write_state,
-    sweep,
-    continue_start,
-    tell_verdict,
-    print_error,
-    was_warned,
-    process_start,
-    python_command,
-    proc_words,
-    program_name,
-    own_command,
-    is_worker,
-    runs_worker,
-    is_repair,
-    is_repair_module,
-    is_repair_script,
-    asks_for_repair,
-    is_pdm_command,
+    *(refresh_verdict, is_settled, changed_at, was_turned, write_state, sweep),
+    *(continue_start, tell_verdict, print_error, was_warned, process_start),
+    *(python_command, proc_words, program_name, own_command, is_worker, runs_worker),
+    *(is_repair, is_repair_module, is_repair_script, asks_for_repair, is_pdm_command),
 )
 
 
@@ -10089,6 +10074,7 @@ def _bare_code(code: Any) -> Any:
     """Code without the tables that only tracebacks need: reading these takes a third of the time."""
     if sys.implementation.name != "cpython":
         return code
+    # PEP 626 replaced co_lnotab by it in 3.10.
     table = "co_linetable" if sys.version_info >= (3, 10) else "co_lnotab"
     constants = [
         _bare_code(one) if hasattr(one, "co_code") else one for one in code.co_consts
@@ -10101,7 +10087,8 @@ def write_guard_code(site: str) -> None:
     from marshal import dumps
 
     for path, code in _guard_code(site).items():
-        if isinstance(code, tuple):  # the second is taken apart where it is needed
+        # The second part stays bytes until `load_rest` needs it.
+        if isinstance(code, tuple):
             code = code[0], dumps(code[1])  # noqa: PLW2901
         write_file(path, dumps(code), 0o644)
 
@@ -10118,6 +10105,7 @@ def damaged_code(site: str) -> list[str]:
                 kept = kept[0], loads(kept[1])
             same = kept == code
         except Exception:  # whatever such bytes cause
+            # Where there is none, a start makes it anew from the source.
             same = not os.path.lexists(path)
         damaged += [] if same else [os.path.basename(path)]
     return damaged
@@ -10163,6 +10151,7 @@ def start_from_source(site: str) -> None:
     if os.environ.get("ENVLOCK_DISABLE") == "1":
         return
     base = guard_base(site)
+    # On a read-only disk each start goes by the source.
     with contextlib.suppress(OSError):
         write_guard_code(site)
     prefix = guarded_prefix(base)
@@ -10186,7 +10175,8 @@ def finish_start(base: str, prefix: str, verdict: StartVerdict | None) -> None:
         and not verdict["code"]
         and was_warned_on_windows(verdict["since"])
     ):
-        passed = is_repair(python_command(parent), [], False)  # without a word
+        # A parent that may repair passed without a word: then this start has to tell all.
+        passed = is_repair(python_command(parent), [], False)
         verdict = verdict if passed else {**verdict, "details": ""}
     tell_verdict(base, verdict, command, parent)
 
@@ -10205,6 +10195,7 @@ def _judge(
         return _failure(base, prefix, configuration, str(error), repair)
     except KeyboardInterrupt:
         if command:
+            # As a shell counts it: 128 and the number of SIGINT.
             os._exit(130)
         return _failure(base, prefix, configuration, "interrupted", "start again")
     except BaseException as error:  # one line, whatever happens
@@ -10225,11 +10216,13 @@ def _start_step_3(
     interpreter = _guarded_interpreter(prefix)
     folder = os.path.dirname(base)
     site = os.path.normcase(os.path.dirname(folder))
+    # The guard is another environment's, which this one has on its path.
     if site not in map(os.path.normcase, interpreter.sites):
         return verdict
     policy = configuration.policy
     known = _known_files(base) if policy.integrity else {}
     hashes = {path: digest for path, (digest, _) in known.items()}
+    # Before anything is read: what changes meanwhile differs from this.
     watched = _watched(interpreter, policy)
     context = configuration.read_context(interpreter)
     bound = read_bounds(configuration.bounds, context)
@@ -10446,6 +10439,7 @@ def _keep(base: str, verdict: StartVerdict, basis: _Basis, policy: Policy) -> bo
     """
     began, hashes = verdict["found"], basis.hashes
     files = dict(basis.files)
+    # Another site-install changes what is asked for.
     settings = f"{os.path.dirname(base)}/{CONFIGURATION}"
     files[settings] = file_identity(settings)
     paths, sites = list(files), basis.watched.sites
@@ -10517,6 +10511,7 @@ def _is_for_all(path: str) -> bool:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
         return True
+    # To list a directory and to reach what is in it takes both rights.
     needed = 0o005 if mode & 0o170000 == 0o040000 else 0o004
     return mode & needed == needed
 
@@ -10677,7 +10672,8 @@ def orphaned_guards(folder: str) -> list[str]:
 
     root = escape(os.path.expanduser(folder))
     names = (f"{START_STEM}.pth", f"{START_STEM}.start", GUARD_FOLDER)
-    paths: dict[str, str] = {}  # by real path: lib64 is a link to lib
+    # By real path: lib64 is a link to lib.
+    paths: dict[str, str] = {}
     for site in ("lib/p*/site-packages", "lib64/p*/site-packages", "Lib/site-packages"):
         for name in names:
             for path in glob(os.path.join(root, site, name)):
@@ -10791,6 +10787,7 @@ def _write_guard(
             patiently(os.unlink, path)
     settings = configuration.to_json().encode("ascii")
     _write_files(site, {f"{GUARD_FOLDER}/{CONFIGURATION}": settings})
+    # The target compiles its own code: bytecode and marshal's format differ between versions.
     run_source(
         interpreter.executable, ["-I", "-S"], "m.write_guard_code(sys.argv[1])", site
     )
@@ -10808,6 +10805,8 @@ def describe_guard(site: str) -> tuple[object, ...]:
     from time import gmtime, strftime
 
     guard = sys.modules.get("_envlock")
+    # Step 1 gives the module a docstring alone, the path of the code; the whole gives it
+    # `__file__`.
     path = str(getattr(guard, "__file__", guard and guard.__doc__))
     # Else it has failed, or is the guard of an environment beneath this one.
     ran = hasattr(guard, "finish_start") or not path.endswith("envlock.py")
@@ -10904,7 +10903,8 @@ def _remove_guard(site: str) -> bool:
     _remove_leftovers(site)
     folder = os.path.join(site, GUARD_FOLDER)
     if os.path.isdir(folder):
-        for _ in range(20):  # starts may keep a verdict there meanwhile
+        # Starts may keep a verdict there meanwhile.
+        for _ in range(20):
             shutil.rmtree(folder, ignore_errors=True)
         if os.path.isdir(folder):
             patiently(shutil.rmtree, folder)
@@ -10999,6 +10999,7 @@ def _exit_status(text: str) -> int:
 
 
 def _delimiter(text: str) -> str:
+    # No shell makes typing a tab easy.
     text = "\t" if text in ("\\t", "tab") else text
     if len(text) != 1 or text in '\r\n"':
         raise ValueError("a single character")
@@ -11449,6 +11450,7 @@ def split_words(
     options, output_words = _all_names(commands)
     given: list[tuple[Option, str]] = []
     plain: list[str] = []
+    # Reversed, so that words are taken off the end, and a cluster's rest is put back there.
     rest = list(reversed(argv))
     while rest:
         word = rest.pop()
@@ -11581,6 +11583,7 @@ def _check_place(option: Option, command: Command, word: str, program: str) -> N
     call = f"{program} {command.word}"
     if option not in command.options():
         raise UsageError(f"{name} is no option of {command.word} (see: {call} --help)")
+    # An option of one word alone would be passed over in silence beside another.
     owners = [owner.word for owner in command.words if option in owner.options]
     if owners and word not in owners:
         owner = owners[0]
@@ -11606,6 +11609,7 @@ def format_help(
     commands: Sequence[Command], plain: Sequence[str], program: str, width: int
 ) -> str:
     """The help of a command, or of the whole, in lines of at most `width` columns."""
+    # `--help` behind a command is about that command.
     for command in commands:
         if command.word in plain[:1]:
             return _format_command_help(command, f"{program} {command.word}", width)
@@ -11660,6 +11664,7 @@ def _format_rows(title: str, rows: Iterable[tuple[str, str]], width: int) -> str
     lines = [f"{title}:"]
     for left, text in rows:
         first, *further = wrap(text, max(width - 28, 30))
+        # As argparse does: what is wider than the column has a line of its own.
         if len(left) > 24:
             lines += [f"  {left}", f"{'':28}{first}"]
         else:
@@ -11687,6 +11692,7 @@ def project_folders() -> Iterator[str]:
     while True:
         yield folder
         above = os.path.dirname(folder)
+        # What lies above a repository is another project's.
         if above == folder or os.path.exists(os.path.join(folder, ".git")):
             return
         folder = above
@@ -11735,6 +11741,7 @@ def find_default_environment(here: Interpreter) -> tuple[str, str]:
     own = bool(extended) or is_tool_environment(here.prefix)
     if not own and os.path.isfile(os.path.join(here.prefix, "pyvenv.cfg")):
         return "", ""
+    # `uv run --with envlock` is asked about the project's environment, not its own layer.
     if extended and not is_tool_environment(extended):
         return extended, "`uv run` extends it"
     active = os.environ.get("VIRTUAL_ENV", "")
@@ -11773,6 +11780,7 @@ def find_default_bound() -> str:
         if len(locks) > 1:
             problem = f"there are {', '.join(locks)} in {folder}"
             raise BoundError(f"{problem}: choose one, as in --bound {locks[0]}")
+        # A tool's lock first: requirements.txt beside it is often an export, or older.
         for name in locks or _existing(folder, REQUIREMENTS_NAMES):
             return relative_path(os.path.join(folder, name))
     names = ", ".join((*LOCK_NAMES, *REQUIREMENTS_NAMES))
@@ -11802,6 +11810,7 @@ def read_configuration(options: Iterable[Option]) -> tuple[str, dict[str, Any]]:
 def _read_table(file: BoundFile, options: Mapping[str, Option]) -> dict[str, Any]:
     """The values in [tool.envlock] of a pyproject.toml. Raises BoundError with a key path."""
     file.text = ReadContext(dict).read_text(file)
+    # Nearly no pyproject.toml has the table, and Pythons before 3.11 may lack a parser.
     if not re.search(_OWN_TABLE, file.text):
         return {}
     table = ParsedTable(load_toml(file.text)).table("tool", "envlock")
@@ -11827,6 +11836,7 @@ def _configured_value(option: Option, value: object, folder: str) -> Any:
             raise ValueError("true or false")
         return value
     texts = value if option.repeatable else [value]
+    # One lock is written as a string, several as an array.
     if option.key == "bound" and isinstance(value, str):
         texts = [value]
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
@@ -11854,6 +11864,7 @@ def _settings(arguments: Arguments) -> Arguments:
     if not arguments.flag("no-config"):
         path, configured = read_configuration(_all_options())
         for option in arguments.command.options():
+            # What stands on the command line wins, key by key.
             if option.key in configured:
                 values.setdefault(option.key, configured[option.key])
         if "bound" in configured:
@@ -11949,6 +11960,7 @@ def _validate_command(arguments: Arguments) -> int:
     arguments = _settings(arguments)
     bounds = arguments.all("bound")
     selection, policy = _selection(arguments), _policy(arguments)
+    # Once for all interpreters: a pipe can be read only once.
     texts = read_streams(bounds)
     reports: list[Report] = []
     for interpreter, _ in interpreters:
@@ -12043,6 +12055,7 @@ def _print_tables(arguments: Arguments, reports: list[Report]) -> None:
             say(heading + table, sys.stdout)
         if is_terminal(sys.stderr) or arguments.flag("verbose"):
             _note_comparison(arguments, report)
+        # On a terminal alone: a log has no use for commands to paste.
         if findings and width:
             _advise(arguments, report)
 
@@ -12110,6 +12123,7 @@ def _install_command(arguments: Arguments) -> int:
         reason = "a guard needs {} or newer (validate can look at it)"
         _refuse_old(interpreter.version, reason, f"{interpreter.executable}: ")
     guard = _guard_configuration(arguments)
+    # All bounds are read before the first guard is written: an error changes nothing.
     demands = [guard.demand(interpreter) for interpreter, _ in interpreters]
     _install_guards(interpreters, guard)
     shown = ", ".join(map(shown_bound, bounds))
@@ -12168,6 +12182,7 @@ def _install_guards(
         for interpreter, command in interpreters:
             done.append(install_guard(interpreter, guard, command))
     except BaseException:
+        # Some guarded and some not is a state that nobody asked for.
         for take_back in reversed(done):
             take_back()
         raise
@@ -12203,6 +12218,7 @@ def _uninstall_command(arguments: Arguments) -> int:
     try:
         interpreters = _interpreters(arguments)
     except InterpreterError as error:
+        # Its Python is gone, so its site directories are looked for in its folder.
         orphans: list[str] = []
         for folder in arguments.all("exe") or [".venv"]:
             orphans += orphaned_guards(folder)
@@ -12289,12 +12305,14 @@ def _called_as() -> str:
     script = sys.argv[0] if sys.argv else ""
     if __name__ != "__main__" or not script.endswith(".py"):
         return "envlock"
+    # For help and errors that can be pasted.
     python = os.path.basename(sys.executable or "python3")
     return f"{python} -m envlock" if __spec__ else f"{python} {script}"
 
 
 def _run(argv: Sequence[str]) -> int:
     program, width = _called_as(), min(terminal_width() or 80, 100)
+    # No command is an error, though the help is the answer.
     if not argv:
         say(format_help(COMMANDS, (), program, width), sys.stderr)
         return 2
