@@ -599,14 +599,17 @@ class Version(Comparable):
 
     @property
     def is_prerelease(self) -> bool:
+        """Whether it is a pre-release; PEP 440 counts development releases among these."""
         return self.pre is not None or self.dev is not None
 
     @property
     def is_postrelease(self) -> bool:
+        """Whether it is a post-release."""
         return self.post is not None
 
     @property
     def is_devrelease(self) -> bool:
+        """Whether it is a development release."""
         return self.dev is not None
 
     @property
@@ -625,7 +628,7 @@ class Version(Comparable):
         return self.release[2] if len(self.release) > 2 else 0
 
 
-def as_version(item: object) -> Version | None:
+def _as_version(item: object) -> Version | None:
     """The version that a text tells; None if it is no PEP 440 version."""
     if isinstance(item, Version):
         return item
@@ -640,7 +643,7 @@ def is_version(text: str) -> bool:
     # Nearly all are numbers and dots: that takes no parsing.
     if re.match(r"[0-9]{1,9}(?:\.[0-9]{1,9}){1,4}\Z", text):
         return True
-    return as_version(text) is not None
+    return _as_version(text) is not None
 
 
 def _starts_with(version: Version, epoch: int, prefix: tuple[int, ...]) -> bool:
@@ -727,7 +730,7 @@ class _BaseSpecifier(Comparable):
         # Most comparisons with a lock end here, with nothing parsed.
         if len(clauses) == 1 and clauses[0].is_pin_of(version) and not only_final:
             return True
-        parsed = as_version(version)
+        parsed = _as_version(version)
         if only_final and parsed is not None and parsed.is_prerelease:
             return False
         return all(clause.admits(version, parsed) for clause in clauses)
@@ -761,7 +764,7 @@ class Specifier(_BaseSpecifier):
             if not self.version or re.search(r"[\s;)]", self.version):
                 raise InvalidSpecifier(f"invalid version specifier {excerpt(text)}")
             return None
-        wanted = as_version(self.version[:-2] if self._wildcard else self.version)
+        wanted = _as_version(self.version[:-2] if self._wildcard else self.version)
         problem = self._problem(wanted)
         if problem:
             raise InvalidSpecifier(
@@ -796,7 +799,7 @@ class Specifier(_BaseSpecifier):
         # As in packaging: `!=` names a version in order not to have it, and a wildcard names none.
         if self.operator == "!=" or self._wildcard:
             return False
-        wanted = self._wanted or as_version(self.version)
+        wanted = self._wanted or _as_version(self.version)
         return wanted.is_prerelease if wanted else None
 
     @property
@@ -835,7 +838,7 @@ class Specifier(_BaseSpecifier):
 def specifier_hint(text: str) -> str:
     """A hint for an error: what somebody who wrote `=1.0`, `=>1.0` or `1.0` meant."""
     match = re.match(r"(=[<>]|=?)\s*(\d[^\s,;()]*)", text.strip())
-    if not match or as_version(match[2]) is None:
+    if not match or _as_version(match[2]) is None:
         return ""
     sign, version = match.groups()
     operator = sign[::-1] if len(sign) == 2 else "=="
@@ -2185,7 +2188,7 @@ def report(text: str, passing: bool) -> None:
     """Note something on standard error. What is only passing is for terminals; it's overwritten."""
     if not passing:
         say(f"envlock: {printable(without_secrets(text))}\n", sys.stderr)
-    elif sys.stderr is not None and sys.stderr.isatty() and shows_escapes(-12):
+    elif sys.stderr is not None and sys.stderr.isatty() and _shows_escapes(-12):
         say(f"\r\033[K{text}", sys.stderr)
 
 
@@ -2221,7 +2224,7 @@ def terminal_style(when: str) -> tuple[int, bool]:
         return width, True
     if not width or os.environ.get("TERM") == "dumb":
         return width, False
-    return width, shows_escapes(-11)
+    return width, _shows_escapes(-11)
 
 
 def windows_library(name: str) -> Any:
@@ -2232,7 +2235,7 @@ def windows_library(name: str) -> Any:
     return vars(ctypes)["WinDLL"](name)
 
 
-def shows_escapes(handle: int) -> bool:
+def _shows_escapes(handle: int) -> bool:
     """Have a console of Windows interpret escape sequences; others do so anyway.
 
     The handle -11 is standard output, -12 is standard error.
@@ -2809,6 +2812,7 @@ def project_name(directory: str, target: ReadContext) -> str:
 
 
 def _name_in(path: str, find: Callable[[str], str], target: ReadContext) -> str:
+    """The name in one of the files of a source tree; empty where there is none."""
     if not target.is_file(path):
         return ""
     try:
@@ -3036,7 +3040,7 @@ def _file_requirements(
                 raise BoundError(message)  # noqa: TRY301
             variables = _variables(line)
             expanded = _with_variables(line, variables)
-            for demand in _logical_line_requirements(expanded, number, file, finished):
+            for demand in logical_line_requirements(expanded, number, file, finished):
                 yield _without_values(demand, line, variables) if variables else demand
         except BoundError as error:
             if variables and not error.file:
@@ -3055,7 +3059,7 @@ def _plain_pin(line: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else ("", "")
 
 
-def _logical_line_requirements(
+def logical_line_requirements(
     line: str, number: int, file: _RequirementsFile, finished: set[tuple[str, bool]]
 ) -> Iterator[BoundRequirement]:
     """What a line demands: one requirement, those of another file, or none."""
@@ -6083,7 +6087,7 @@ def find_executable(exe: str) -> str:
             hint = _other_environment(path)
             raise InterpreterError(f"{exe}: no such interpreter {hint}".rstrip())
         return os.path.abspath(path)
-    program = find_on_path(path)
+    program = _find_on_path(path)
     if program:
         return os.path.abspath(program)
     hint = (
@@ -6125,7 +6129,7 @@ def _other_environment(path: str) -> str:
     return ""
 
 
-def find_on_path(name: str) -> str | None:
+def _find_on_path(name: str) -> str | None:
     """The program that a shell would run by this name; None if there is none."""
     import shutil
 
@@ -6190,6 +6194,7 @@ def _source_of(function: Any) -> str:
 
 
 def _spawn(exe: str, command: list[str]) -> subprocess.Popen[bytes]:
+    """Start an interpreter that is asked, by a process group of its own."""
     import subprocess
 
     pipe, apart = subprocess.PIPE, os.name == "posix"
@@ -6223,6 +6228,7 @@ def read_answer(output: str) -> Any:
 
 
 def _answered(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
+    """What an interpreter has answered. Raises InterpreterError."""
     import subprocess
 
     try:
@@ -6244,6 +6250,7 @@ def _answered(exe: str, child: subprocess.Popen[bytes]) -> Interpreter:
 
 
 def _reap(child: subprocess.Popen[bytes]) -> None:
+    """End an interpreter that was asked, and what it has started."""
     import signal
 
     if child.poll() is None:
@@ -6279,7 +6286,7 @@ METADATA_LIMIT = 16 << 20  # bytes, of each file that says what is installed
 SMALL_LIMIT = 1 << 20  # bytes, of one that is parsed whole, or holds a few lines
 _MOST_PATH_LINES = 10_000  # of one start-up file
 _SHORT_TEXT = 1 << 16  # characters; what is longer is taken apart line by line
-_MOST_ROWS = 250_000  # of one RECORD
+MOST_ROWS = 250_000  # of one RECORD
 
 
 # -- records
@@ -6330,7 +6337,7 @@ def version_files(record: str, entry: str) -> list[str]:
 # -- site directories
 
 
-def _site_directories(interpreter: Interpreter) -> Iterator[tuple[str, list[str]]]:
+def site_directories(interpreter: Interpreter) -> Iterator[tuple[str, list[str]]]:
     """Each directory that holds packages, as (path, entries) in the order of sys.path.
 
     Those of path lines do so, too.
@@ -6444,12 +6451,12 @@ def scan(interpreter: Interpreter) -> list[Distribution]:
     """The distributions that count for an interpreter, by normalised name; no shadowed ones."""
     by_name: dict[str, list[Distribution]] = {}
     links: set[str] = set()
-    for site, entries in _site_directories(interpreter):
+    for site, entries in site_directories(interpreter):
         linked_names = [entry[:-9] for entry in entries if entry.endswith(".egg-link")]
         links.update(map(canonicalize_name, linked_names))
         # An .egg-link stands beside the easy-install.pth whose line leads to the sources.
         linked = links if site not in interpreter.sites else set()
-        for distribution in _distributions(site, entries, linked):
+        for distribution in recorded_distributions(site, entries, linked):
             others = by_name.setdefault(distribution.name, [])
             # The first directory on the path has the distribution; only there are several records a
             # finding.
@@ -6469,7 +6476,7 @@ def record_paths(site: str, entries: Iterable[str]) -> Iterator[str]:
         yield f"{site}{os.sep}{entry}"
 
 
-def _distributions(
+def recorded_distributions(
     site: str, entries: list[str], linked: set[str]
 ) -> Iterator[Distribution]:
     """The distributions that a directory of the path holds records of.
@@ -6481,6 +6488,7 @@ def _distributions(
 
 
 def _distribution(site: str, record: str, linked: set[str]) -> Distribution:
+    """What a record tells of its distribution, by its own name or else by its metadata."""
     entry = record[len(site) + 1 :]
     if not entry:  # an egg, which is on the path itself
         entry = os.path.basename(record)
@@ -6545,6 +6553,7 @@ def _read_headers(file: Any) -> bytes:
 
 
 def _zipped_metadata(egg: BinaryIO) -> bytes:
+    """The headers in a zipped egg; empty where they cannot be read."""
     import zipfile
 
     try:
@@ -6605,7 +6614,7 @@ def recorded_reference(distribution: Distribution) -> DirectReference | None:
 
     try:
         data = json.loads(read_file(path, SMALL_LIMIT) or b"")
-        reference = _recorded_reference(data)
+        reference = parse_direct_url(data)
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
         # pip, too, takes such a record for an index install.
         return None
@@ -6614,7 +6623,8 @@ def recorded_reference(distribution: Distribution) -> DirectReference | None:
     return reference if all(isinstance(text, str) for text in texts) else None
 
 
-def _recorded_reference(data: dict[str, Any]) -> DirectReference:
+def parse_direct_url(data: dict[str, Any]) -> DirectReference:
+    """The reference in a parsed direct_url.json (PEP 610). Raises LookupError, TypeError or AttributeError."""
     url, subdirectory = data["url"], data.get("subdirectory") or ""
     if "vcs_info" in data:
         info = data["vcs_info"]
@@ -6692,8 +6702,8 @@ def read_records(interpreter: Interpreter) -> RecordIndex:
     """Read what each distribution's record lists; shadowed ones count, too."""
     recorded = RecordIndex([], {}, {}, {}, {}, set(), set(), [], [])
     roots, seen = _roots(interpreter), set()
-    for site, entries in _site_directories(interpreter):
-        for distribution in _distributions(site, entries, set()):
+    for site, entries in site_directories(interpreter):
+        for distribution in recorded_distributions(site, entries, set()):
             rows = _record_rows(distribution)
             if rows is None:
                 _add_unlisted(recorded, distribution)
@@ -6773,10 +6783,10 @@ def _parse_record(data: bytes) -> list[tuple[str, str, str]] | None:
     reader = csv.reader(lines)
     rows = (_record_row(fields) for fields in reader if fields and fields[0])
     try:
-        listed = list(islice(rows, _MOST_ROWS + 1))
+        listed = list(islice(rows, MOST_ROWS + 1))
     except csv.Error:
         return None
-    return listed if len(listed) <= _MOST_ROWS else None
+    return listed if len(listed) <= MOST_ROWS else None
 
 
 def _record_row(fields: list[str]) -> tuple[str, str, str]:
@@ -8042,10 +8052,10 @@ def name_requirements(
         if reference:
             same_source = names.setdefault(_source_key(reference), [])
             same_source.append((distribution.name, reference))
-    return [_with_recorded_name(requirement, names) for requirement in requirements]
+    return [with_recorded_name(requirement, names) for requirement in requirements]
 
 
-def _with_recorded_name(
+def with_recorded_name(
     requirement: BoundRequirement, names: NamesBySource
 ) -> BoundRequirement:
     """A requirement with its name, or that of a record from its source, best of one that it admits."""
@@ -8055,7 +8065,7 @@ def _with_recorded_name(
     same_source = names.get(_source_key(source), [])
     # Two records may come from one source: the one that also meets commit and hash is meant.
     for name, recorded in same_source:
-        if _reference_mismatch(source, recorded) == _NO_MISMATCH:
+        if reference_mismatch(source, recorded) == _NO_MISMATCH:
             return requirement._replace(name=name)
     return requirement._replace(name=same_source[0][0]) if same_source else requirement
 
@@ -8152,7 +8162,7 @@ def _record_findings(
     if not first.name:
         return [_unreadable(record) for record in records]
     others = records[1:]
-    if not all(_same_version(other.version, first.version) for other in others):
+    if not all(is_same_version(other.version, first.version) for other in others):
         versions = " and ".join(record.version for record in records)
         detail = f"this site directory holds records of {versions}"
         required = _first(requirements)
@@ -8178,7 +8188,7 @@ def _unreadable(record: Distribution) -> Finding:
     return _finding(Verdict.UNREADABLE, record, None, detail)
 
 
-def _same_version(version: str, other: str) -> bool:
+def is_same_version(version: str, other: str) -> bool:
     """PEP 440 equality, the local label included; text where either is no PEP 440 version."""
     if version == other:
         return True
@@ -8198,12 +8208,12 @@ def _mismatch(
     """
     version, specifier = distribution.version, requirement.specifier
     # A lock's version is compared whole: 2.1.0 does not admit 2.1.0+cpu, unlike the pin `==2.1.0`.
-    exact = requirement.version is None or _same_version(version, requirement.version)
+    exact = requirement.version is None or is_same_version(version, requirement.version)
     if not exact or (specifier and not specifier.contains(version, prereleases=True)):
         return Reason.VERSION, f"version {version} is installed"
     recorded = recorded_reference(distribution)
     if requirement.reference is not None:
-        return _reference_mismatch(requirement.reference, recorded)
+        return reference_mismatch(requirement.reference, recorded)
     if recorded is None:
         return _NO_MISMATCH
     # pip leaves it, too: what conda records is where the package was built.
@@ -8264,7 +8274,7 @@ def _origin(reference: DirectReference) -> str:
     return f"it was installed from {editable}{reference_text(reference)}"
 
 
-def _reference_mismatch(
+def reference_mismatch(
     required: DirectReference, recorded: DirectReference | None
 ) -> tuple[str, str]:
     """How PEP 610's record differs from the reference that is required, as `_mismatch` tells it.
@@ -8431,6 +8441,7 @@ def shorten_path(path: str) -> str:
 
 
 def _with_tilde(path: str) -> str:
+    """A path with the home directory as `~`."""
     home = os.path.expanduser("~").rstrip(os.sep) + os.sep
     if not is_inside(path, home):
         return path
@@ -8438,6 +8449,7 @@ def _with_tilde(path: str) -> str:
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
+    """The four columns of a finding."""
     # A finding about a file shows the file, not the directory that it lies in.
     places = (finding.detail,) if finding.explain in Verdict.OF_FILES else finding.sites
     sites = ", ".join(map(_with_tilde, places))
@@ -8474,7 +8486,7 @@ def _place_of(finding: Finding, bounds: Sequence[str]) -> _Place:
     file = finding.file or first
     if not file or is_stream(file):
         return _Place("", 0)
-    return _Place(repository_path(file), finding.line or 1)
+    return _Place(_repository_path(file), finding.line or 1)
 
 
 def _sentence(finding: Finding) -> str:
@@ -8593,7 +8605,7 @@ def _escaped(text: str, separators: str = "") -> str:
     return printable(text)
 
 
-def repository_path(path: str) -> str:
+def _repository_path(path: str) -> str:
     """A file's path relative to its repository or to the working directory, with `/`; absolute if it is in neither."""
     # Both without links: a temporary checkout is often behind one.
     path = os.path.realpath(path)
@@ -8662,12 +8674,12 @@ def repair_commands(
     # No tool can be told to ignore a package, or to take the union of two formats.
     if policy.ignore or len(bound.formats) != 1 or any(map(is_stream, paths)):
         return []
-    if is_externally_managed(interpreter) or not _is_writable(interpreter):
+    if _is_externally_managed(interpreter) or not _is_writable(interpreter):
         return []
     installed = {distribution.label: distribution for distribution in scan(interpreter)}
     removed, requirements, pins = _to_repair(report, installed)
     # Of a system's Python nothing is uninstalled: other programs may need it.
-    removed = removed if is_virtual(interpreter) else []
+    removed = removed if _is_virtual(interpreter) else []
     words = _repair_words(report, paths, selection, policy.superset)
     # Poetry's constraints aren't words of pip.
     plain = all(re.fullmatch(r"\S+( @ \S+)?", text) for text in requirements)
@@ -8733,14 +8745,14 @@ def _for_windows(command: str) -> str:
     return "" if re.match(r"\w+=", command) or re.search("[%$`!]", command) else command
 
 
-def is_virtual(interpreter: Interpreter) -> bool:
+def _is_virtual(interpreter: Interpreter) -> bool:
     """Whether an interpreter is that of a virtual environment (PEP 405)."""
     return os.path.isfile(os.path.join(interpreter.prefix, "pyvenv.cfg"))
 
 
-def is_externally_managed(interpreter: Interpreter) -> bool:
+def _is_externally_managed(interpreter: Interpreter) -> bool:
     """Whether pip refuses to change an interpreter's packages (PEP 668)."""
-    if is_virtual(interpreter):
+    if _is_virtual(interpreter):
         return False
     major, minor, _ = interpreter.version
     name = "pypy" if interpreter.implementation == "pypy" else "python"
@@ -8778,7 +8790,7 @@ def surplus_advice(report: Report, policy: Policy) -> str:
     surplus = [finding for finding in findings if finding.explain == Verdict.UNREQUIRED]
     if not surplus or policy.ignore or len(bound.formats) != 1:
         return ""
-    if not is_virtual(interpreter):
+    if not _is_virtual(interpreter):
         reason = "nothing is uninstalled from a Python that is no virtual environment"
     elif _removes(bound):
         return ""
@@ -8988,7 +9000,7 @@ def _split_command_line(text: str) -> list[str]:
     return [words[index] for index in range(count.value)]
 
 
-class WindowsParent(NamedTuple):
+class _WindowsParent(NamedTuple):
     """A process above this one."""
 
     words: list[str]
@@ -8998,17 +9010,17 @@ class WindowsParent(NamedTuple):
 
 def _windows_parent_words() -> list[str]:
     """The command line of the process that started this one; empty where it can't be told."""
-    parents = windows_parents()
+    parents = _windows_parents()
     return parents[0].words if parents else []
 
 
-def windows_parents() -> list[WindowsParent]:
+def _windows_parents() -> list[_WindowsParent]:
     """The nearest two processes above this one; before them, that of this very start is left out.
 
     In a virtual environment that is its python.exe, which starts the base's with its own words.
     """
     kernel, own, number = windows_library("kernel32"), own_words(), os.getpid()
-    parents: list[WindowsParent] = []
+    parents: list[_WindowsParent] = []
     while number and len(parents) < 3:
         number, parent = _windows_parent(kernel, number)
         if parent:
@@ -9018,7 +9030,7 @@ def windows_parents() -> list[WindowsParent]:
     return parents[:2]
 
 
-def _windows_parent(kernel: Any, number: int) -> tuple[int, WindowsParent | None]:
+def _windows_parent(kernel: Any, number: int) -> tuple[int, _WindowsParent | None]:
     """The process that started another, and its number; 0 if it is gone."""
     child = _WindowsProcess(kernel, number)
     parent = _WindowsProcess(kernel, child.parent)
@@ -9028,7 +9040,7 @@ def _windows_parent(kernel: Any, number: int) -> tuple[int, WindowsParent | None
             return 0, None
         # Windows counts from 1601, in units of 100 ns.
         began = (parent.began - 116_444_736_000_000_000) * 100
-        return child.parent, WindowsParent(parent.words(), parent.program(), began)
+        return child.parent, _WindowsParent(parent.words(), parent.program(), began)
     finally:
         child.close()
         parent.close()
@@ -9036,7 +9048,7 @@ def _windows_parent(kernel: Any, number: int) -> tuple[int, WindowsParent | None
 
 def was_warned_on_windows(since: int) -> bool:
     """Whether the parent has told a verdict: a start of this same Python, after what caused it."""
-    parents = windows_parents()
+    parents = _windows_parents()
     if not parents or not sys.executable:
         return False
     program = parents[0].program
@@ -9891,15 +9903,15 @@ LATE_FUNCTIONS: tuple[Any, ...] = (
     poetry_sync,
     pdm_sync,
     pipenv_sync,
-    _logical_line_requirements,
+    logical_line_requirements,
     find_executable,
     core_metadata,
-    _recorded_reference,
+    parse_direct_url,
     is_from_conda,
     integrity_findings,
-    _with_recorded_name,
-    _same_version,
-    _reference_mismatch,
+    with_recorded_name,
+    is_same_version,
+    reference_mismatch,
     format_table,
     format_json,
     repair_commands,
@@ -9980,6 +9992,7 @@ def _parts_of(source: bytes, path: str) -> tuple[Any, Any]:
 
 
 def _compiled(statements: list[ast.stmt], path: str) -> Any:
+    """The code of statements of envlock.py, without docstrings, assertions and tables for tracebacks."""
     import __future__
 
     import ast
@@ -10607,6 +10620,7 @@ def _last_logged(path: str, executable: str) -> dict[str, Any] | None:
 
 
 def _user_name() -> str:
+    """Who runs this start; the number of a user without a name."""
     import getpass
 
     try:
@@ -10797,6 +10811,7 @@ def _write_guard(
 def _texts(
     configuration: GuardConfiguration, interpreter: Interpreter
 ) -> dict[str, bytes]:
+    """The start-up files of this configuration, as `start_up_texts` gives them."""
     return start_up_texts(configuration.code, interpreter, configuration.embedded)
 
 
@@ -11457,7 +11472,7 @@ def split_words(
         if word == "--":
             plain += reversed(rest)
             break
-        if not is_option(word):
+        if not _is_option(word):
             plain.append(word)
             continue
         name, value = _name_and_value(word)
@@ -11482,7 +11497,7 @@ def split_words(
         while (
             option.several
             and rest
-            and not is_option(rest[-1])
+            and not _is_option(rest[-1])
             and rest[-1] not in stops
         ):
             given.append((option, rest.pop()))
@@ -11500,7 +11515,7 @@ def _all_names(commands: Iterable[Command]) -> tuple[dict[str, Option], set[str]
     return options, words
 
 
-def is_option(word: str) -> bool:
+def _is_option(word: str) -> bool:
     """Whether a word has the form of an option; `-` is standard input."""
     return word[:1] == "-" and word != "-"
 
@@ -11525,14 +11540,14 @@ def _cluster(name: str, value: str | None) -> list[str]:
 def _next_value(rest: Sequence[str]) -> str:
     """What may be the value of an unknown option; empty if nothing may."""
     following = rest[-1] if rest else ""
-    return "" if is_option(following) else following
+    return "" if _is_option(following) else following
 
 
 def _take_value(option: Option, name: str, rest: list[str]) -> str:
     """Take an option's value off the end of `rest`. Raises UsageError where there is none."""
     if not rest:
         raise UsageError(f"{name}: expected {option.metavar}")
-    if is_option(rest[-1]):
+    if _is_option(rest[-1]):
         following = rest[-1].partition("=")[0]
         raise UsageError(f"{name}: expected {option.metavar}, found {following!r}")
     return rest.pop()
@@ -11557,6 +11572,7 @@ def _read_values(given: Iterable[tuple[Option, str]]) -> dict[str, Any]:
 def _find_command(
     plain: Sequence[str], commands: Sequence[Command], program: str
 ) -> Command:
+    """The command that the first word names. Raises UsageError."""
     if not plain:
         words = ", ".join(command.word for command in commands)
         raise UsageError(f"expected a command: {words} (see: {program} --help)")
@@ -11683,7 +11699,7 @@ _OWN_TABLE = (
 )
 
 
-def project_folders() -> Iterator[str]:
+def _project_folders() -> Iterator[str]:
     """The working directory and the folders above it, up to one that holds a repository."""
     try:
         folder = os.getcwd()
@@ -11698,7 +11714,7 @@ def project_folders() -> Iterator[str]:
         folder = above
 
 
-def relative_path(path: str) -> str:
+def _relative_path(path: str) -> str:
     """A path as seen from the working directory, if it leads out of it by `..` alone."""
     try:
         return os.path.relpath(path)
@@ -11706,7 +11722,7 @@ def relative_path(path: str) -> str:
         return path
 
 
-def is_tool_environment(prefix: str) -> bool:
+def _is_tool_environment(prefix: str) -> bool:
     """Whether an environment was made for a command-line tool, by uv, pipx or pre-commit."""
     receipts = ("uv-receipt.toml", "pipx_metadata.json")
     if any(os.path.isfile(os.path.join(prefix, receipt)) for receipt in receipts):
@@ -11718,7 +11734,7 @@ def is_tool_environment(prefix: str) -> bool:
     return bool(re.match(r"archive-v\d+\Z", os.path.basename(above)))
 
 
-def extended_environment(prefix: str) -> str:
+def _extended_environment(prefix: str) -> str:
     """The environment that `uv run --with` has put this one before; empty if it hasn't."""
     try:
         with open(os.path.join(prefix, "pyvenv.cfg"), encoding="utf-8") as file:
@@ -11737,24 +11753,24 @@ def find_default_environment(here: Interpreter) -> tuple[str, str]:
 
     Raises InterpreterError where that Python's environment was made for envlock alone, and there is no other.
     """
-    extended = extended_environment(here.prefix)
-    own = bool(extended) or is_tool_environment(here.prefix)
+    extended = _extended_environment(here.prefix)
+    own = bool(extended) or _is_tool_environment(here.prefix)
     if not own and os.path.isfile(os.path.join(here.prefix, "pyvenv.cfg")):
         return "", ""
     # `uv run --with envlock` is asked about the project's environment, not its own layer.
-    if extended and not is_tool_environment(extended):
+    if extended and not _is_tool_environment(extended):
         return extended, "`uv run` extends it"
     active = os.environ.get("VIRTUAL_ENV", "")
     if (
         active
         and not _same_file(active, here.prefix)
-        and not is_tool_environment(active)
+        and not _is_tool_environment(active)
     ):
         return active, "it is active: $VIRTUAL_ENV"
-    for folder in project_folders():
+    for folder in _project_folders():
         path = os.path.join(folder, ".venv")
         if os.path.isfile(os.path.join(path, "pyvenv.cfg")):
-            return relative_path(path), "the nearest .venv"
+            return _relative_path(path), "the nearest .venv"
     if own:
         reason = "was made for envlock alone, and there is no .venv here"
         raise InterpreterError(
@@ -11775,14 +11791,14 @@ def _existing(folder: str, names: Iterable[str]) -> list[str]:
 
 def find_default_bound() -> str:
     """The one lock of the project's folder. Raises BoundError."""
-    for folder in project_folders():
+    for folder in _project_folders():
         locks = _existing(folder, LOCK_NAMES)
         if len(locks) > 1:
             problem = f"there are {', '.join(locks)} in {folder}"
             raise BoundError(f"{problem}: choose one, as in --bound {locks[0]}")
         # A tool's lock first: requirements.txt beside it is often an export, or older.
         for name in locks or _existing(folder, REQUIREMENTS_NAMES):
-            return relative_path(os.path.join(folder, name))
+            return _relative_path(os.path.join(folder, name))
     names = ", ".join((*LOCK_NAMES, *REQUIREMENTS_NAMES))
     raise BoundError(
         f"there is no lock here (looked for {names}): name it, as in --bound FILE"
@@ -11794,10 +11810,10 @@ def read_configuration(options: Iterable[Option]) -> tuple[str, dict[str, Any]]:
 
     Raises BoundError.
     """
-    for folder in project_folders():
+    for folder in _project_folders():
         path = os.path.join(folder, "pyproject.toml")
         if os.path.isfile(path):
-            file = BoundFile(relative_path(path))
+            file = BoundFile(_relative_path(path))
             configured = {option.key: option for option in options if option.configured}
             try:
                 return file, _read_table(file, configured)
@@ -11995,6 +12011,7 @@ def _required_names(bound: Bound) -> set[str]:
 
 
 def _print_reports(arguments: Arguments, reports: list[Report]) -> None:
+    """Print by the output format that was asked for."""
     name = arguments.word or "display"
     for word in _OUTPUTS:
         if word.word == name and word.print:
@@ -12167,6 +12184,7 @@ def _note_ended(arguments: Arguments, interpreter: Interpreter) -> None:
 
 
 def _refuse_old(version: tuple[int, ...], reason: str, where: str = "") -> None:
+    """Raise EnvlockError for a Python below OLDEST_PYTHON; `{}` in the reason stands for that."""
     if version < OLDEST_PYTHON:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         python = "Python " + ".".join(map(str, version))
