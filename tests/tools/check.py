@@ -22,7 +22,7 @@ CACHE = Path(os.environ.get("ENVLOCK_CACHE", ROOT / ".cache"))
 DEV_TOOLS = ("ruff==0.17.6", "mypy==2.4.1")
 COVERAGE = "coverage==7.17.5"
 FEWEST_INTERPRETERS = 4
-AT_ONCE = 2
+AT_ONCE = 3  # most wait for a network now and then
 
 # Prints what tells two interpreters apart, if they can run the tests at all.
 PROBE = "import sys, venv; print(sys.version_info >= (3, 8), sys.implementation.name, '%d.%d' % sys.version_info[:2])"
