@@ -6194,7 +6194,7 @@ def _source_of(function: Any) -> str:
 
 
 def _spawn(exe: str, command: list[str]) -> subprocess.Popen[bytes]:
-    """Start an interpreter that is asked, by a process group of its own."""
+    """Start an interpreter that is asked, in a process group of its own."""
     import subprocess
 
     pipe, apart = subprocess.PIPE, os.name == "posix"
