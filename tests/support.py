@@ -21,7 +21,7 @@ import time
 import unittest
 import zipfile
 from pathlib import Path
-from typing import Any, Callable, ClassVar, Iterator, Sequence, TypeVar
+from typing import Any, Callable, ClassVar, Iterable, Iterator, Sequence, TypeVar
 
 from envlock import (
     Bound,
@@ -560,16 +560,16 @@ class Scratch(unittest.TestCase):
                 self.assertEqual(self.error(name, text), message)
 
 
+def items_of(value: Any) -> Iterable[tuple[Any, Any]]:
+    """The members of a table or an array by their keys; none of any other value."""
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value if isinstance(value, list) else ())
+
+
 def members(value: Any) -> Iterator[tuple[Any, Any]]:
     """Every place in a document."""
-    pairs = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
-    for key, member in pairs:
+    for key, member in items_of(value):
         yield value, key
         yield from members(member)
 

@@ -130,37 +130,24 @@ class ValidateTest(TestCase):
                 )
 
     def test_standard_input_is_a_bound_for_every_environment(self) -> None:
-        arguments = (
-            "-e",
-            self.environment.path,
-            "-e",
-            self.environment.path,
-            "validate",
-            "--bound",
-            "-",
-            "json",
-        )
-        for words in (arguments, (*arguments[:-1], "-b", "-", "json")):  # or twice
+        exes = ["-e", self.environment.path] * 2
+        for bounds in (["--bound", "-"], ["--bound", "-", "-b", "-"]):
+            words = (*exes, "validate", *bounds, "json")
             done = run_envlock(*words, input="six==1.17.0\n")
             self.assertEqual(
                 [row["explain"] for row in json.loads(done.stdout)], ["Misdefined"] * 2
             )
 
     def test_a_url_is_a_bound_for_every_environment(self) -> None:
-        arguments = (
-            "-e",
-            self.environment.path,
-            "-e",
-            self.environment.path,
-            "validate",
-        )
+        exes = ["-e", self.environment.path] * 2
         with socketserver.TCPServer(("127.0.0.1", 0), OneLock) as server:
             thread = threading.Thread(target=server.handle_request)
             thread.start()
             url = f"http://127.0.0.1:{server.server_address[1]}/r.txt"
             env = {"no_proxy": "*"}
             done = run_envlock(
-                *arguments,
+                *exes,
+                "validate",
                 "--bound",
                 url.replace("//", "//me:pass@") + "?key=1",
                 "json",

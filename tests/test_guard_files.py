@@ -49,24 +49,6 @@ class GuardFilesTest(GuardTestCase):
             (done.stderr, done.returncode), (f"envlock: error: {said}\n", 2)
         )
 
-    @unittest.skipIf(os.name == "nt", "has no umask")
-    def test_every_user_can_read_it_whatever_the_umask(self) -> None:
-        words = [
-            "-q",
-            "-e",
-            self.environment.python,
-            "site-install",
-            "-b",
-            self.bound,
-            "exit",
-        ]
-        done = support.envlock(*words, preexec_fn=lambda: os.umask(0o077))
-        self.assertEqual((done.stderr, done.returncode), ("", 0))
-        folder = self.environment.site / "_envlock"
-        for path in (self.environment.site / "0-envlock.pth", *folder.iterdir()):
-            self.assertEqual(oct(path.stat().st_mode & 0o777), "0o644", path)
-        self.assertEqual(oct(folder.stat().st_mode & 0o777), "0o755")
-
     @unittest.skipIf(os.name == "nt", "has none either way")
     def test_several_installs_at_once(self) -> None:
         words = ["-q", "-e", self.environment.python, "site-install", "-b", self.bound]
@@ -103,14 +85,6 @@ class GuardSiteTest(support.TestCase):
 
 
 class KnownFilesTest(IntegrityTest):
-    def unrecorded(self) -> list[str]:
-        rows = self.check()
-        self.assertEqual(
-            {(package, verdict) for package, verdict, _ in rows} - {("", "Unrecorded")},
-            set(),
-        )
-        return [path for _, _, path in rows]
-
     def test_the_start_up_file_of_a_guard_is_known_by_its_bytes(self) -> None:
         for version in ((3, 8, 0), (3, 18, 0)):
             self.version = version

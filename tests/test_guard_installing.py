@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import unittest
+from functools import partial
 from typing import Callable
 
 import envlock
@@ -343,24 +344,20 @@ class ForeignFolderTest(GuardTestCase):
             self.assertFalse(stray.exists())
 
     @unittest.skipIf(os.name == "nt", "has no umask")
-    def test_nobody_else_may_write_it_whatever_the_umask(self) -> None:
-        words = [
-            "-q",
-            "-e",
-            self.environment.python,
-            "site-install",
-            "-b",
-            self.bound,
-            "exit",
-        ]
-        support.envlock(*words, preexec_fn=lambda: os.umask(0))
-        self.bound.write_text("six==1.0\n\n")
-        time.sleep(0.3)  # else the verdict isn't kept
-        self.assertRuns(preexec_fn=lambda: os.umask(0o077))
+    def test_all_may_read_it_and_its_owner_alone_write_it_whatever_the_umask(
+        self,
+    ) -> None:
+        words = ["-q", "-e", self.environment.python, "site-install"]
         folder = self.environment.site / "_envlock"
-        self.assertEqual(oct(folder.stat().st_mode & 0o777), "0o755")
-        for path in (self.environment.site / "0-envlock.pth", *folder.iterdir()):
-            self.assertEqual(oct(path.stat().st_mode & 0o777), "0o644", path)
+        for umask in (0o077, 0):
+            masked = partial(os.umask, umask)
+            support.envlock(*words, "-b", self.bound, "exit", preexec_fn=masked)
+            self.bound.write_text("six==1.0\n\n")
+            time.sleep(0.3)  # else the verdict isn't kept
+            self.assertRuns(preexec_fn=masked)
+            self.assertEqual(oct(folder.stat().st_mode & 0o777), "0o755")
+            for path in (self.environment.site / "0-envlock.pth", *folder.iterdir()):
+                self.assertEqual(oct(path.stat().st_mode & 0o777), "0o644", path)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,15 @@ class IntegrityTest(TestCase):
         target.write_bytes(data)
         return target
 
+    def unrecorded(self) -> list[str]:
+        """The paths of the findings, which are Unrecorded and of no package."""
+        rows = self.check()
+        self.assertEqual(
+            {(package, verdict) for package, verdict, _ in rows} - {("", "Unrecorded")},
+            set(),
+        )
+        return [path for _, _, path in rows]
+
     def install(self, name: str, version: str, **files: bytes) -> Path:
         """A distribution with modules, recorded as pip does."""
         named = {f"{stem}.py": data for stem, data in files.items()}
@@ -428,14 +437,6 @@ class ScriptTest(IntegrityTest):
 
 
 class UnrecordedTest(IntegrityTest):
-    def unrecorded(self) -> list[str]:
-        rows = self.check()
-        self.assertEqual(
-            {(package, verdict) for package, verdict, _ in rows} - {("", "Unrecorded")},
-            set(),
-        )
-        return [path for _, _, path in rows]
-
     def test_start_up_files_and_modules_that_no_record_lists(self) -> None:
         names = (
             "a.pth",

@@ -21,6 +21,7 @@ from tests.support import (
     NO_TOML,
     InFolder,
     Scratch,
+    items_of,
     lock_in,
     peak_memory,
     run,
@@ -177,14 +178,7 @@ def strings(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     """Every string in a document, with its place."""
     if isinstance(value, str):
         yield place, value
-    pairs = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
-    for key, member in pairs:
+    for key, member in items_of(value):
         yield from strings(member, envlock.key_path_of(place, key))
 
 
