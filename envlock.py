@@ -1722,14 +1722,18 @@ def describe_value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else excerpt(value)
 
 
+def error_at(key_path: str, problem: str) -> BoundError:
+    """What is wrong with a value, behind its key path if that is known."""
+    message = f"{key_path}: {problem}" if key_path else problem
+    return BoundError(message, key_path=key_path)
+
+
 def expect_type(value: object, kind: type[T], key_path: str) -> T:
     """The value, if it has exactly that type: true is no integer here. Else raises BoundError."""
     # No isinstance: a bool is an int for Python.
     if type(value) is not kind:
         what, found = _TYPE_NAMES[kind], describe_value(value)
-        raise BoundError(
-            f"{key_path}: expected {what}, found {found}", key_path=key_path
-        )
+        raise error_at(key_path, f"expected {what}, found {found}")
     return value
 
 
@@ -2467,21 +2471,14 @@ def parse_value(kind: Callable[[str], T], text: str, key_path: str) -> T:
     try:
         return kind(text)
     except ValueError as error:
-        raise _invalid_value(str(error), key_path) from None
+        raise error_at(key_path, str(error)) from None
 
 
 def check_length(text: str, key_path: str = "") -> None:
     """Refuse a requirement, constraint or marker that nobody writes, whatever its format."""
     if len(text) > LENGTH_LIMIT:
-        raise _invalid_value(
-            f"longer than {LENGTH_LIMIT} characters: no requirement", key_path
-        )
-
-
-def _invalid_value(message: str, key_path: str) -> BoundError:
-    return BoundError(
-        f"{key_path}: {message}" if key_path else message, key_path=key_path
-    )
+        problem = f"longer than {LENGTH_LIMIT} characters: no requirement"
+        raise error_at(key_path, problem)
 
 
 def selected_extras(selection: Selection, known: Names) -> Names:
@@ -2535,9 +2532,7 @@ def included_group(member: object, key_path: str) -> str:
     """`{include-group = "NAME"}`"""
     if not isinstance(member, dict) or list(member) != ["include-group"]:
         expected, found = "a string or {include-group = …}", describe_value(member)
-        raise BoundError(
-            f"{key_path}: expected {expected}, found {found}", key_path=key_path
-        )
+        raise error_at(key_path, f"expected {expected}, found {found}")
     return canonicalize_name(
         ParsedTable(member, key_path).require("include-group", str)
     )
@@ -3564,13 +3559,9 @@ def pinned_requirement(
     if reference:
         return source_requirement(name, reference, package.key_path, version, archives)
     if not is_version(package.require("version", str)):
-        key_path, found = (
-            key_path_of(package.key_path, "version"),
-            describe_value(version),
-        )
-        raise BoundError(
-            f"{key_path}: expected a version, found {found}", key_path=key_path
-        )
+        key_path = key_path_of(package.key_path, "version")
+        problem = f"expected a version, found {describe_value(version)}"
+        raise error_at(key_path, problem)
     text = f"{name}=={version}"
     return BoundRequirement(  # all by place, since it is quicker
         name,
@@ -3627,8 +3618,8 @@ def check_version(version: str, pattern: str, key_path: str) -> None:
     """
     if not re.fullmatch(pattern, version):
         found = describe_value(version)
-        message = f"{key_path}: envlock doesn't know version {found} of this format"
-        raise BoundError(message, key_path=key_path)
+        problem = f"envlock doesn't know version {found} of this format"
+        raise error_at(key_path, problem)
 
 
 def chosen_groups_with_main(
@@ -4356,9 +4347,7 @@ def _poetry_includes(groups: ParsedTable, standard: ParsedTable) -> dict[str, Na
     includes: dict[str, Names] = {}
     for group, key_path, names in entries:
         for name in sorted(normalised(names) - existing):
-            raise BoundError(
-                f"{key_path}: there is no group {quote_name(name)}", key_path=key_path
-            )
+            raise error_at(key_path, f"there is no group {quote_name(name)}")
         key = canonicalize_name(group)
         includes[key] = includes.get(key, NO_NAMES) | normalised(names)
     return includes
@@ -4736,11 +4725,9 @@ def _group_entries(
             continue
         included = included_group(member, key_path)
         if included not in keys:
-            message = f"{key_path}: there is no group {quote_name(included)}"
-            raise BoundError(message, key_path=key_path)
+            raise error_at(key_path, f"there is no group {quote_name(included)}")
         if included in (*including, name):
-            message = f"{key_path}: the groups include each other in a circle"
-            raise BoundError(message, key_path=key_path)
+            raise error_at(key_path, "the groups include each other in a circle")
         yield from _group_entries(table, included, keys, done, (*including, name))
     done.add(name)
 
@@ -5050,10 +5037,8 @@ class _UvLock(LockGraph):
                     if candidate.data.get(key) == wanted
                 ]
         if not candidates:
-            key_path, name = table.key_path, quote_name(table.data["name"])
-            raise BoundError(
-                f"{key_path}: there is no such package {name}", key_path=key_path
-            )
+            name = quote_name(table.data["name"])
+            raise error_at(table.key_path, f"there is no such package {name}")
         if len(candidates) > 1:
             candidates = [
                 candidate
@@ -5075,8 +5060,8 @@ def _uv_source(package: ParsedTable) -> tuple[str, str]:
     kinds = [kind for kind in source.data if kind in _UV_SOURCES]
     if len(kinds) != 1:
         expected, found = ", ".join(_UV_SOURCES), describe_value(source.data)
-        message = f"{source.key_path}: expected one of {expected}, found {found}"
-        raise BoundError(message, key_path=source.key_path)
+        problem = f"expected one of {expected}, found {found}"
+        raise error_at(source.key_path, problem)
     return kinds[0], source.require(kinds[0], str)
 
 
@@ -5182,11 +5167,8 @@ def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
             if reader.holds(package, "marker", chosen_extras, chosen_groups)
         ]
         if len(counting) > 1:
-            key_path = counting[1].key_path
-            message = (
-                f"{key_path}: {quote_name(name)} counts twice for this interpreter"
-            )
-            raise BoundError(message, key_path=key_path)
+            problem = f"{quote_name(name)} counts twice for this interpreter"
+            raise error_at(counting[1].key_path, problem)
         for package in counting:
             requirements += python_requirement(package)
             if not (
@@ -5213,8 +5195,8 @@ def _pylock_requirement(reader: LockReader, package: ParsedTable) -> BoundRequir
     indexed = "sdist" in package.data or "wheels" in package.data
     if len(kinds) + indexed != 1:
         expected = "expected one of vcs, directory, archive, or sdist and wheels"
-        message = f"{package.key_path}: {expected}, found {', '.join(kinds) or 'none'}"
-        raise BoundError(message, key_path=package.key_path)
+        problem = f"{expected}, found {', '.join(kinds) or 'none'}"
+        raise error_at(package.key_path, problem)
     if kinds:
         reference = _pylock_reference(reader, kinds[0], package.table(kinds[0]))
         archives = reader.archives(package, "archive") if kinds[0] == "archive" else ""
@@ -5244,9 +5226,9 @@ def _pylock_reference(
         return reader.reference("url", url, subdirectory)
     vcs = source.text("type") or "git"
     if vcs not in VCS_KINDS:
-        key_path, expected = key_path_of(source.key_path, "type"), ", ".join(VCS_KINDS)
-        message = f"{key_path}: expected one of {expected}, found {describe_value(vcs)}"
-        raise BoundError(message, key_path=key_path)
+        expected, found = ", ".join(VCS_KINDS), describe_value(vcs)
+        key_path = key_path_of(source.key_path, "type")
+        raise error_at(key_path, f"expected one of {expected}, found {found}")
     return reader.reference(vcs, url, subdirectory, source.require("commit-id", str))
 
 
@@ -6061,6 +6043,11 @@ def _interpreter(
     return Interpreter(**fields)
 
 
+def is_virtual(prefix: str) -> bool:
+    """Whether a folder is that of a virtual environment (PEP 405)."""
+    return os.path.isfile(os.path.join(prefix, "pyvenv.cfg"))
+
+
 def find_executable(exe: str) -> str:
     """The path behind -e: a virtual environment's folder, a path, or a name to look up on PATH."""
     if not exe:
@@ -6124,7 +6111,7 @@ def _other_environment(path: str) -> str:
             other = os.path.normpath(os.path.join(folder, entry))
             if other == os.path.normpath(path):
                 continue
-            if os.path.isfile(os.path.join(other, "pyvenv.cfg")):
+            if is_virtual(other):
                 return f"(did you mean {other}?)"
     return ""
 
@@ -8681,7 +8668,7 @@ def repair_commands(
     installed = {distribution.label: distribution for distribution in scan(interpreter)}
     removed, requirements, pins = _to_repair(report, installed)
     # Of a system's Python nothing is uninstalled: other programs may need it.
-    removed = removed if _is_virtual(interpreter) else []
+    removed = removed if is_virtual(interpreter.prefix) else []
     words = _repair_words(report, paths, selection, policy.superset)
     # Poetry's constraints aren't words of pip.
     plain = all(re.fullmatch(r"\S+( @ \S+)?", text) for text in requirements)
@@ -8747,14 +8734,9 @@ def _for_windows(command: str) -> str:
     return "" if re.match(r"\w+=", command) or re.search("[%$`!]", command) else command
 
 
-def _is_virtual(interpreter: Interpreter) -> bool:
-    """Whether an interpreter is that of a virtual environment (PEP 405)."""
-    return os.path.isfile(os.path.join(interpreter.prefix, "pyvenv.cfg"))
-
-
 def _is_externally_managed(interpreter: Interpreter) -> bool:
     """Whether pip refuses to change an interpreter's packages (PEP 668)."""
-    if _is_virtual(interpreter):
+    if is_virtual(interpreter.prefix):
         return False
     major, minor, _ = interpreter.version
     name = "pypy" if interpreter.implementation == "pypy" else "python"
@@ -8792,7 +8774,7 @@ def surplus_advice(report: Report, policy: Policy) -> str:
     surplus = [finding for finding in findings if finding.explain == Verdict.UNREQUIRED]
     if not surplus or policy.ignore or len(bound.formats) != 1:
         return ""
-    if not _is_virtual(interpreter):
+    if not is_virtual(interpreter.prefix):
         reason = "nothing is uninstalled from a Python that is no virtual environment"
     elif _removes(bound):
         return ""
@@ -8888,9 +8870,9 @@ def _repair_words(
         return " ".join(words or [])
     folder, name = os.path.split(paths[0])
     project = os.path.join(folder, form.project or name)
-    files = (os.path.join(prefix, "pyvenv.cfg"), project)
+    is_complete = is_virtual(prefix) and os.path.isfile(project)
     # Tools look for their lock by its usual name, beside the project's file.
-    if len(paths) > 1 or name != form.title or not all(map(os.path.isfile, files)):
+    if len(paths) > 1 or name != form.title or not is_complete:
         return ""
     if not folder:
         words = [word for word in words if "{folder}" not in word]
@@ -9451,18 +9433,22 @@ def guarded_prefix(base: str) -> str:
 
     if is_inside(base, sys.prefix):
         return sys.prefix
+    prefix = extended_environment(sys.prefix)
+    return prefix if prefix and is_inside(base, prefix) else ""
+
+
+def extended_environment(prefix: str) -> str:
+    """The environment that `uv run --with` has put another one before; empty if it hasn't."""
+    path = f"{prefix}/pyvenv.cfg"
     try:
-        with open(
-            f"{sys.prefix}/pyvenv.cfg", encoding="utf-8", errors="surrogateescape"
-        ) as file:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             lines = file.read().splitlines()
     except OSError:
         return ""
     for line in lines:
         key, _, value = line.partition("=")
-        prefix = value.strip()
-        if key.strip() == "extends-environment" and is_inside(base, prefix):
-            return prefix
+        if key.strip() == "extends-environment":
+            return value.strip()
     return ""
 
 
@@ -9749,9 +9735,9 @@ def content_digest(sites: Sequence[str], files: Sequence[str]) -> bytes:
 
 # Step 2 must do without the rest of envlock.py and the modules that it needs.
 LEAN_FUNCTIONS: tuple[Any, ...] = (
-    *(load_lean, start_step_2, is_inside, guarded_prefix, without_trace, library_path),
-    *(load_telling, run_telling, run_whole, reuse_verdict, read_state, is_for_start),
-    *(file_identity, is_old, content_digest),
+    *(load_lean, start_step_2, is_inside, guarded_prefix, extended_environment),
+    *(without_trace, library_path, load_telling, run_telling, run_whole),
+    *(reuse_verdict, read_state, is_for_start, file_identity, is_old, content_digest),
 )
 
 
@@ -10335,8 +10321,7 @@ def _describe(
 
 def _place(prefix: str) -> str:
     """How a message names the guarded Python: by a virtual environment's folder, or its executable."""
-    private = os.path.exists(os.path.join(prefix, "pyvenv.cfg"))
-    return printable(prefix if private else _executable(prefix))
+    return printable(prefix if is_virtual(prefix) else _executable(prefix))
 
 
 def _executable(prefix: str) -> str:
@@ -10547,10 +10532,9 @@ def _log(
         return
     import json
     from contextlib import suppress
-    from time import gmtime, strftime
 
     word = "unusable" if verdict["message"] else "aligned"
-    line: dict[str, Any] = {"time": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())}
+    line: dict[str, Any] = {"time": utc_time()}
     line["executable"] = _executable(verdict["key"][2])
     line["bounds"] = list(configuration.bounds)
     line["verdict"] = "not aligned" if findings else word
@@ -10619,6 +10603,13 @@ def _last_logged(path: str, executable: str) -> dict[str, Any] | None:
         if isinstance(line, dict) and line.get("executable") == executable:
             return line
     return None
+
+
+def utc_time(seconds: int | None = None) -> str:
+    """A time in UTC as ISO 8601 has it; now, if none is given."""
+    from time import gmtime, strftime
+
+    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(seconds))
 
 
 def _user_name() -> str:
@@ -10819,8 +10810,6 @@ def _texts(
 
 def describe_guard(site: str) -> tuple[object, ...]:
     """Tell whether the guard of a site directory has run in this start, and what `_prove_guard` returns."""
-    from time import gmtime, strftime
-
     guard = sys.modules.get("_envlock")
     # Step 1 gives the module a docstring alone, the path of the code; the whole gives it
     # `__file__`.
@@ -10830,7 +10819,7 @@ def describe_guard(site: str) -> tuple[object, ...]:
     ran = ran and path.startswith(f"{site}/{GUARD_FOLDER}/")
     try:
         verdict = read_state(guard_base(site))
-        judged = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(verdict["found"] // 10**9))
+        judged = utc_time(verdict["found"] // 10**9)
         last = ("not aligned" if verdict["message"] else "aligned", judged)
     except Exception:  # no state yet, or another release's
         last = ("", "")
@@ -11736,28 +11725,14 @@ def _is_tool_environment(prefix: str) -> bool:
     return bool(re.match(r"archive-v\d+\Z", os.path.basename(above)))
 
 
-def _extended_environment(prefix: str) -> str:
-    """The environment that `uv run --with` has put this one before; empty if it hasn't."""
-    try:
-        with open(os.path.join(prefix, "pyvenv.cfg"), encoding="utf-8") as file:
-            lines = file.read().splitlines()
-    except (OSError, ValueError):
-        return ""
-    for line in lines:
-        key, _, value = line.partition("=")
-        if key.strip() == "extends-environment":
-            return value.strip()
-    return ""
-
-
 def find_default_environment(here: Interpreter) -> tuple[str, str]:
     """What stands for -e where it isn't given, and why that; "" is the Python that runs envlock.
 
     Raises InterpreterError where that Python's environment was made for envlock alone, and there is no other.
     """
-    extended = _extended_environment(here.prefix)
+    extended = extended_environment(here.prefix)
     own = bool(extended) or _is_tool_environment(here.prefix)
-    if not own and os.path.isfile(os.path.join(here.prefix, "pyvenv.cfg")):
+    if not own and is_virtual(here.prefix):
         return "", ""
     # `uv run --with envlock` is asked about the project's environment, not its own layer.
     if extended and not _is_tool_environment(extended):
@@ -11765,13 +11740,13 @@ def find_default_environment(here: Interpreter) -> tuple[str, str]:
     active = os.environ.get("VIRTUAL_ENV", "")
     if (
         active
-        and not _same_file(active, here.prefix)
+        and not is_same_file(active, here.prefix)
         and not _is_tool_environment(active)
     ):
         return active, "it is active: $VIRTUAL_ENV"
     for folder in _project_folders():
         path = os.path.join(folder, ".venv")
-        if os.path.isfile(os.path.join(path, "pyvenv.cfg")):
+        if is_virtual(path):
             return _relative_path(path), "the nearest .venv"
     if own:
         reason = "was made for envlock alone, and there is no .venv here"
@@ -11779,10 +11754,6 @@ def find_default_environment(here: Interpreter) -> tuple[str, str]:
             f"{here.prefix} {reason}: name the environment, as in -e .venv"
         )
     return "", ""
-
-
-def _same_file(path: str, other: str) -> bool:
-    return real_path(path) == real_path(other)
 
 
 def _existing(folder: str, names: Iterable[str]) -> list[str]:
@@ -11842,8 +11813,8 @@ def _read_table(file: BoundFile, options: Mapping[str, Option]) -> dict[str, Any
         try:
             values[key] = _configured_value(options[key], value, folder)
         except ValueError as error:
-            problem = f"{key_path}: expected {error}, found {describe_value(value)}"
-            raise BoundError(problem, key_path=key_path) from None
+            problem = f"expected {error}, found {describe_value(value)}"
+            raise error_at(key_path, problem) from None
     return values
 
 
