@@ -9338,8 +9338,6 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
 
     The start-up file executes its code, without arguments; `os` and `sys` are of `site`, too.
     """
-    from _imp import source_hash
-
     known = sys._getframe(1).f_locals
     file: Any = known["e"]
     loads = known["marshal"].loads
@@ -9367,8 +9365,8 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
         if data[65535:]:
             data += os.read(file, 1 << 26)
         os.close(file)
-        # `loads` might crash on damaged bytes. The hash is that of bytecode files: nothing is imported.
-        if data[:8] != source_hash(0, data[8:]):
+        # `loads` might crash on damaged bytes. The hash is that of bytecode files: an import statement would cost more.
+        if data[:8] != modules["_imp"].source_hash(0, data[8:]):
             raise ValueError  # noqa: TRY301
         key, whose, entries, verdict, _ = loads(data[8:])
         if key != (base, sys.version, sys.prefix):
@@ -9551,7 +9549,7 @@ def reuse_verdict(base: str, prefix: str) -> StartVerdict | None:
     limit = began - 2_000_000_000
     old = all(is_old(identity, limit) for _, identity in entries)
     if old and not passing:
-        load_telling(base)["refresh_verdict"](base, verdict, entries, began)
+        refresh_verdict(base, verdict, entries, began)
     return verdict
 
 
@@ -9715,8 +9713,12 @@ def content_digest(sites: Sequence[str], files: Sequence[str]) -> bytes:
             parts.append(f"{site} {os.path.isfile(site)}")
             read.append(site)  # perhaps a zipped egg
             continue
-        lowered = "/".join(names).lower().split("/")  # a name holds no slash
-        names = [name for name, kind in zip(names, lowered) if kind.endswith(kinds)]
+        # Most are written in lower case: the others alone need a copy.
+        names = [
+            name
+            for name in names
+            if name.endswith(kinds) or name.lower().endswith(kinds)
+        ]
         origins = [f"{site}/{name}/direct_url.json" for name in names]
         parts += [site, *names]
         # The mode 0 asks whether a file is there.
@@ -9738,6 +9740,7 @@ LEAN_FUNCTIONS: tuple[Any, ...] = (
     *(load_lean, start_step_2, is_inside, guarded_prefix, extended_environment),
     *(without_trace, library_path, load_telling, run_telling, run_whole),
     *(reuse_verdict, read_state, is_for_start, file_identity, is_old, content_digest),
+    *(refresh_verdict, is_settled, changed_at, was_turned, write_state, sweep),
 )
 
 
@@ -9850,7 +9853,6 @@ def process_start(process: int) -> int:
 
 # Loaded only when a start can't go on in silence; they need no `re`, nor the rest of envlock.py.
 TELLING_FUNCTIONS: tuple[Any, ...] = (
-    *(refresh_verdict, is_settled, changed_at, was_turned, write_state, sweep),
     *(continue_start, tell_verdict, print_error, was_warned, process_start),
     *(python_command, proc_words, program_name, own_command, is_worker, runs_worker),
     *(is_repair, is_repair_module, is_repair_script, asks_for_repair, is_pdm_command),
