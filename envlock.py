@@ -2560,7 +2560,7 @@ def python_demand(
 class Format(NamedTuple):
     """A kind of bound file.
 
-    `read(data, path, target)` gets what `load(text)` gives. Its errors need not name the file.
+    `read(data, path, context)` gets what `load(text)` gives. Its errors need not name the file.
     """
 
     title: str  # in the error that lists the formats
@@ -2620,7 +2620,7 @@ COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"  # git's SHA-1, or its SHA-256
 
 
 def reference_from_url(
-    url: str, target: ReadContext, editable: bool = False
+    url: str, context: ReadContext, editable: bool = False
 ) -> DirectReference:
     """url = [VCS+]SCHEME://HOST/PATH[@REVISION][#egg=NAME&subdirectory=FOLDER&sha256=…]"""
     address, fields = split_fragment(url)
@@ -2646,7 +2646,7 @@ def reference_from_url(
             "archive", address, subdirectory=subdirectory, hashes=hashes
         )
     return reference_from_path(
-        path_of_url(address, target), editable, subdirectory, hashes
+        path_of_url(address, context), editable, subdirectory, hashes
     )
 
 
@@ -2725,7 +2725,7 @@ def url_of_path(path: str) -> str:
         raise BoundError(f"there can be no such path: {path!a}") from None
 
 
-def path_of_url(url: str, target: ReadContext) -> str:
+def path_of_url(url: str, context: ReadContext) -> str:
     """The absolute path that a file: URL means."""
     match = re.fullmatch(
         r"file:(?://([^/]*))?([^?]*).*", url, re.IGNORECASE | re.DOTALL
@@ -2738,8 +2738,8 @@ def path_of_url(url: str, target: ReadContext) -> str:
     if os.name == "nt":
         from urllib.request import url2pathname
 
-        return target.absolute(url2pathname(path))
-    return target.absolute(unquoted(path))
+        return context.absolute(url2pathname(path))
+    return context.absolute(unquoted(path))
 
 
 def real_path(path: str) -> str:
@@ -2797,21 +2797,21 @@ def archive_identity(filename: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def project_name(directory: str, target: ReadContext) -> str:
+def project_name(directory: str, context: ReadContext) -> str:
     """The name of a source tree, as far as one can tell without building it; else empty."""
     for file, find in _NAME_FINDERS.items():
-        name = _name_in(os.path.join(directory, file), find, target)
+        name = _name_in(os.path.join(directory, file), find, context)
         if name:
             return name
     return ""
 
 
-def _name_in(path: str, find: Callable[[str], str], target: ReadContext) -> str:
+def _name_in(path: str, find: Callable[[str], str], context: ReadContext) -> str:
     """The name in one of the files of a source tree; empty where there is none."""
-    if not target.is_file(path):
+    if not context.is_file(path):
         return ""
     try:
-        return find(target.read_text(path))
+        return find(context.read_text(path))
     except BoundError as error:
         raise error.at(path) from None
 
@@ -2925,7 +2925,7 @@ def parse_egg(text: str) -> str:
 
 def bound_requirement(
     requirement: Requirement,
-    target: ReadContext,
+    context: ReadContext,
     editable: bool = False,
     key_path: str = "",
 ) -> BoundRequirement:
@@ -2939,13 +2939,13 @@ def bound_requirement(
         )
     url = requirement.url
     if not re.match(r"[a-z][a-z0-9+.-]+:", url, re.IGNORECASE):
-        url = url_of_path(target.absolute(url))
+        url = url_of_path(context.absolute(url))
     elif not is_url(url):
         raise BoundError(
             f"expected a URL that pip knows after '@', found {excerpt(url)}"
         )
     text = f"{name}{extras} @ {without_credentials(url)}"
-    reference = reference_from_url(url, target, editable)
+    reference = reference_from_url(url, context, editable)
     return BoundRequirement(
         canonicalize_name(name), text, reference=reference, key_path=key_path
     )
@@ -2993,15 +2993,15 @@ class _RequirementsFile(NamedTuple):
     """A requirements file that is being read."""
 
     path: BoundFile
-    target: ReadContext
+    context: ReadContext
     lines: list[str]
     opened: tuple[str, ...]  # absolute paths, from the bound file to this one
     constraint: bool = False
 
 
-def read_requirements(lines: list[str], path: BoundFile, target: ReadContext) -> Bound:
+def read_requirements(lines: list[str], path: BoundFile, context: ReadContext) -> Bound:
     """What a requirements file and those that it names demand, by the rules of pip."""
-    file = _RequirementsFile(path, target, lines, opened=(target.absolute(path),))
+    file = _RequirementsFile(path, context, lines, opened=(context.absolute(path),))
     return Bound(tuple(_file_requirements(file, set())))
 
 
@@ -3077,7 +3077,7 @@ def _nested_requirements(
 ) -> Iterator[BoundRequirement]:
     """What `-r FILE` or `-c FILE` demands. The path begins at the file that names it."""
     path = _nested_path(name, parent)
-    key = parent.target.absolute(path)
+    key = parent.context.absolute(path)
     if key in parent.opened:
         raise BoundError(
             f"{name} is being read already: the files name each other in a circle"
@@ -3088,13 +3088,13 @@ def _nested_requirements(
     if (key, constraint) in finished:
         return
     try:
-        lines = parent.target.read_text(path).splitlines()
+        lines = parent.context.read_text(path).splitlines()
     except BoundError as error:
         if error.line:
             raise error.at(path) from None
         raise BoundError(f"{path}: {error.message}") from None
     opened = (*parent.opened, key)
-    file = _RequirementsFile(BoundFile(path), parent.target, lines, opened, constraint)
+    file = _RequirementsFile(BoundFile(path), parent.context, lines, opened, constraint)
     yield from _file_requirements(file, finished)
     finished.add((key, constraint))
 
@@ -3107,7 +3107,7 @@ def _nested_path(name: str, parent: _RequirementsFile) -> str:
             f"{name} is not fetched from here: give it as a bound of its own"
         )
     if re.match("file:", name, re.IGNORECASE):
-        return path_of_url(name, parent.target)
+        return path_of_url(name, parent.context)
     folder = os.path.dirname(parent.path)
     return os.path.normpath(os.path.join(folder, name))
 
@@ -3304,7 +3304,7 @@ def _line_requirement(
         text, _, marker = text.partition("; " if is_url(text) else ";")
         demand = _plain_requirement(text.strip(), file)
         marker = marker.strip()
-    if marker and not file.target.holds(parse_marker(marker)):
+    if marker and not file.context.holds(parse_marker(marker)):
         return None
     demand = demand if demand.name else _with_name(demand, number, file)
     if "--hash" in options and "--editable" not in options:
@@ -3329,7 +3329,7 @@ def _named_requirement(text: str, file: _RequirementsFile) -> BoundRequirement:
     url = requirement.url
     if url and not re.match(r"[a-z][a-z0-9+.-]+:", url, re.IGNORECASE):
         requirement.url = url_of_path(_find_path(url, file))
-    return bound_requirement(requirement, file.target)
+    return bound_requirement(requirement, file.context)
 
 
 def _location_of(text: str, file: _RequirementsFile) -> str:
@@ -3348,18 +3348,18 @@ def _location_of(text: str, file: _RequirementsFile) -> str:
     # The extras behind a path follow the grammar of those behind a name.
     parse_requirement("name" + text[len(name) :])
     path = _find_path(name, file)
-    if is_pathlike and file.target.is_directory(path):
+    if is_pathlike and file.context.is_directory(path):
         _check_project(path, text, file)
         return url_of_path(path)
     before, mark, _ = text.partition("@")
     has_name = mark and "/" not in before and not before.startswith(".")
-    means_path = _has_archive(path, file.target) or not has_name
+    means_path = _has_archive(path, file.context) or not has_name
     return url_of_path(path) if is_archive and means_path else ""
 
 
 def _check_project(path: str, text: str, file: _RequirementsFile) -> None:
     files = [os.path.join(path, name) for name in ("pyproject.toml", "setup.py")]
-    if not any(map(file.target.is_file, files)):
+    if not any(map(file.context.is_file, files)):
         what = "found no pyproject.toml or setup.py in"
         raise BoundError(f"expected a project's directory, {what} {text}")
 
@@ -3370,36 +3370,36 @@ def _find_path(path: str, file: _RequirementsFile) -> str:
     As in pip, a relative path begins at the working directory. If nothing is there, it begins at
     the folder of the file that names it, else at that of the bound file.
     """
-    target = file.target
-    absolute = target.absolute(path)
+    context = file.context
+    absolute = context.absolute(path)
     if os.path.isabs(path) or is_stream(file.path):
         return absolute
     for opened in (file.opened[-1], file.opened[0]):
-        if _is_source(absolute, target):
+        if _is_source(absolute, context):
             break
         folder = os.path.dirname(opened)
         absolute = os.path.normpath(os.path.join(folder, path))
     return absolute
 
 
-def _is_source(path: str, target: ReadContext) -> bool:
+def _is_source(path: str, context: ReadContext) -> bool:
     """Whether an archive or a project's directory is there."""
-    if path.lower().endswith(ARCHIVE_SUFFIXES) and _has_archive(path, target):
+    if path.lower().endswith(ARCHIVE_SUFFIXES) and _has_archive(path, context):
         return True
     files = [os.path.join(path, name) for name in _PROJECT_FILES]
-    return any(map(target.is_file, files))
+    return any(map(context.is_file, files))
 
 
-def _has_archive(path: str, target: ReadContext) -> bool:
+def _has_archive(path: str, context: ReadContext) -> bool:
     """Whether an archive is there. Only one that isn't is watched: no start should read it."""
-    return os.path.isfile(path) or target.is_file(path)
+    return os.path.isfile(path) or context.is_file(path)
 
 
 def _location_requirement(
     location: str, text: str, file: _RequirementsFile, editable: bool = False
 ) -> BoundRequirement:
     """What a URL demands. Its name is empty if neither `#egg=` nor an archive's name tells it."""
-    reference = reference_from_url(location, file.target, editable)
+    reference = reference_from_url(location, file.context, editable)
     address, fields = split_fragment(location)
     name = version = ""
     if reference.kind == "archive":
@@ -3429,9 +3429,9 @@ def _with_name(
     """
     name, reference = "", demand.reference
     if reference and reference.kind == "directory":
-        path = path_of_url(reference.url, file.target)
+        path = path_of_url(reference.url, file.context)
         folder = os.path.normpath(os.path.join(path, reference.subdirectory))
-        name = project_name(folder, file.target)
+        name = project_name(folder, file.context)
     # Its record will be an editable directory, which tells no URL.
     elif reference and reference.editable:
         raise BoundError(
@@ -3464,11 +3464,11 @@ def _editable_requirement(text: str, file: _RequirementsFile) -> BoundRequiremen
     requirement = _direct_requirement(text)
     if requirement:
         _check_editable(requirement.url or "", text)
-        demand = bound_requirement(requirement, file.target, editable=True)
+        demand = bound_requirement(requirement, file.context, editable=True)
         return demand._replace(text="-e " + demand.text)
     location = without_extras(text)
     path = _find_path(location, file)
-    if file.target.is_directory(path):
+    if file.context.is_directory(path):
         location = url_of_path(path)
     elif location[:5].lower() != "file:":
         location = re.sub(r"^(git|hg|svn|bzr):", r"\1+\g<0>", text)
@@ -3687,15 +3687,19 @@ class LockReader:
     """What every format's reader needs: the lock, the folder of its paths, its markers."""
 
     def __init__(
-        self, lock: ParsedLock, path: str, target: ReadContext, assumption: bool = False
+        self,
+        lock: ParsedLock,
+        path: str,
+        context: ReadContext,
+        assumption: bool = False,
     ) -> None:
         self.text = lock.text
         self.data = ParsedTable(lock.data)
         # paths in a bound that is no file are relative to the working directory
         folder = "" if is_stream(path) else os.path.dirname(path)
-        self.folder = target.absolute(folder)
+        self.folder = context.absolute(folder)
         self.remote = is_remote(path)
-        self.target = target
+        self.context = context
         self.assumption = assumption
         self.has_assumed = False
         self.answers: dict[tuple[str, Names, Names], bool] = {}
@@ -3742,7 +3746,7 @@ class LockReader:
             marker = parse_marker(
                 re.sub(_EXTRA_COMPARISON, _extra_membership, text), key_path
             )
-            answer = self.target.holds(
+            answer = self.context.holds(
                 marker,
                 compare=self.compare,
                 extras=asked_extras,
@@ -3806,11 +3810,11 @@ class LockReader:
         """
         path = os.path.join(self.path(folder), "pyproject.toml")
         # What lies beside a URL is another's, and would have to be fetched.
-        if self.remote or not self.target.is_file(path):
+        if self.remote or not self.context.is_file(path):
             return ParsedTable({})
         try:
             return ParsedTable(
-                load_toml(self.target.read_text(path)), "pyproject.toml: "
+                load_toml(self.context.read_text(path)), "pyproject.toml: "
             )
         except BoundError as error:
             raise error.at(path) from None
@@ -3831,7 +3835,7 @@ class LockReader:
             url = without_credentials(where)
             return DirectReference("vcs", url, kind, "", commit, editable, subdirectory)
         if kind == "url":
-            reference = reference_from_url(where, self.target)
+            reference = reference_from_url(where, self.context)
             return reference._replace(kind="archive", subdirectory=subdirectory)
         return reference_from_path(self.path(where), editable, subdirectory)
 
@@ -3907,9 +3911,13 @@ class LockGraph(LockReader):
     """A lock whose packages count if something that counts depends on them."""
 
     def __init__(
-        self, lock: ParsedLock, path: str, target: ReadContext, assumption: bool = False
+        self,
+        lock: ParsedLock,
+        path: str,
+        context: ReadContext,
+        assumption: bool = False,
     ) -> None:
-        super().__init__(lock, path, target, assumption)
+        super().__init__(lock, path, context, assumption)
         self.pyproject = self.beside()
         self.packages = self.data.tables("package")
         self.by_key = grouped(self.packages, self.key_of)
@@ -4134,10 +4142,10 @@ class PoetryDependency(NamedTuple):
         """Whether it counts for the target, while these extras of what depends on it are asked for."""
         if self.table.flag("optional") and not self.listed & extras:
             return False
-        platform = reader.target.environment()["sys_platform"]
+        platform = reader.context.environment()["sys_platform"]
         if not _admits_platform(self.table.text("platform"), platform):
             return False
-        admitted = admits_python(self.table, "python", reader.target)
+        admitted = admits_python(self.table, "python", reader.context)
         return admitted and reader.holds(self.table, "markers", extras)
 
     def specifier(self) -> SpecifierSet:
@@ -4161,13 +4169,13 @@ def _admits_platform(constraint: str, platform: str) -> bool:
     return any(all(map(admits, clauses.split(","))) for clauses in alternatives)
 
 
-def admits_python(table: ParsedTable, key: str, target: ReadContext) -> bool:
+def admits_python(table: ParsedTable, key: str, context: ReadContext) -> bool:
     """Whether the target's Python satisfies a constraint."""
     constraint = table.text(key)
     if not constraint:
         return True
     # The release alone: Poetry takes 3.14.0rc1 for 3.14.0.
-    release = re.match(r"\d+(\.\d+)*", target.environment()["python_full_version"])
+    release = re.match(r"\d+(\.\d+)*", context.environment()["python_full_version"])
     return parse_constraint(constraint, table.key_path).contains(
         release[0] if release else "0"
     )
@@ -4418,8 +4426,8 @@ def _poetry_release(text: str) -> tuple[Version, str] | None:
 class _PoetryLock(LockGraph):
     """A poetry.lock, before 2.1 a graph, and the project beside it."""
 
-    def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
-        super().__init__(lock, path, target)
+    def __init__(self, lock: ParsedLock, path: str, context: ReadContext) -> None:
+        super().__init__(lock, path, context)
         self.metadata = self.data.table("metadata")
         # Poetry takes no lock that doesn't tell
         version = self.metadata.require("lock-version", str)
@@ -4429,7 +4437,7 @@ class _PoetryLock(LockGraph):
         # who wrote older locks knew no standard groups
         self.project = poetry_project(self.pyproject, self.solved)
         self.by_extra: dict[ParsedTable, DependenciesByExtra] = {}
-        selection, project = target.selection, self.project
+        selection, project = context.selection, self.project
         self.known_extras = project.extras | normalised(self.data.table("extras").data)
         self.known_groups = project.groups.union(*map(_poetry_groups, self.packages))
         self.extras = selected_extras(selection, self.known_extras)
@@ -4448,7 +4456,7 @@ class _PoetryLock(LockGraph):
             if operator == "!=":
                 return left != right
             return "==" in operator and left == right
-        value = self.target.environment()[name]
+        value = self.context.environment()[name]
         if value == right and not python:  # the variable is on the right
             return compare_in_order(left, operator, right)
         # poetry-core takes the text for a list with blanks, commas or bars between its words.
@@ -4461,7 +4469,7 @@ class _PoetryLock(LockGraph):
 
     def fits(self, package: ParsedTable) -> bool:
         """Whether a package's `python-versions` admit the target."""
-        return admits_python(package, "python-versions", self.target)
+        return admits_python(package, "python-versions", self.context)
 
     def starts(self) -> Iterator[Dependency]:
         """The project tells what a lock's packages are there for."""
@@ -4538,9 +4546,9 @@ class _PoetryLock(LockGraph):
         return any(self.holds(markers, key, self.extras) for key in counting)
 
 
-def read_poetry(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
+def read_poetry(lock: ParsedLock, path: str, context: ReadContext) -> Bound:
     """poetry.lock."""
-    poetry = _PoetryLock(lock, path, target)
+    poetry = _PoetryLock(lock, path, context)
     doubtful: set[ParsedTable] = set()
     counting = poetry.counting(doubtful)
     requirements = _poetry_python(poetry.metadata, "python-versions")
@@ -4593,9 +4601,9 @@ def _poetry_requirement(poetry: _PoetryLock, package: ParsedTable) -> BoundRequi
     return pinned_requirement(package, reference, archives)
 
 
-def read_poetry_project(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
+def read_poetry_project(data: dict[str, Any], path: str, context: ReadContext) -> Bound:
     """A pyproject.toml whose dependencies stand in `[tool.poetry]`."""
-    reader, selection = LockReader(ParsedLock(data), path, target), target.selection
+    reader, selection = LockReader(ParsedLock(data), path, context), context.selection
     project = poetry_project(reader.data)
     extras = selected_extras(selection, project.extras)
     default = project.groups - project.optional_groups
@@ -4623,7 +4631,7 @@ def _poetry_demand(
         # A relative path begins at the project.
         if requirement.url and ":" not in requirement.url:
             requirement.url = url_of_path(reader.path(requirement.url))
-        return bound_requirement(requirement, reader.target, key_path=table.key_path)
+        return bound_requirement(requirement, reader.context, key_path=table.key_path)
     kind = source_key(table, "git", "file", "path", "url")
     if not kind:
         text = f"{name} {table.text('version') or '*'}"
@@ -4667,14 +4675,14 @@ def poetry_sync(selection: Selection, superset: bool) -> list[str] | None:
 # ==================================================================================================
 
 
-def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
+def read_pyproject(data: dict[str, Any], path: str, context: ReadContext) -> Bound:
     """PEP 621 and PEP 735; Poetry's own tables where `[project]` doesn't tell the dependencies."""
     pyproject = ParsedTable(data)
     project, table = pyproject.table("project"), pyproject.table("dependency-groups")
     dynamic = project.texts("dynamic")
     # Poetry 2 reads [project] first; its own tables alone count where that has no dependencies.
     if "poetry" in pyproject.table("tool").data and "dependencies" not in project.data:
-        return read_poetry_project(data, path, target)
+        return read_poetry_project(data, path, context)
     if "project" not in data and "dependency-groups" not in data:
         expected = "[project], [dependency-groups] or [tool.poetry]"
         raise BoundError(f"expected {expected}, found none of them", 1)
@@ -4685,16 +4693,16 @@ def read_pyproject(data: dict[str, Any], path: str, target: ReadContext) -> Boun
         )
         raise BoundError(message, key_path="project.dynamic")
     extras, groups = extra_entries(project), frozenset(by_normal_name(table))
-    whole, entries = not target.selection.only_groups, []
+    whole, entries = not context.selection.only_groups, []
     if whole:
         entries += entries_of(project, "dependencies")
-        for extra in sorted(selected_extras(target.selection, frozenset(extras))):
+        for extra in sorted(selected_extras(context.selection, frozenset(extras))):
             entries += extras[extra]
-    entries += group_entries(table, sorted(selected_groups(target.selection, groups)))
+    entries += group_entries(table, sorted(selected_groups(context.selection, groups)))
     name = canonicalize_name(project.text("name"))
     # pip asks requires-python of the project alone, not of its groups.
     requirements = python_requirement(project) if whole else []
-    requirements += _entry_requirements(entries, name, extras, target)
+    requirements += _entry_requirements(entries, name, extras, context)
     permitted = frozenset({name} - {""})
     return Bound(tuple(requirements), permitted, frozenset(extras), groups)
 
@@ -4736,16 +4744,16 @@ def _entry_requirements(
     entries: list[Entry],
     project: str,
     extras: Mapping[str, list[Entry]],
-    target: ReadContext,
+    context: ReadContext,
 ) -> Iterator[BoundRequirement]:
     """The requirements whose markers hold; one on the project itself stands for those of its extras."""
     expanded: set[str] = set()
     for key_path, text in entries:
         requirement = parse_requirement(text, key_path)
-        if not target.holds(requirement.marker):
+        if not context.holds(requirement.marker):
             continue
         if not project or canonicalize_name(requirement.name) != project:
-            yield bound_requirement(requirement, target, key_path=key_path)
+            yield bound_requirement(requirement, context, key_path=key_path)
             continue
         for extra in sorted(set(map(canonicalize_name, requirement.extras)) - expanded):
             expanded.add(extra)
@@ -4753,14 +4761,14 @@ def _entry_requirements(
             entries.extend(extras.get(extra, ()))
 
 
-def read_script(data: dict[str, Any], path: BoundFile, target: ReadContext) -> Bound:
+def read_script(data: dict[str, Any], path: BoundFile, context: ReadContext) -> Bound:
     """PEP 723."""
     # So that key paths, and with them line numbers, refer to the embedded TOML.
     path.text = _toml_of_script(path.text)
     script = ParsedTable(data)
     entries = entries_of(script, "dependencies")
     return Bound(
-        (*python_requirement(script), *_entry_requirements(entries, "", {}, target))
+        (*python_requirement(script), *_entry_requirements(entries, "", {}, context))
     )
 
 
@@ -4822,11 +4830,11 @@ class _UvChoice(NamedTuple):
 class _UvLock(LockGraph):
     """The graph in a uv.lock, and which part of it is selected."""
 
-    def __init__(self, lock: ParsedLock, path: str, target: ReadContext) -> None:
+    def __init__(self, lock: ParsedLock, path: str, context: ReadContext) -> None:
         check_version(
             str(ParsedTable(lock.data).require("version", int)), "1", "version"
         )
-        super().__init__(lock, path, target)
+        super().__init__(lock, path, context)
         self.manifest = self.data.table("manifest")
         # Only then do markers ask for what is selected, and the walk must note it.
         self.conflicting = "conflicts" in lock.data
@@ -4837,12 +4845,12 @@ class _UvLock(LockGraph):
         # A project alone is no workspace, and not listed.
         if not self.members:
             self.members = normalised(map(name_of, projects))
-        self.roots = self.selected_roots(target.selection)
+        self.roots = self.selected_roots(context.selection)
         # a workspace's groups are those of its project, or stand in the manifest
         self.shared = self.manifest.table("dependency-groups")
         if self.project:
             self.shared = self.project.table("dev-dependencies")
-        self.choice = self.select(target.selection)
+        self.choice = self.select(context.selection)
 
     def is_project(self, package: ParsedTable) -> bool:
         """Whether a package is the project in the lock's own folder."""
@@ -4878,7 +4886,7 @@ class _UvLock(LockGraph):
         if not self.roots and not self.shared.data:
             return NO_NAMES
         project = self.project
-        if self.roots and len(self.target.selection.packages) == 1:
+        if self.roots and len(self.context.selection.packages) == 1:
             project = self.roots[0]
         pyproject = self.beside(self.sources[project][1] if project else ".")
         # uv takes the project's word, even where the lock is frozen and says something else
@@ -4896,7 +4904,7 @@ class _UvLock(LockGraph):
     def counting(self) -> list[ParsedTable]:
         """The packages that the roots reach and uv installs: no virtual one is."""
         active = NO_NAMES.union(*map(self.conflict_names, self.roots))
-        left_out = self.not_installed(self.target.selection)
+        left_out = self.not_installed(self.context.selection)
         packages = self.resolve(active)
         installed = [
             package for package in packages if self.sources[package][0] != "virtual"
@@ -4921,7 +4929,7 @@ class _UvLock(LockGraph):
         # uv writes `extra-N-PACKAGE-EXTRA`, with N the length of PACKAGE: no two can look the same.
         name = root.require("name", str)
         groups = _uv_names("group", root, self.choice.groups & _uv_groups(root))
-        if self.target.selection.only_groups:
+        if self.context.selection.only_groups:
             return groups
         extras = _uv_names("extra", root, self.choice.extras & _uv_extras(root))
         return extras | groups | {canonicalize_name(f"project-{len(name)}-{name}")}
@@ -4945,7 +4953,7 @@ class _UvLock(LockGraph):
 
     def permitted(self) -> Names:
         """The project may be there, unless uv takes it away for this selection."""
-        selection = self.target.selection
+        selection = self.context.selection
         without = selection.only_groups or selection.packages
         if without or selection.no_install_project or selection.no_install_workspace:
             return NO_NAMES
@@ -4954,7 +4962,7 @@ class _UvLock(LockGraph):
     def starts(self) -> Iterator[Dependency]:
         """The roots with their extras, then their groups, the workspace's groups, and a script's requirements."""
         # `uv sync --only-group` leaves the project and its dependencies out.
-        whole = not self.target.selection.only_groups
+        whole = not self.context.selection.only_groups
         for root in self.roots:
             if whole:
                 yield Dependency([root], self.choice.extras & _uv_extras(root), root)
@@ -5017,7 +5025,7 @@ class _UvLock(LockGraph):
         elif name == "implementation_version":
             return compare_versions(left, operator, right)
         elif name in ("platform_release", "platform_version"):
-            system = self.target.environment()["sys_platform"]
+            system = self.context.environment()["sys_platform"]
             if name == "platform_release" and system == "darwin":
                 return compare_versions(left, operator, right)
             return compare_in_order(left, operator, right)
@@ -5084,9 +5092,9 @@ def _uv_groups(package: ParsedTable) -> Names:
     return frozenset([*package.table("dev-dependencies").data, *listed.data])
 
 
-def read_uv(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
+def read_uv(lock: ParsedLock, path: str, context: ReadContext) -> Bound:
     """uv.lock: what its roots reach."""
-    uv = _UvLock(lock, path, target)
+    uv = _UvLock(lock, path, context)
     requirements = uv.python_requirements()
     requirements += [_uv_requirement(uv, package) for package in uv.counting()]
     extras, groups = uv.choice.known_extras, uv.choice.known_groups
@@ -5106,7 +5114,7 @@ def _uv_requirement(uv: _UvLock, package: ParsedTable) -> BoundRequirement:
         where, _, query = where.partition("?")
         within = re.search(r"(?:^|&)subdirectory=([^&]*)", query)
         subdirectory = unquoted(within[1].replace("+", " ")) if within else ""
-    editable = kind == "editable" and not uv.target.selection.no_editable
+    editable = kind == "editable" and not uv.context.selection.no_editable
     reference = uv.reference(kind, where, subdirectory, commit, editable)
     return pinned_requirement(package, reference, archives)
 
@@ -5143,9 +5151,9 @@ def uv_sync(selection: Selection, superset: bool) -> list[str] | None:
 # ==================================================================================================
 
 
-def read_pylock(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
+def read_pylock(lock: ParsedLock, path: str, context: ReadContext) -> Bound:
     """PEP 751."""
-    reader, selection = LockReader(lock, path, target), target.selection
+    reader, selection = LockReader(lock, path, context), context.selection
     check_version(
         reader.data.require("lock-version", str), r"1(\.\d+)*", "lock-version"
     )
@@ -5216,7 +5224,7 @@ def _pylock_reference(
     """Where a package comes from that no index has."""
     subdirectory = source.text("subdirectory")
     if kind == "directory":
-        editable = source.flag("editable") and not reader.target.selection.no_editable
+        editable = source.flag("editable") and not reader.context.selection.no_editable
         where = source.require("path", str)
         return reader.reference("path", where, subdirectory, editable=editable)
     url = source.text("url")
@@ -5250,9 +5258,13 @@ class _PdmLock(LockGraph):
     """A pdm.lock: of a package with extras, what they ask for is an entry of its own."""
 
     def __init__(
-        self, lock: ParsedLock, path: str, target: ReadContext, assumption: bool = False
+        self,
+        lock: ParsedLock,
+        path: str,
+        context: ReadContext,
+        assumption: bool = False,
     ) -> None:
-        super().__init__(lock, path, target, assumption)
+        super().__init__(lock, path, context, assumption)
         self.metadata = self.data.table("metadata")
         version = self.metadata.require("lock_version", str)
         check_version(version, r"4(\.\d+)*", "metadata.lock_version")
@@ -5273,7 +5285,7 @@ class _PdmLock(LockGraph):
         listed = self.known if "groups" in self.metadata.data else dev
         known_dev = self.known & dev
         self.groups = _pdm_chosen(
-            target.selection, self.known, self.extras, known_dev, listed
+            context.selection, self.known, self.extras, known_dev, listed
         )
 
     def compare(self, name: str, left: str, operator: str, right: str) -> bool:
@@ -5292,7 +5304,7 @@ class _PdmLock(LockGraph):
 
     def compare_full(self, name: str, left: str, operator: str, right: str) -> bool:
         """A comparison with a Python's version as newer releases make it: always with the full one."""
-        environment = self.target.environment()
+        environment = self.context.environment()
         full, is_first = environment["python_full_version"], left == environment[name]
         literal = right if is_first else left
         if operator in ("in", "not in"):
@@ -5372,7 +5384,7 @@ class _PdmLock(LockGraph):
 
     def permitted(self) -> Names:
         """The project may be there, unless pdm takes it away for this selection."""
-        selection = self.target.selection
+        selection = self.context.selection
         left_out = selection.only_groups and "default" not in self.groups
         if left_out or selection.no_install_project:
             return NO_NAMES
@@ -5418,9 +5430,9 @@ def _pdm_chosen(
     return (groups | default) - selection.no_groups - selection.no_extras
 
 
-def read_pdm(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
+def read_pdm(lock: ParsedLock, path: str, context: ReadContext) -> Bound:
     """pdm.lock."""
-    pdm = _PdmLock(lock, path, target)
+    pdm = _PdmLock(lock, path, context)
     doubtful: set[ParsedTable] = set()
     counting = pdm.counting(doubtful)
     # An entry with extras names the package once more: one requirement each.
@@ -5428,9 +5440,9 @@ def read_pdm(lock: ParsedLock, path: str, target: ReadContext) -> Bound:
     permitted = pdm.permitted().union(map(name_of, doubtful))
     # The other answer may be the right one: what only it demands is permitted.
     if pdm.has_assumed:
-        other = _PdmLock(lock, path, target, assumption=True)
+        other = _PdmLock(lock, path, context, assumption=True)
         permitted = permitted.union(map(name_of, other.counting(doubtful)))
-    requirements = (*_pdm_python(pdm.metadata, target), *by_name.values())
+    requirements = (*_pdm_python(pdm.metadata, context), *by_name.values())
     return Bound(requirements, permitted, pdm.extras, pdm.known)
 
 
@@ -5439,13 +5451,13 @@ _PDM_SYSTEMS = {"windows": "win32", "macos": "darwin"}  # the others are Linux
 _PDM_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "i386": "x86", "i686": "x86"}
 
 
-def _pdm_python(metadata: ParsedTable, target: ReadContext) -> list[BoundRequirement]:
+def _pdm_python(metadata: ParsedTable, context: ReadContext) -> list[BoundRequirement]:
     """`metadata.targets`: one of them must admit the interpreter."""
     tables, key_path = metadata.tables("targets"), "metadata.targets[0]"
     texts = [
         table.text("requires_python") or "*"
         for table in tables
-        if _pdm_admits(table, target)
+        if _pdm_admits(table, context)
     ]
     if "*" in texts or not tables:
         return []
@@ -5460,9 +5472,9 @@ def _pdm_python(metadata: ParsedTable, target: ReadContext) -> list[BoundRequire
     return [python_demand(text, key_path=key_path)]
 
 
-def _pdm_admits(table: ParsedTable, target: ReadContext) -> bool:
+def _pdm_admits(table: ParsedTable, context: ReadContext) -> bool:
     """Whether a target can be this implementation and platform; of another C library's version pdm only warns."""
-    environment = target.environment()
+    environment = context.environment()
     if table.text("implementation") not in ("", environment["implementation_name"]):
         return False
     platform = re.fullmatch(_PDM_PLATFORM, table.text("platform"))
@@ -5487,7 +5499,7 @@ def _pdm_requirement(pdm: _PdmLock, package: ParsedTable) -> BoundRequirement:
     where = package.text(kind).replace("${PROJECT_ROOT}", pdm.folder)
     commit = package.require("revision", str) if kind == "git" else ""
     editable = kind == "path" and package.flag("editable")
-    editable = editable and not pdm.target.selection.no_editable
+    editable = editable and not pdm.context.selection.no_editable
     reference = pdm.reference(
         kind, where, package.text("subdirectory"), commit, editable
     )
@@ -5546,20 +5558,20 @@ class _PipfileLock(LockReader):
         return found
 
 
-def read_pipfile(data: dict[str, Any], path: str, target: ReadContext) -> Bound:
+def read_pipfile(data: dict[str, Any], path: str, context: ReadContext) -> Bound:
     """Pipfile.lock: the categories that are chosen."""
-    reader = _PipfileLock(ParsedLock(data), path, target)
+    reader = _PipfileLock(ParsedLock(data), path, context)
     meta = reader.data.table("_meta")
     check_version(str(meta.require("pipfile-spec", int)), "6", "_meta.pipfile-spec")
     categories = {canonicalize_name(key): key for key in data if key != "_meta"}
     groups = frozenset(categories) | {"default"}
     chosen = chosen_groups_with_main(
-        target.selection, groups, frozenset({"default"}), "default"
+        context.selection, groups, frozenset({"default"}), "default"
     )
     keys = [categories[name] for name in sorted(chosen.intersection(categories))]
     requirements, permitted = reader.requirements(keys), project_names(reader.beside())
     if reader.has_assumed:
-        other = _PipfileLock(ParsedLock(data), path, target, assumption=True)
+        other = _PipfileLock(ParsedLock(data), path, context, assumption=True)
         permitted = permitted.union(name for name, _ in other.requirements(keys))
     return Bound(tuple(requirements.values()), permitted, NO_NAMES, groups)
 
@@ -5606,8 +5618,8 @@ def _pipfile_pin(key: str, entry: ParsedTable) -> BoundRequirement:
 def _source_name(reference: DirectReference, reader: LockReader) -> str:
     """The project's name as its archive's or its directory tells it; else empty."""
     if reference.kind == "directory":
-        folder = path_of_url(reference.url, reader.target)
-        return canonicalize_name(project_name(folder, reader.target))
+        folder = path_of_url(reference.url, reader.context)
+        return canonicalize_name(project_name(folder, reader.context))
     filename = unquoted(reference.url.partition("?")[0].rpartition("/")[2])
     try:
         return canonicalize_name(archive_identity(filename)[0])
@@ -5750,13 +5762,13 @@ def _refuse_other_files(path: str, text: str) -> None:
         raise BoundError(instead)
 
 
-def _refuse_folder(path: str, target: ReadContext) -> None:
+def _refuse_folder(path: str, context: ReadContext) -> None:
     """Raise for a folder, with the lock that is in it."""
-    if is_stream(path) or not os.path.isdir(target.absolute(path)):
+    if is_stream(path) or not os.path.isdir(context.absolute(path)):
         return
     names = LOCK_NAMES + REQUIREMENTS_NAMES
     candidates = [os.path.join(path, name) for name in names]
-    locks = [lock for lock in candidates if os.path.isfile(target.absolute(lock))]
+    locks = [lock for lock in candidates if os.path.isfile(context.absolute(lock))]
     hint = f"{locks[0]} is in it" if locks else "no lock is in it"
     raise BoundError(f"expected a file, found a folder ({hint})")
 
@@ -5783,13 +5795,13 @@ def _format_of(path: str, text: str) -> Format:
     raise BoundError(f"no bound file that envlock knows (it knows {titles})", 1, path)
 
 
-def read_bounds(paths: Sequence[str], target: ReadContext) -> Bound:
-    """The union of what bounds demand; what is no file stands in the target's texts."""
+def read_bounds(paths: Sequence[str], context: ReadContext) -> Bound:
+    """The union of what bounds demand; what is no file stands in the context's texts."""
     requirements: list[BoundRequirement] = []
     permitted = extras = groups = members = NO_NAMES
     formats: frozenset[Format] = frozenset()
     for path in paths:
-        bound = _read_bound(path, target)
+        bound = _read_bound(path, context)
         requirements += bound.requirements
         permitted |= bound.permitted
         extras |= bound.extras
@@ -5797,19 +5809,19 @@ def read_bounds(paths: Sequence[str], target: ReadContext) -> Bound:
         members |= bound.members
         formats |= bound.formats
     union = Bound(tuple(requirements), permitted, extras, groups, members, formats)
-    _check_selection(union, target.selection, ", ".join(map(shown_bound, paths)))
+    _check_selection(union, context.selection, ", ".join(map(shown_bound, paths)))
     return union
 
 
-def _read_bound(path: str, target: ReadContext) -> Bound:
+def _read_bound(path: str, context: ReadContext) -> Bound:
     """One bound file and those that it names."""
     file = BoundFile(shown_bound(path))
     try:
-        _refuse_folder(path, target)
-        file.text = target.read_text(path, allow_pipe=True)
+        _refuse_folder(path, context)
+        file.text = context.read_text(path, allow_pipe=True)
         _refuse_other_files(path, file.text)
         form = _format_of(file, file.text)
-        bound = form.read(form.load(file.text), file, target)
+        bound = form.read(form.load(file.text), file, context)
     except BoundError as error:
         raise error.at(
             file, file.line_of(error.key_path) if error.key_path else 0
@@ -5826,19 +5838,19 @@ def _read_bound(path: str, target: ReadContext) -> Bound:
         read_requirements,
         read_script,
     ):  # the others have looked for their project
-        permitted = _project_beside(path, target)
+        permitted = _project_beside(path, context)
     return bound._replace(
         requirements=requirements, permitted=permitted, formats=frozenset({form})
     )
 
 
-def _project_beside(path: str, target: ReadContext) -> Names:
+def _project_beside(path: str, context: ReadContext) -> Names:
     """The project that the bound belongs to: the one of the pyproject.toml beside it."""
     beside = os.path.join(os.path.dirname(path), "pyproject.toml")
-    if is_stream(path) or not target.is_file(beside):
+    if is_stream(path) or not context.is_file(beside):
         return NO_NAMES
     try:
-        name = toml_name(target.read_text(beside))
+        name = toml_name(context.read_text(beside))
     # A broken pyproject.toml is not the fault of this bound.
     except BoundError:
         return NO_NAMES

@@ -436,7 +436,7 @@ class InFolder(unittest.TestCase):
         self.addCleanup(os.chdir, before)
         self.folder = os.path.realpath(scratch.name)
         os.chdir(self.folder)
-        self.target = ReadContext(lambda: LINUX)
+        self.context = ReadContext(lambda: LINUX)
 
     def write(self, name: str, content: str | bytes) -> str:
         path = Path(self.folder, name)
@@ -450,8 +450,8 @@ class InFolder(unittest.TestCase):
         name: str = "requirements.txt",
         selection: Selection | None = None,
     ) -> Bound:
-        self.target = ReadContext(lambda: LINUX, selection or Selection())
-        return read_bounds([self.write(name, content)], self.target)
+        self.context = ReadContext(lambda: LINUX, selection or Selection())
+        return read_bounds([self.write(name, content)], self.context)
 
     def texts(
         self,

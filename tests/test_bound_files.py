@@ -125,20 +125,20 @@ class TestRecognition(InFolder):
             if name:
                 self.write(f"sub/{name}", "")
             with self.assertRaises(BoundError) as caught:
-                envlock.read_bounds(["sub"], self.target)
+                envlock.read_bounds(["sub"], self.context)
             message = f"sub: {folder} ({hint} is in it)".replace("/", os.sep)
             self.assertEqual(str(caught.exception), message)
 
     def refused(self, text: str, message: str, name: str) -> None:
         self.write(name, text)
         with self.assertRaises(BoundError) as caught:
-            envlock.read_bounds([name], self.target)
+            envlock.read_bounds([name], self.context)
         self.assertEqual(str(caught.exception), message)
 
     def test_several_files_make_a_union(self) -> None:
         self.write("a.txt", "six\n")
         self.write("pyproject.toml", '[project]\nname = "x"\ndependencies = ["zipp"]\n')
-        bound = envlock.read_bounds(["a.txt", "pyproject.toml"], self.target)
+        bound = envlock.read_bounds(["a.txt", "pyproject.toml"], self.context)
         self.assertEqual(["six", "zipp"], [each.text for each in bound.requirements])
         self.assertEqual(
             ({"x"}, {"a.txt", "pyproject.toml"}),
@@ -180,7 +180,7 @@ class TestRecognition(InFolder):
             ("https://u:p@host.example/r", "https://host.example/r"),
         ):
             with self.assertRaises(BoundError) as caught:
-                envlock.read_bounds([bound], self.target)
+                envlock.read_bounds([bound], self.context)
             self.assertEqual(
                 f"{shown}: only a file can be a bound here", str(caught.exception)
             )

@@ -61,20 +61,20 @@ class TestSelection(unittest.TestCase):
 class TestReadContext(InFolder):
     def test_files_are_noted_once_whether_they_are_there_or_not(self) -> None:
         self.write("there.txt", "six\n")
-        self.assertTrue(self.target.is_file("there.txt"))
-        self.assertFalse(self.target.is_file("absent.txt"))
-        self.assertEqual(self.target.read_text("there.txt"), "six\n")
+        self.assertTrue(self.context.is_file("there.txt"))
+        self.assertFalse(self.context.is_file("absent.txt"))
+        self.assertEqual(self.context.read_text("there.txt"), "six\n")
         self.assertEqual(
-            list(self.target.files),
+            list(self.context.files),
             [os.path.join(self.folder, name) for name in ("there.txt", "absent.txt")],
         )
 
     def test_a_file_is_read_once_and_by_all_that_share_its_texts(self) -> None:
         self.write("r.txt", "six\n")
-        self.assertEqual(self.target.read_text("r.txt"), "six\n")
+        self.assertEqual(self.context.read_text("r.txt"), "six\n")
         self.write("r.txt", "attrs\n")
-        self.assertEqual(self.target.read_text("./r.txt"), "six\n")
-        other = ReadContext(lambda: LINUX, texts=self.target.texts)
+        self.assertEqual(self.context.read_text("./r.txt"), "six\n")
+        other = ReadContext(lambda: LINUX, texts=self.context.texts)
         self.assertEqual(other.read_text("r.txt"), "six\n")
         self.assertEqual(list(other.files), [os.path.join(self.folder, "r.txt")])
         self.assertEqual(ReadContext(lambda: LINUX).read_text("r.txt"), "attrs\n")
@@ -87,14 +87,14 @@ class TestReadContext(InFolder):
 
     def test_a_marker_that_cannot_be_judged_is_an_error(self) -> None:
         with self.assertRaises(BoundError) as caught:
-            self.target.holds(envlock.Marker('os_name ~= "posix"'))
+            self.context.holds(envlock.Marker('os_name ~= "posix"'))
         message = """the marker os_name ~= "posix" cannot be judged: '~=' has no meaning between 'posix' and 'posix'"""
         self.assertEqual(str(caught.exception), message)
 
     def test_an_extra_is_a_variable_of_its_own(self) -> None:
         marker = envlock.Marker("extra == 'Test_X'")
         self.assertEqual(
-            [self.target.holds(marker, extra) for extra in ("", "test-x", "y")],
+            [self.context.holds(marker, extra) for extra in ("", "test-x", "y")],
             [False, True, False],
         )
 

@@ -119,7 +119,8 @@ class TestRequirementsFiles(InFolder):
             "pyproject.toml",
         ]
         self.assertEqual(
-            [os.path.join(self.folder, name) for name in files], list(self.target.files)
+            [os.path.join(self.folder, name) for name in files],
+            list(self.context.files),
         )
 
     def test_a_nested_file_may_be_a_file_url(self) -> None:

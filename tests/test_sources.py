@@ -28,7 +28,7 @@ class TestLocations(InFolder):
             DirectReference("directory", self.url("proj")), found.reference
         )
         self.assertIn(
-            os.path.join(self.folder, "proj", "pyproject.toml"), self.target.files
+            os.path.join(self.folder, "proj", "pyproject.toml"), self.context.files
         )
 
     def test_a_directory_is_named_by_its_setup_cfg(self) -> None:
@@ -171,7 +171,7 @@ class TestLocations(InFolder):
         os.mkdir("elsewhere")
         os.chdir("elsewhere")
         found = envlock.read_bounds(
-            [f"{self.folder}/app/r.txt"], self.target
+            [f"{self.folder}/app/r.txt"], self.context
         ).requirements
         self.assertEqual(["plain", "gone", "x", "app"], [each.name for each in found])
         paths = [
@@ -184,13 +184,13 @@ class TestLocations(InFolder):
         self.assertEqual(
             urls, [each.reference and each.reference.url for each in found]
         )
-        self.assertIn(f"{self.folder}/elsewhere/pyproject.toml", self.target.files)
+        self.assertIn(f"{self.folder}/elsewhere/pyproject.toml", self.context.files)
 
     def test_the_working_directory_comes_first(self) -> None:
         for folder in ("", "sub/"):
             self.write(f"{folder}dist/one-1.0-py3-none-any.whl", "")
         self.write("sub/r.txt", "dist/one-1.0-py3-none-any.whl\n")
-        (found,) = envlock.read_bounds(["sub/r.txt"], self.target).requirements
+        (found,) = envlock.read_bounds(["sub/r.txt"], self.context).requirements
         self.assertEqual(
             self.url("dist/one-1.0-py3-none-any.whl"),
             found.reference and found.reference.url,
@@ -210,8 +210,8 @@ class TestLocations(InFolder):
         self.write("one-1.0-py3-none-any.whl", "")
         lines = "./one-1.0-py3-none-any.whl\ntwo-1.0-py3-none-any.whl\n"
         self.write("r.txt", f"{lines}one-1.0-py3-none-any.whl\n")
-        envlock.read_bounds(["r.txt"], self.target)
-        watched = [os.path.relpath(path, self.folder) for path in self.target.files]
+        envlock.read_bounds(["r.txt"], self.context)
+        watched = [os.path.relpath(path, self.folder) for path in self.context.files]
         self.assertIn("two-1.0-py3-none-any.whl", watched)
         self.assertNotIn("one-1.0-py3-none-any.whl", watched)
 

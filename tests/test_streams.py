@@ -291,7 +291,7 @@ class TestErrors(InFolder):
             ("/dev/zero", "/dev/zero: larger than 32 MB: no bound file"),
         ):
             with self.assertRaises(EnvlockError) as caught:
-                envlock.read_bounds([name], self.target)
+                envlock.read_bounds([name], self.context)
             self.assertEqual(message, str(caught.exception))
 
     def test_a_relative_bound_where_the_working_directory_is_gone(self) -> None:
@@ -299,7 +299,7 @@ class TestErrors(InFolder):
         os.chdir("gone")
         os.rmdir("../gone")
         with self.assertRaises(EnvlockError) as caught:
-            envlock.read_bounds(["r.txt"], self.target)
+            envlock.read_bounds(["r.txt"], self.context)
         self.assertEqual(
             "r.txt: the working directory cannot be told (No such file or directory)",
             str(caught.exception),
