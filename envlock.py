@@ -1186,6 +1186,39 @@ def compare_values(name: str, left: str, operator: str, right: str) -> bool:
     return _compare_text(left, operator, right)
 
 
+_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": lambda left, right: left == right,
+    "!=": lambda left, right: left != right,
+    "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
+    ">": lambda left, right: left > right,
+    ">=": lambda left, right: left >= right,
+    "in": lambda left, right: left in right,
+    "not in": lambda left, right: left not in right,
+}
+
+
+def compare_in_order(left: Any, operator: str, right: Any) -> bool:
+    """A marker's comparison by the order of its two sides, mostly text."""
+    if operator not in _ORDERS:
+        sides = f"{excerpt(left)} and {excerpt(right)}"
+        raise InvalidMarker(f"{operator!r} has no meaning between {sides}")
+    return _ORDERS[operator](left, right)
+
+
+def compare_versions(left: str, operator: str, right: str) -> bool:
+    """A marker's comparison by the order of versions, pre-releases included; else by that of text."""
+    if operator in ("in", "not in") or not is_version(left):
+        return compare_in_order(left, operator, right)
+    # Not as a specifier: `<3.9` would exclude 3.9's pre-releases, which come before it.
+    if operator in ("<", ">") and is_version(right):
+        return compare_in_order(Version(left), operator, Version(right))
+    try:
+        return Specifier(f"{operator}{right}").contains(left, prereleases=True)
+    except InvalidSpecifier:
+        return compare_in_order(left, operator, right)
+
+
 def _extra_is_selected(extras: Names, operator: str, name: str) -> bool:
     """Compare a name with all selected extras: of them `==` and `!=` alone have a meaning."""
     if operator not in ("==", "!="):
@@ -3638,39 +3671,6 @@ def source_key(table: ParsedTable, *keys: str) -> str:
 # In a lock several extras may be selected at once: `extra == "x"` means `"x" in extras`.
 _EXTRA_COMPARISON = r"""\bextra\s*([!=])=\s*("[^"]*"|'[^']*')"""
 _QUOTED = r"""'([^']*)'|"([^"]*)\""""
-
-
-_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
-    "==": lambda left, right: left == right,
-    "!=": lambda left, right: left != right,
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    ">": lambda left, right: left > right,
-    ">=": lambda left, right: left >= right,
-    "in": lambda left, right: left in right,
-    "not in": lambda left, right: left not in right,
-}
-
-
-def compare_in_order(left: Any, operator: str, right: Any) -> bool:
-    """A marker's comparison by the order of its two sides, mostly text."""
-    if operator not in _ORDERS:
-        sides = f"{excerpt(left)} and {excerpt(right)}"
-        raise InvalidMarker(f"{operator!r} has no meaning between {sides}")
-    return _ORDERS[operator](left, right)
-
-
-def compare_versions(left: str, operator: str, right: str) -> bool:
-    """A marker's comparison by the order of versions, pre-releases included; else by that of text."""
-    if operator in ("in", "not in") or not is_version(left):
-        return compare_in_order(left, operator, right)
-    # Not as a specifier: `<3.9` would exclude 3.9's pre-releases, which come before it.
-    if operator in ("<", ">") and is_version(right):
-        return compare_in_order(Version(left), operator, Version(right))
-    try:
-        return Specifier(f"{operator}{right}").contains(left, prereleases=True)
-    except InvalidSpecifier:
-        return compare_in_order(left, operator, right)
 
 
 def wildcard_words(words: Iterable[str]) -> list[str]:
@@ -10075,8 +10075,10 @@ def _guard_code(site: str) -> dict[str, Any]:
     if hasattr(first, "co_qualname"):
         first = first.replace(co_qualname="")
     # Last comes what the start-up line runs, as it needs the others.
-    codes: dict[str, Any] = {f"{base}.full": parts, f"{base}.tell": telling}
-    codes[f"{base}.lean"], codes[base] = lean, first
+    codes: dict[str, Any] = {}
+    for kind, code in (("full", parts), ("tell", telling), ("lean", lean)):
+        codes[f"{base}.{kind}"] = code
+    codes[base] = first
     return codes
 
 
@@ -10289,9 +10291,10 @@ def _new_verdict(
     base: str, prefix: str, configuration: GuardConfiguration
 ) -> StartVerdict:
     """The verdict of an aligned start, still without what it rests on."""
+    key = base, sys.version, prefix
     return {
         **_ALIGNED,
-        "key": (base, sys.version, prefix),
+        "key": key,
         "entries": [],
         "code": configuration.code,
         "embedded": configuration.embedded,
@@ -11893,7 +11896,8 @@ def validate(
 ) -> list[Finding]:
     """Compare an interpreter's environment with bound files; an empty list means aligned. Raises EnvlockError.
 
-    `exe` is what -e takes; None is the interpreter that runs this.
+    `bounds` is a path or several, whose union counts. `exe` is what -e takes; None is the interpreter that runs this.
+    `user_site` True looks at the user site even if a start would leave it out.
     """
     interpreter = ask_interpreters([os.fspath(exe)] if exe else [], user_site)[0]
     if isinstance(bounds, (str, os.PathLike)):
