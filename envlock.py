@@ -3535,7 +3535,8 @@ def _check_editable(location: str, text: str) -> None:
 # ==================================================================================================
 
 
-_ARCHIVE_HASH = r"""\b(sha\d+|md5)(?::| = "|': ')([0-9a-f]+)["']"""  # as TOML, or as Python shows it
+# As TOML has it, or as Python shows what TOML had: `sha256:…` or `sha256 = "…"`.
+_ARCHIVE_HASH = r"""\b(sha\d+|md5)(?::| = "|': ')([0-9a-f]+)["']"""
 
 
 class ParsedLock(NamedTuple):
@@ -4033,6 +4034,8 @@ class LockGraph(LockReader):
         for package in self.packages:
             for dependency in self.dependencies_of(package):
                 others = {package} if self.counts(dependency, set()) else set()
+                # A package may depend on itself with an extra, which makes it no dependent of its
+                # own.
                 for candidate in _filter_candidates(
                     dependency.candidates, dependency.specifier
                 ):
@@ -10359,6 +10362,7 @@ def _last_lines(base: str, prefix: str) -> str:
 
 def removal_command(folder: str, executable: str) -> str:
     """A shell command that removes a guard by its own copy of envlock, wherever that came from."""
+    # The guard's own copy: whoever meets the message may not have envlock.
     python = shell_word(executable)
     copy = shell_word(os.path.join(folder, "envlock.py").replace("/", os.sep))
     return f"{python} {copy} -e {python} site-uninstall"
@@ -10427,6 +10431,7 @@ def _kernel_of(texts: Iterable[str]) -> tuple[str | None, ...] | None:
     found: list[str | None] = [None, None, None]
     now = os.uname()[2:]
     for text in texts:
+        # A name anywhere in the text is enough: at worst a verdict is kept for this machine alone.
         for index, names in enumerate(_KERNEL_VARIABLES):
             if any(name in text for name in names):
                 found[index] = now[index]
@@ -10512,6 +10517,7 @@ def _tell_whose(verdict: StartVerdict, paths: Iterable[str]) -> None:
     if posix and not all(map(_is_for_all, paths)):
         verdict["user"] = os.geteuid()
     if any(verdict[key] is not None for key in ("home", "user", "kernel")):
+        # By these variables `site` finds the user site: a step 1 that asked `site` would cost more.
         environ = os.environ.get
         rights = (os.geteuid(), os.uname()[2:]) if posix else ()
         verdict["whose"] = (
@@ -10583,6 +10589,7 @@ def _append(path: str, line: dict[str, Any], repeated: bool) -> None:
             told = (last.get("verdict"), last.get("findings"))
             repeated = told == (line["verdict"], line["findings"])
         if not repeated:
+            # One write behind the end: lines of starts at the same time do not mix.
             os.write(descriptor, json.dumps(line).encode("ascii") + b"\n")
     finally:
         os.close(descriptor)
@@ -10612,6 +10619,7 @@ def _last_logged(path: str, executable: str) -> dict[str, Any] | None:
             lines = file.read().splitlines()
     except OSError:
         return None
+    # The first line may be cut in two by where the reading began: it is no JSON then.
     for text in reversed(lines):
         try:
             line = json.loads(text)
@@ -10890,6 +10898,7 @@ def _restore_guard(site: str, before: Mapping[str, bytes]) -> None:
     if not before:
         _remove_guard(site)
         return
+    # What is right already is not written anew: starts keep their verdict by its identity.
     now = _guard_files(site)
     for name in now.keys() - before.keys():
         patiently(os.unlink, os.path.join(site, name))
@@ -11016,6 +11025,7 @@ class Arguments(NamedTuple):
 
 
 def _exit_status(text: str) -> int:
+    # isdigit holds for digits of every script, and for ² too, which int() refuses.
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 255):
         raise ValueError("an exit status from 1 to 255")
     return int(text)
@@ -11298,8 +11308,6 @@ OPTION_GUESSES = (
     ("--no-install-project", "--no-root --no-self"),
     ("--no-group NAME", "--without --exclude-group"),
     ("--no-group dev", "--no-dev"),
-    ("--only-group NAME", "--only"),
-    ("--only-group dev", "--only-dev"),
     ("--all-groups", "--all"),
     ("--superset", "--inexact --allow-extra --allow-unrequired"),
     ("--subset", "--allow-missing"),
@@ -11357,6 +11365,7 @@ def _find_guess(
 ) -> str:
     """The right spelling for a wrong one; empty if it isn't known."""
     for right, wrongs in guesses:
+        # A spelling is right only where this command has it; a sentence always is.
         if word in wrongs.split() and (right[0] == "(" or right.split()[0] in rights):
             return right
     return ""
@@ -11497,6 +11506,7 @@ def split_words(
             given.append((option, value))
             continue
         given.append((option, _take_value(option, name, rest)))
+        # `--bound a b json`: values end at an output word, before the command at that, too.
         stops = (
             output_words
             if plain
@@ -11555,6 +11565,7 @@ def _take_value(option: Option, name: str, rest: list[str]) -> str:
     """Take an option's value off the end of `rest`. Raises UsageError where there is none."""
     if not rest:
         raise UsageError(f"{name}: expected {option.metavar}")
+    # A value that begins with a dash has to be joined: `--output=-x`.
     if _is_option(rest[-1]):
         following = rest[-1].partition("=")[0]
         raise UsageError(f"{name}: expected {option.metavar}, found {following!r}")
@@ -12114,6 +12125,7 @@ def _digest_of(path: str) -> str:
 
 def _note_unpinned(arguments: Arguments, bound: Bound) -> None:
     """Say for how many packages the bound admits several versions."""
+    # A comparison with such a bound looks like more than it is.
     loose = unpinned_names(bound)
     if loose:
         names = _required_names(bound) - {"python"}
@@ -12213,6 +12225,7 @@ def _status_command(arguments: Arguments) -> int:
     else:
         text = "\n".join(map(format_status, statuses))
     say(text, sys.stdout)
+    # The worst of several: 4 (no guard), 3 (not aligned), 0.
     return max(map(_status_code, statuses))
 
 
@@ -12340,6 +12353,7 @@ def _run(argv: Sequence[str]) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     try:
+        # Python 3.7 gets as far as this.
         _refuse_old(
             tuple(sys.version_info[:3]),
             "envlock needs {} or newer (-e can name an older one)",
@@ -12349,6 +12363,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"envlock: error: {printable(str(error))}\n", sys.stderr)
         return 2
     except KeyboardInterrupt:
+        # 128 and the number of SIGINT, as shells count it.
         return 130
 
 
