@@ -323,6 +323,11 @@ class Environment:
         ]
 
 
+MOST_GROWTH = (
+    8  # of `growth`, between that of linear work on a busy machine and quadratic
+)
+
+
 def growth(
     run: Callable[[Any], object], make: Callable[[int], Any], size: int
 ) -> float:

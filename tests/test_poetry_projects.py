@@ -10,6 +10,7 @@ import envlock
 from envlock import EnvlockError
 from tests.support import (
     COMMIT,
+    MOST_GROWTH,
     NO_TOML,
     Scratch,
     growth,
@@ -235,4 +236,6 @@ class LinearTime(unittest.TestCase):
                     return parts[0] + parts[1] * number + parts[2]
 
                 with self.subTest(piece=piece, start=start):
-                    self.assertLessEqual(growth(judge, make, 16_000 // len(piece)), 6)
+                    self.assertLessEqual(
+                        growth(judge, make, 16_000 // len(piece)), MOST_GROWTH
+                    )
