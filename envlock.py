@@ -10250,7 +10250,8 @@ def _start_step_3(
     findings = check(interpreter, bound, policy, _report_progress, digests)
     if findings:
         _describe(verdict, (interpreter, bound, findings), configuration)
-    files = {**watched.files, **context.files}
+    origins = _expected_origins(watched, bound)
+    files = {**watched.files, **origins, **context.files}
     verdict["home"] = interpreter.user
     verdict["kernel"] = _kernel_of(context.texts.values())
     verdict["found"] = began
@@ -10422,6 +10423,23 @@ def _watched(interpreter: Interpreter, policy: Policy) -> _Watched:
             (files if there else absent).append(origin)
     identities.update((path, file_identity(path)) for path in files)
     return _Watched(len(sites), identities, absent)
+
+
+def _expected_origins(watched: _Watched, bound: Bound) -> Files:
+    """Origins that aren't there, of records whose distributions are demanded from elsewhere than an index.
+
+    To watch all others, too, each start would look into each record; installers replace a record as a whole.
+    """
+    demanded = {demand.name for demand in bound.requirements if demand.reference}
+    names = {
+        origin: parse_record_name(os.path.basename(os.path.dirname(origin)))[0]
+        for origin in watched.absent
+    }
+    return {
+        origin: None
+        for origin, name in names.items()
+        if canonicalize_name(name) in demanded
+    }
 
 
 def _kernel_of(texts: Iterable[str]) -> tuple[str | None, ...] | None:

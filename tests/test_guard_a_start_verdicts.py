@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import marshal
 import os
 import shutil
@@ -45,6 +46,32 @@ class VerdictTest(GuardTestCase):
             "six", "1.0", {"url": "file:///src/six", "dir_info": {"editable": True}}
         )
         self.assertStopped(self.message("six-1.0  six==1.0    Misdefined"))
+
+    def test_an_origin_that_comes_into_an_old_record_of_a_demanded_one(self) -> None:
+        url, commit = "https://host.example/ham", 40 * "1"
+        record = self.environment.add("ham", "2.0")
+        self.bound.write_text(f"six==1.0\nham @ git+{url}@{commit}\n")
+        self.install("exit")
+        time.sleep(YOUNG)
+        self.assertEqual(self.start().returncode, CODE)
+        vcs = {"vcs": "git", "commit_id": commit}
+        origin = record / "direct_url.json"
+        origin.write_text(json.dumps({"url": url, "vcs_info": vcs}))
+        self.assertRuns()
+        origin.unlink()
+        self.assertEqual(self.start().returncode, CODE)
+
+    def test_an_origin_that_comes_into_an_old_record_without_a_version(self) -> None:
+        record = self.environment.site / "ham.egg-info"
+        record.mkdir()
+        (record / "PKG-INFO").write_text("Name: ham\nVersion: 2.0\n")
+        self.bound.write_text("six==1.0\nham==2.0\n")
+        self.install("exit")
+        time.sleep(YOUNG)
+        self.assertRuns()
+        told = {"url": "file:///src/ham", "dir_info": {"editable": True}}
+        (record / "direct_url.json").write_text(json.dumps(told))
+        self.assertStopped(self.message("ham-2.0  ham==2.0    Misdefined"))
 
     def test_a_record_whose_name_tells_no_version(self) -> None:
         record = self.environment.site / "ham.egg-info"
