@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import sys
 import time
@@ -102,6 +103,65 @@ class MessageTest(GuardTestCase):
         done = self.started(["sh", "-c", command])
         said = f"envlock: {self.environment.python}: the guard is removed\n"
         self.assertEqual((done.stderr, done.stdout, done.returncode), (said, "", 0))
+        self.assertRuns()
+
+
+@unittest.skipUnless(hasattr(os, "geteuid"), "needs POSIX")
+class WhoseTest(GuardTestCase):
+    """A verdict that depends on the user, the machine or the kernel counts for these alone."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.bound.write_text("six==1.0\nham==2.0; platform_machine == 'i686'\n")
+        self.install("warn")
+        time.sleep(YOUNG)
+        self.assertRuns()
+        base = envlock.guard_base(str(self.environment.site))
+        self.verdict = envlock.read_state(base)
+
+    def said(self, **changes: Any) -> str:
+        """What a start without HOME says where a verdict with these changes is kept."""
+        planted = {**self.verdict, "message": "planted", **changes}
+        base = envlock.guard_base(str(self.environment.site))
+        envlock.write_state(base, planted)  # type: ignore[arg-type]
+        command = ["env", "-u", "HOME", self.environment.python, "-c", "print('ran')"]
+        done = self.started(command)
+        self.assertEqual((done.stdout, done.returncode), ("ran\n", 0))
+        return done.stderr
+
+    def test_the_same_one_is_told(self) -> None:
+        self.assertEqual(self.said(), "envlock: planted\n")
+
+    def test_another_machine_or_kernel(self) -> None:
+        release, version, machine = os.uname()[2:]
+        for kernel in (
+            (None, None, "i686"),
+            (release + "+", None, machine),
+            (None, version + "+", machine),
+        ):
+            with self.subTest(kernel):
+                now = tuple(one or "" for one in kernel)
+                whose = (None, None, None, os.geteuid(), now)
+                self.assertEqual(self.said(kernel=kernel, whose=whose), "")
+
+    def test_another_user_where_none_has_a_home(self) -> None:
+        """With HOME unset the user alone tells whose user site it was."""
+        other = os.geteuid() + 1
+        whose = (None, None, None, other, os.uname()[2:])
+        self.assertEqual(self.said(home=str(self.folder), whose=whose), "")
+        self.assertEqual(self.said(user=other, whose=whose), "")
+
+    @unittest.skipUnless(
+        platform.machine() == "x86_64" and shutil.which("setarch"),
+        "needs Linux on x86_64",
+    )
+    def test_a_start_as_on_another_machine(self) -> None:
+        done = self.started(
+            ["setarch", "i686", self.environment.python, "-c", "print('ran')"]
+        )
+        row = "         ham==2.0    Missing"
+        told = self.differs(f"Package  Dependency  Explain  Sites\n{row}\n")
+        self.assertEqual((done.stderr, done.stdout), (told, "ran\n"))
         self.assertRuns()
 
 

@@ -41,6 +41,14 @@ class InstallTest(GuardTestCase):
             done = support.envlock(*words, "site-uninstall")
             self.assertEqual((done.stderr, done.stdout, done.returncode), ("", "", 0))
 
+    def test_the_code_that_reloaders_take_for_another_start_has_a_note(self) -> None:
+        python = self.environment.python
+        words = ["-e", python, "site-install", "--bound", self.bound, "exit"]
+        done = support.envlock(*words, "--code", "3")
+        note = "envlock: --code 3: the reloaders of Django, Flask and bottle take it for 'start again'\n"
+        told = note + self.note(python, self.bound, "exit 3")
+        self.assertEqual((done.stderr, done.stdout, done.returncode), (told, "", 0))
+
     def test_an_unusable_bound_changes_nothing(self) -> None:
         before = tree(self.environment.path)
         done = support.envlock(
