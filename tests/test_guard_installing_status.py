@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import unittest
+from pathlib import Path
 from typing import Any, Callable
 
 import envlock
@@ -312,10 +313,11 @@ class StatusTest(GuardTestCase):
         self.assertEqual((done.stderr, done.returncode), ("", 0), done.stdout)
 
     def test_wrong_usage(self) -> None:
+        folder = Path(self.write("empty/file", "")).parent
         for words, message in (
             (
-                ["-e", self.folder, "site-status"],
-                f"{self.folder}: this folder holds no Python (expected ",
+                ["-e", folder, "site-status"],
+                f"{folder}: this folder holds no Python (expected ",
             ),
             (
                 ["site-status", "write"],

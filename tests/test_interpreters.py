@@ -59,7 +59,9 @@ class AskTest(TestCase):
         absent = str(self.folder / "absent")
         self.assertUnusable(absent, f"{absent}: no such interpreter")
         self.assertUnusable("", "-e: expected an interpreter, found an empty name")
-        folder = str(self.folder)
+        # Not the test's own folder: beside that may be anybody's environment.
+        folder = str(self.folder / "empty")
+        os.mkdir(folder)
         self.assertUnusable(
             folder,
             f"{folder}: this folder holds no Python (expected {folder}/bin/python)",
