@@ -143,6 +143,8 @@ if TYPE_CHECKING:
         embedded: bool  # so, too, for a program that embeds Python
         since: int  # when what caused it happened (ns)
         found: int  # when it was found (ns)
+        # The log, the Python that it is told of, and how a line names that and this verdict
+        logged: tuple[str, str, bytes, bytes] | None
 
 
 __version__ = "1.0.0"
@@ -9557,6 +9559,9 @@ def reuse_verdict(base: str, prefix: str) -> StartVerdict | None:
         sites = verdict["sites"]
         if content_digest(paths[:sites], paths[sites:]) != verdict["digest"]:
             return None
+        # Another was found meanwhile, and could not be kept: to judge anew is to log this one.
+        if verdict["logged"] and not is_last_logged(*verdict["logged"]):
+            return None
     except Exception:  # no state yet, or another release's
         return None
     # site-status starts it so, and may change nothing.
@@ -9566,6 +9571,21 @@ def reuse_verdict(base: str, prefix: str) -> StartVerdict | None:
     if old and not passing:
         refresh_verdict(base, verdict, entries, began)
     return verdict
+
+
+def is_last_logged(path: str, executable: str, python: bytes, told: bytes) -> bool:
+    """Whether a log that this start can write tells this verdict last of this Python, or none at all."""
+    import os
+    import sys
+
+    log = os.stat(path) if os.path.isfile(path) and os.access(path, 6) else None
+    if not log or executable != sys.executable:
+        return True
+    with open(path, "rb") as file:
+        file.seek(max(0, log.st_size - 65536))
+        lines = file.read().splitlines()
+    lines = [line for line in lines if python in line]
+    return not lines or told in lines[-1]
 
 
 def refresh_verdict(
@@ -9755,7 +9775,8 @@ LEAN_FUNCTIONS: tuple[Any, ...] = (
     *(load_lean, start_step_2, is_inside, guarded_prefix, extended_environment),
     *(without_trace, library_path, load_telling, run_telling, run_whole),
     *(reuse_verdict, read_state, is_for_start, file_identity, is_old, content_digest),
-    *(refresh_verdict, is_settled, changed_at, was_turned, write_state, sweep),
+    *(is_last_logged, refresh_verdict, is_settled, changed_at, was_turned),
+    *(write_state, sweep),
 )
 
 
@@ -10288,6 +10309,7 @@ _ALIGNED: StartVerdict = {
     "embedded": False,
     "since": 0,
     "found": 0,
+    "logged": None,
 }
 
 
@@ -10581,6 +10603,11 @@ def _log(
     line["verdict"] = "not aligned" if findings else word
     line["findings"] = json.loads(format_json(findings))
     line.update(pid=os.getpid(), user=_user_name())
+    python, told = (
+        json.dumps({key: line[key] for key in keys})[1:-1].encode("ascii")
+        for keys in (("executable",), ("verdict", "findings"))
+    )
+    verdict["logged"] = configuration.log, line["executable"], python, told
     with suppress(Exception):
         _append(configuration.log, line, _is_same(previous, verdict))
 

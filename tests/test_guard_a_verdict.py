@@ -55,6 +55,28 @@ class LogTest(GuardTestCase):
             self.assertStopped(self.failure)
             self.environment.remove("ham")
 
+    @unittest.skipIf(support.NO_PERMISSIONS, support.NO_PERMISSIONS)
+    def test_tells_of_the_return_where_no_verdict_can_be_kept(self) -> None:
+        log, folder = self.folder / "drift.log", self.environment.site / "_envlock"
+        log.touch()
+        self.install("--log", log, "warn")
+        time.sleep(YOUNG)
+        self.assertRuns()
+        folder.chmod(0o555)
+        self.addCleanup(folder.chmod, 0o755)
+        command = [*support.POWERLESS, self.environment.python, "-c", "print('ran')"]
+        for _ in range(2):
+            self.environment.add("ham", "2.0")
+            for _ in range(2):
+                self.assertEqual(self.started(command).stderr, self.failure)
+            self.environment.remove("ham")
+            for _ in range(2):
+                self.assertEqual(self.started(command).stderr, "")
+        self.assertEqual(
+            [line["verdict"] for line in self.lines(log)],
+            ["not aligned", "aligned"] * 2,
+        )
+
 
 class MessageTest(GuardTestCase):
     def test_ten_rows_and_how_many_more(self) -> None:
