@@ -426,8 +426,8 @@ class TestHostileInput(unittest.TestCase):
                 len(Requirement("foo==" + ".".join(["1" * 4000] * number)).specifier), 1
             )
 
-        assert_linear(zeros, 25_000, 200_000)
-        assert_linear(digits, 12, 96)
+        assert_linear(zeros, 4_000, 32_000)  # of 65,536 characters at most
+        assert_linear(digits, 2, 16)
 
     def test_long_and_deep_markers_are_judged(self) -> None:
         self.assertTrue(
