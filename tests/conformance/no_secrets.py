@@ -19,7 +19,7 @@ from typing import Iterator
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 import envlock
-from tests.support import CLEAN, ENVLOCK
+from tests.support import CLEAN, COMMAND, ENVLOCK
 
 SECRET = "s3c"  # begins each secret below, and occurs nowhere else
 # No name server is asked for this host, and nothing listens there.
@@ -520,6 +520,11 @@ class Table:
             if self.chosen and not bad:
                 print(title, status, repr(text))
 
+    def expect(self, title: str, holds: bool) -> None:
+        """Without this a test of what is printed could hold since nothing is."""
+        self.count += 1
+        self.failures += [] if holds else [f"{title}: it says nothing"]
+
 
 def look_inside(folder: Path, chosen: str) -> Table:
     """Everything that a comparison prints, by the environment that runs this."""
@@ -536,57 +541,49 @@ def look_inside(folder: Path, chosen: str) -> Table:
 
 
 def look_at_guard(folder: Path, python: str) -> Table:
-    """What a guard prints at a start, and keeps in its folder and its log."""
+    """What a guard prints as it is installed and at a start, and keeps in its folder and its log.
+
+    It is installed once, with a record of each form; then each form stands in a record and in the bound.
+    """
     table = Table("")
     site = next((folder / "venv" / "lib").glob("*/site-packages"))
-    envlock_words = [sys.executable, str(ENVLOCK), "-e", python]
-    help_text = subprocess.run(
-        [*envlock_words[:2], "site-install", "--help"], stdout=-1, check=True
-    ).stdout.decode()
-    log = ["--log", str(folder / "log")] if "--log" in help_text else []
+    command = [sys.executable, "-c", COMMAND, "-e", python]
+    bound, log = folder / "guard.txt", folder / "log"
+    names = [f"r{number}" for number in range(len(FORMS))]
+    for name, url in zip(names, FORMS.values()):
+        write_reference(site, name, url)
+    bound.write_text("".join(ASKED[0].replace("r", name, 1) for name in names))
+    words = [*command, "site-install", "--bound", str(bound), "--log", str(log), "exit"]
+    table.note("a guard's installation", 0, run(words, folder))
+    for name in names:
+        shutil.rmtree(site / f"{name}-1.0.dist-info")
     for form, url in FORMS.items():
-        record = site / "r-1.0.dist-info"
-        record.mkdir(exist_ok=True)
-        (record / "METADATA").write_text("Name: r\nVersion: 1.0\n")
-        (record / "direct_url.json").write_text(filled(REFERENCES[0], url))
+        write_reference(site, "r", url)
         for text in (ASKED[0], filled("a @ {}\n", url), filled("--pre={}\n", url)):
             if form in REMOTE_PATHS and text.startswith("a @"):
                 continue  # a path
-            bound = folder / "guard.txt"
-            bound.write_text(ASKED[0])
-            done = [
-                run(
-                    [
-                        *envlock_words,
-                        "site-install",
-                        "--bound",
-                        str(bound),
-                        *log,
-                        "exit",
-                    ],
-                    folder,
-                )
-            ]
             bound.write_text(text)
-            done += [
-                run([python, "-c", "pass"], folder),
-                run([python, "-c", "pass"], folder),
-            ]
-            done += [
-                run([*envlock_words, "site-status", *kind], folder)
-                for kind in ([], ["json"])
-            ]
-            if log and Path(log[1]).exists():
-                done.append(Path(log[1]).read_text())
-                Path(log[1]).unlink()
+            commands = [[python, "-c", "pass"], [*command, "site-status", "json"]]
+            if text == ASKED[0]:  # again, by what is kept; and as people read it
+                commands += [[python, "-c", "pass"], [*command, "site-status"]]
+            done = [run(words, folder) for words in commands]
             kept = [
                 path
                 for path in (site / "_envlock").iterdir()
                 if path.suffix.startswith((".state", ".json"))
             ]
-            texts = [*done, *(path.read_bytes().decode("latin-1") for path in kept)]
-            table.note(f"{form}: a guard with {text!r}", 0, "\n".join(texts))
+            texts = [path.read_bytes().decode("latin-1") for path in (*kept, log)]
+            table.note(f"{form}: a guard with {text!r}", 0, "\n".join([*done, *texts]))
+            table.expect(f"{form}: a start", "envlock: this Python" in done[0])
     return table
+
+
+def write_reference(site: Path, name: str, url: str) -> None:
+    """A record that was installed from a repository."""
+    record = site / f"{name}-1.0.dist-info"
+    record.mkdir(exist_ok=True)
+    (record / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+    (record / "direct_url.json").write_text(filled(REFERENCES[0], url))
 
 
 def run(words: list[str], folder: Path) -> str:
@@ -602,7 +599,8 @@ def main() -> int:
         print("\n" + json.dumps([table.count, table.failures]))
         return 0
     chosen = "".join(sys.argv[1:])
-    folder = Path(tempfile.mkdtemp(prefix="envlock-secrets-"))
+    fast = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    folder = Path(tempfile.mkdtemp(prefix="envlock-secrets-", dir=fast))
     try:
         subprocess.run(
             [sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")],
