@@ -9378,8 +9378,7 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
         # The number stands for READ_FLAGS: a named pipe might never end.
         file = os.open(f"{base}.state{sys.flags.no_user_site}", 0x5EED)
         data = os.read(file, 65536)
-        # With integrity there is more: an entry for each recorded file.
-        if data[65535:]:
+        if data[65535:]:  # with integrity there is an entry for each recorded file
             data += os.read(file, 1 << 26)
         os.close(file)
         # `loads` might crash on damaged bytes. The hash is that of bytecode files: an import statement would cost more.
@@ -10603,13 +10602,19 @@ def _log(
     line["verdict"] = "not aligned" if findings else word
     line["findings"] = json.loads(format_json(findings))
     line.update(pid=os.getpid(), user=_user_name())
-    python, told = (
-        json.dumps({key: line[key] for key in keys})[1:-1].encode("ascii")
-        for keys in (("executable",), ("verdict", "findings"))
-    )
+    python = _json_members(line, "executable")
+    told = _json_members(line, "verdict", "findings")
     verdict["logged"] = configuration.log, line["executable"], python, told
     with suppress(Exception):
         _append(configuration.log, line, _is_same(previous, verdict))
+
+
+def _json_members(line: Mapping[str, Any], *keys: str) -> bytes:
+    """Members of an object, as its line of JSON has them."""
+    import json
+
+    members = {key: line[key] for key in keys}
+    return json.dumps(members)[1:-1].encode("ascii")
 
 
 def _append(path: str, line: dict[str, Any], repeated: bool) -> None:
