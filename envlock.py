@@ -4462,7 +4462,8 @@ class _PoetryLock(LockGraph):
                 return left != right
             return "==" in operator and left == right
         value = self.context.environment()[name]
-        if value == right and not python:  # the variable is on the right
+        # a variable on the right: Poetry 1, which knew no solved locks, put it on the left
+        if value == right and self.solved and not python:
             return compare_in_order(left, operator, right)
         # poetry-core takes the text for a list with blanks, commas or bars between its words.
         words = re.split(r"[ ,|]+", left if value == right else right)

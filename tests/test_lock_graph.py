@@ -188,13 +188,13 @@ class MarkersByTool(Scratch):
     MEASURED = json.loads((DATA / "markers.json").read_text(encoding="utf-8"))
 
     def judged(
-        self, name: str, texts: Iterable[str], **variables: str
+        self, name: str, texts: Iterable[str], poetry: str = "2.1", **variables: str
     ) -> dict[str, bool]:
         """Which markers hold in a lock; of those that can't be told, none."""
         known = {**self.MEASURED["variables"], **variables}
         target = ReadContext(lambda: known)
         lock = {
-            "metadata": {"lock-version": "2.1", "lock_version": "4.5.0"},
+            "metadata": {"lock-version": poetry, "lock_version": "4.5.0"},
             "version": 1,
         }
         reader = self.READERS[name](ParsedLock(lock), str(self.folder / name), target)
@@ -287,6 +287,22 @@ class MarkersByTool(Scratch):
         self.assertEqual(
             self.judged("uv.lock", answers, python_version="3.15", **python), answers
         )
+
+    def test_poetry_1_has_a_variable_on_the_left_of_in(self) -> None:
+        answers = {  # of poetry-core 1.9.1 and 2.5.0
+            "'nux' in sys_platform": (False, True),
+            "'nux' not in sys_platform": (True, False),
+            "'linux darwin' in sys_platform": (True, False),
+            "'linux darwin' not in sys_platform": (False, True),
+            "'linux' in sys_platform": (True, True),
+            "'3.11 3.12' in python_version": (True, True),
+            "sys_platform in 'linux darwin'": (True, True),
+        }
+        before, since = (
+            self.judged("poetry.lock", answers, version) for version in ("2.0", "2.1")
+        )
+        judged = {text: (before[text], since[text]) for text in answers}
+        self.assertEqual(judged, answers)
 
     def test_the_releases_of_distributions_are_versions_for_poetry(self) -> None:
         for release, answers in (
