@@ -2348,6 +2348,7 @@ class BoundRequirement(NamedTuple):
     line: int = 0  # of a requirements file; in other formats `key_path` tells it
     archives: str = ""  # of a lock: the text that holds further hashes, read on demand
     key_path: str = ""  # `packages[12]`
+    likely_name: str = ""  # that a comment tells, for want of a name and of a record's
 
 
 class Bound(NamedTuple):
@@ -3098,7 +3099,8 @@ def logical_line_requirements(
     if text or "--editable" in options:
         demand = _line_requirement(text, options, number, file)
         if demand:  # a new record: _replace takes ten times as long
-            yield BoundRequirement(*demand[:6], file.constraint, file.path, number)
+            place = file.constraint, file.path, number
+            yield BoundRequirement(*demand[:6], *place, likely_name=demand.likely_name)
     elif nested:
         is_constraint = "--requirement" not in options
         yield from _nested_requirements(nested[0], file, is_constraint, finished)
@@ -3458,11 +3460,11 @@ def _location_requirement(
 def _with_name(
     demand: BoundRequirement, number: int, file: _RequirementsFile
 ) -> BoundRequirement:
-    """A requirement with the name that the files of its directory tell, or a comment.
+    """A requirement with the name that the files of its directory tell.
 
-    If neither does, the name stays empty: an installed record may tell it.
+    If they don't, the name stays empty: an installed record may tell it, else a comment.
     """
-    name, reference = "", demand.reference
+    name, likely_name, reference = "", "", demand.reference
     if reference and reference.kind == "directory":
         path = path_of_url(reference.url, file.context)
         folder = os.path.normpath(os.path.join(path, reference.subdirectory))
@@ -3472,9 +3474,9 @@ def _with_name(
         raise BoundError(
             f"cannot tell the name of the project (write 'NAME @ URL'): {demand.text}"
         )
-    if reference and reference.editable:
-        name = name or _frozen_name(file.lines, number)
-    return demand._replace(name=canonicalize_name(name))
+    if reference and reference.editable and not name:
+        likely_name = canonicalize_name(_frozen_name(file.lines, number))
+    return demand._replace(name=canonicalize_name(name), likely_name=likely_name)
 
 
 def _frozen_name(lines: list[str], number: int) -> str:
@@ -8049,7 +8051,7 @@ def name_requirements(
     """Requirements with the names of what was installed from their sources.
 
     The text of a requirement may tell a source alone (`-e .`, `git+URL`, the URL of an archive).
-    It stays without a name if nothing was installed from there.
+    If nothing was installed from there, a comment may tell the name; else it stays without one.
     """
     if all(requirement.name for requirement in requirements):
         return requirements
@@ -8074,7 +8076,8 @@ def with_recorded_name(
     for name, recorded in same_source:
         if reference_mismatch(source, recorded) == _NO_MISMATCH:
             return requirement._replace(name=name)
-    return requirement._replace(name=same_source[0][0]) if same_source else requirement
+    name = same_source[0][0] if same_source else requirement.likely_name
+    return requirement._replace(name=name)
 
 
 def _source_key(reference: DirectReference) -> tuple[str, ...]:
@@ -12060,7 +12063,10 @@ def _note_idle_ignores(arguments: Arguments, reports: Iterable[Report]) -> None:
 
 def _required_names(bound: Bound) -> set[str]:
     """Names, or the texts of requirements that have none."""
-    return {requirement.name or requirement.text for requirement in bound.requirements}
+    return {
+        requirement.name or requirement.likely_name or requirement.text
+        for requirement in bound.requirements
+    }
 
 
 def _print_reports(arguments: Arguments, reports: list[Report]) -> None:

@@ -505,6 +505,15 @@ class NotesTest(TestCase):
             self.assertEqual(done.stderr, "".join(map(note.format, noted)))
             self.assertEqual(done.returncode, 0)
 
+    def test_a_name_to_ignore_may_stand_in_a_comment_of_pip_freeze(self) -> None:
+        comment = "# Editable install with no version control (lamp==0.5)"
+        self.write("app/setup.py", "setup(name=NAME)\n")
+        self.write(
+            "requirements.lock", f"six==1.16.0\nidna==3.7\n{comment}\n-e ./app\n"
+        )
+        done = run_envlock(*self.words, "exit", "--ignore", "lamp", cwd=self.folder)
+        self.assertEqual((done.stderr, done.returncode), ("", 0))
+
     def test_documents_come_through_the_command_line(self) -> None:
         self.write("requirements.lock", "six==1.15.0\nidna==3.7\n")
         done = run_envlock(*self.words, "sarif", "--code", "4", cwd=self.folder)

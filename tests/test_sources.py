@@ -94,11 +94,12 @@ class TestLocations(InFolder):
             "# Editable install with no version control (-old==1)\n": "",
         }.items():
             found = self.read(f"six\n{comment}-e {self.folder}/old\n").requirements
-            self.assertEqual(name, found[-1].name, comment)
+            told = found[-1].name, found[-1].likely_name
+            self.assertEqual(("", name), told, comment)
         found = self.read(
             "# Editable install with no version control (old==1)\n./old\n"
         ).requirements
-        self.assertEqual("", found[0].name)
+        self.assertEqual(("", ""), (found[0].name, found[0].likely_name))
 
     def test_a_pyproject_is_parsed_where_a_glance_does_not_tell_the_name(self) -> None:
         for text in (

@@ -161,6 +161,16 @@ class UnnamedTest(ValidationTest):
         add_record(self.site, "lamp", "0.5")
         self.assertEqual(self.check(comment, line), [("lamp-0.5", line, "Misdefined")])
 
+    def test_a_record_from_there_counts_more_than_a_comment_of_pip_freeze(self) -> None:
+        comment = "# Editable install with no version control (lamp==0.5)"
+        line, url = f"-e {self.folder}/app", (self.folder / "app").as_uri()
+        directory = {"url": url, "dir_info": {"editable": True}}
+        add_record(self.site, "torch", "0.6", directory)
+        self.assertEqual(self.check(comment, line), [])
+        add_record(self.site, "lamp", "0.5")
+        unrequired = [("lamp-0.5", "", "Unrequired")]
+        self.assertEqual(self.check(comment, line), unrequired)
+
     def test_a_record_without_a_name_is_no_match(self) -> None:
         record = add_record(self.site, "lamp", "0.5")
         (record / "METADATA").write_text("Name: -\n")
