@@ -727,6 +727,7 @@ toolz = "*"
             ),
         ],
     ),
+    # No archive has another key than its name: pipenv 2026.10 can't sync what it locks of it.
     Project(
         "pipenv",
         "pe-sources",
@@ -737,10 +738,8 @@ gitpkg = {{git = "{GIT}", ref = "v1"}}
 lib-b = {{path = "./lib_b"}}
 ed-two = {{path = "./ed_two", editable = true}}
 whl-lib = {{file = "./dist/whl_lib-1.0-py3-none-any.whl"}}
-9a8b7c6 = {{path = "./dist/odd_lib-1.0-py3-none-any.whl"}}
 ''',
             **SOURCE_FILES,
-            "dist/odd": "odd-lib 1.0",
             "ed_two/": "ed-two 1.0",
         },
         [("", "")],
@@ -955,3 +954,6 @@ docs = ["six==1.17.0", "toolz==1.0.0; python_version < '3'"]
 ]
 
 PROJECTS = [*UV, *POETRY, *PDM, *PIPENV, *PYLOCK, *MARKED]
+
+# Here the version of Python decides, so that each has its turn.
+EVERYWHERE = ("forks", "group-python", "uv-marked", "po-forks", "pdm-markers")

@@ -1,21 +1,28 @@
 """Locks made and synced by the real tools, against envlock.
 
-An environment that a tool has just synced is aligned; any single change to it is exactly one row. What the tool's own
-check says (`uv sync --check`, `poetry sync --dry-run` …) is told where it differs. `locks.py [--save] [PATTERN...]`
-picks projects, and keeps their locks in tests/data.
+An environment that a tool has just synced is aligned; any single change to it is exactly one row. Each project takes
+its turn of the Pythons; where Python's version decides, it has all of them.
+
+`locks.py [--all] [--save] [PATTERN...]`: PATTERN picks projects. `--all` (CI doesn't: it takes an hour) syncs every
+project on every Python, and notes where the tool's own check (`uv sync --check`, `poetry sync --dry-run` …) says
+something else. `--save` keeps the locks in tests/data.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
+import io
 import json
+import multiprocessing
 import os
 import re
+import resource
 import shlex
 import shutil
 import subprocess
 import sys
-import threading
+import time
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -24,13 +31,20 @@ from typing import Iterable, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import envlock
-from tests.conformance.lock_projects import BACKEND, BUILD, PROJECTS, Project
+from tests.conformance.lock_projects import (
+    BACKEND,
+    BUILD,
+    EVERYWHERE,
+    PROJECTS,
+    Project,
+)
 from tests.tools.check import CACHE as SHARED
 from tests.tools.check import ROOT, installed
 
 CACHE = SHARED / "locks"
 PDM_CACHE = CACHE / "pdm-cache"
 PYTHONS = ("3.9", "3.11", "3.13")
+AT_ONCE = 4  # projects: half of their time they wait for an index
 PACKAGES = {
     "uv": ("uv",),
     "poetry18": (
@@ -161,21 +175,22 @@ class Tally:
     """What was compared."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.comparisons = 0
-        self.failures: list[str] = []
+        self.comparisons = self.failures = 0
         self.notes: list[str] = []
 
     def judge(self, passed: bool, what: str) -> None:
-        with self.lock:
-            self.comparisons += 1
-            if not passed:
-                self.failures.append(what)
-                print("FAILED", what, flush=True)
+        self.comparisons += 1
+        if not passed:
+            self.failures += 1
+            print("FAILED", what, flush=True)
 
     def note(self, what: str) -> None:
-        with self.lock:
-            self.notes.append(what)
+        self.notes.append(what)
+
+    def add(self, other: Tally) -> None:
+        self.comparisons += other.comparisons
+        self.failures += other.failures
+        self.notes += other.notes
 
 
 def run(
@@ -197,11 +212,16 @@ def run(
 
 
 def clean_environment() -> dict[str, str]:
-    """Without what would turn a tool to another project; a git host that is a local folder."""
+    """Without what would turn a tool to another project, or have Python compile it at each start.
+
+    A git host is a local folder.
+    """
     environment = {
         key: value
         for key, value in os.environ.items()
-        if not re.match("VIRTUAL_ENV|UV_|POETRY_|PDM_|PIPENV_", key)
+        if not re.match(
+            "VIRTUAL_ENV|UV_|POETRY_|PDM_|PIPENV_|PYTHONDONTWRITEBYTECODE", key
+        )
     }
     return {
         **environment,
@@ -218,12 +238,15 @@ def clean_environment() -> dict[str, str]:
         "UV_NO_PROGRESS": "1",
         "NO_COLOR": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_COMPILE": "1",
+        "XDG_CACHE_HOME": str(CACHE / "downloads"),
     }
 
 
 ENVIRONMENT = clean_environment()
 FACTS: dict[str, str] = {}
 SAVE = "--save" in sys.argv
+ALL = SAVE or "--all" in sys.argv
 DATA = {
     "uv.lock": "uv",
     "poetry.lock": "poetry",
@@ -245,28 +268,30 @@ def find_pythons() -> dict[str, str]:
 
 
 def install_tools(names: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """Each tool in an environment of its own; the folders of their commands."""
-    places = {
-        name: installed(CACHE / "tools" / name, *PACKAGES[name]) for name in names
-    }
-    commands = {name: str(place) for name, place in places.items()}
-    if (
-        "pdm" in places and not (PDM_CACHE / ".compat_libs").exists()
-    ):  # pdm has Pythons before 3.10 run the newest ones
-        libraries = [str(PDM_CACHE / ".compat_libs"), "dep-logic<0.7", "packaging<26.4"]
-        subprocess.run(
-            [
-                places["pdm"] / "python",
-                "-m",
-                "pip",
-                "install",
-                "-q",
-                "--target",
-                *libraries,
-            ],
-            check=True,
-        )
-    return {**commands, "uv": str(places["uv"] / "uv"), "tools": commands["piptools"]}
+    """Each tool in an environment of its own, made by uv; the folders of their commands."""
+    uv = str(installed(CACHE / "tools" / "uv", *PACKAGES["uv"]) / "uv")
+    commands = {"uv": uv}
+    for name in names:
+        if name != "uv":
+            folder = CACHE / "tools" / name
+            commands[name] = str(install_tool(uv, folder, PACKAGES[name]))
+    if "pdm" in commands and not (PDM_CACHE / ".compat_libs").exists():
+        # pdm has Pythons before 3.10 run the newest ones
+        into = f"-p {commands['pdm']}/python --target {PDM_CACHE / '.compat_libs'}"
+        run(f"{uv} pip install -q {into} 'dep-logic<0.7' 'packaging<26.4'", CACHE)
+    return {**commands, "tools": commands.get("piptools", "")}
+
+
+def install_tool(uv: str, folder: Path, requirements: tuple[str, ...]) -> Path:
+    """The folder of commands of an environment with these requirements."""
+    stamp = folder / "installed"
+    if not stamp.exists() or stamp.read_text() != "\n".join(requirements):
+        print(f"{folder}: installing {', '.join(requirements)}", flush=True)
+        run(f"{uv} venv -q --clear -p {sys.executable} {folder}", CACHE)
+        words = f"pip install -q -p {folder} {shlex.join(requirements)}"
+        run(f"{uv} {words}", CACHE)
+        stamp.write_text("\n".join(requirements))
+    return folder / "bin"
 
 
 def index_facts(commands: dict[str, str]) -> dict[str, str]:
@@ -416,11 +441,9 @@ class Scratch(NamedTuple):
         shutil.rmtree(self.folder / ".venv", ignore_errors=True)
         seed = "--seed" if self.tool.seeded else ""
         run(f"{self.commands['uv']} venv -q {seed} -p {self.python} .venv", self.folder)
-        # a seed before Python 3.12 brings wheel, and that brings packaging
-        run(
-            f"{self.commands['uv']} pip uninstall -q -p .venv wheel setuptools packaging",
-            self.folder,
-        )
+        if seed:  # before Python 3.12 it brings wheel, and that brings packaging
+            command = "pip uninstall -q -p .venv wheel setuptools packaging"
+            run(f"{self.commands['uv']} {command}", self.folder)
 
     def tool_run(
         self, text: str, options: str = "", check: bool = True
@@ -434,27 +457,15 @@ class Scratch(NamedTuple):
 
     def rows(self, options: str = "") -> list[tuple[str, str]]:
         """envlock's findings: verdict and name."""
-        bound = self.folder / self.tool.bound
-        command = [
-            sys.executable,
-            str(ROOT / "envlock.py"),
-            "-e",
-            str(self.folder / ".venv"),
-            "validate",
-        ]
-        command += ["--bound", str(bound), *options.split(), "json"]
+        bound, output, errors = self.tool.bound, io.StringIO(), io.StringIO()
+        words = ["-e", ".venv", "validate", "--bound", bound, *options.split(), "json"]
         # a relative path in a requirements file means the working directory
-        result = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            env=ENVIRONMENT,
-            check=False,
-        )
-        if result.returncode not in (0, 3):
-            return [("error", result.stderr.strip()[-400:])]
-        return [row_of(finding) for finding in json.loads(result.stdout)]
+        os.chdir(self.folder)
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+            status = envlock.main(words)
+        if status not in (0, 3):
+            return [("error", errors.getvalue().strip()[-400:])]
+        return [row_of(finding) for finding in json.loads(output.getvalue())]
 
     def fine(self, options: str = "") -> bool | None:
         """What the tool itself says of the environment; None if it can't tell."""
@@ -468,65 +479,85 @@ class Scratch(NamedTuple):
 
 
 def row_of(finding: dict[str, str]) -> tuple[str, str]:
-    name = (finding["package"] or "").rpartition("-")[0]
-    if not name:  # `NAME==VERSION`, `NAME @ URL`, `-e NAME @ URL`, `-e ./NAME`
-        name = re.split(
-            r"[\s=<>~!@\[]", re.sub(r"^-e (\./)?", "", finding["dependency"])
-        )[0]
-    return finding["explain"], envlock.canonicalize_name(name)
+    return finding["explain"], finding["name"] or finding["dependency"]
+
+
+def pythons_of(project: Project, turn: int, commands: dict[str, str]) -> dict[str, str]:
+    """The interpreters that a project is synced on: one, unless it asks for all of them."""
+    if project.tool == "pip-tools":
+        return {"own": f"{commands['tools']}/python"}
+    pythons = find_pythons()
+    if TOOLS[project.tool].each:
+        # tools that lock for one interpreter run in it, and need 3.10
+        pythons.pop("3.9", None)
+    if ALL or project.name in EVERYWHERE:
+        return pythons
+    version = list(pythons)[turn % len(pythons)]
+    return {version: pythons[version]}
 
 
 def check_project(
-    project: Project, commands: dict[str, str], facts: dict[str, str], tally: Tally
-) -> None:
+    project: Project, turn: int, commands: dict[str, str], facts: dict[str, str]
+) -> Tally:
     """Lock, and for each interpreter sync, compare, change and compare."""
+    began, tally = (time.monotonic(), cpu_seconds()), Tally()
     folder = CACHE / "projects" / f"{project.tool}-{project.name}"
     write_project(project, folder, facts)
     scratch = Scratch(project, TOOLS[project.tool], folder, commands, tally)
-    pythons = find_pythons()
-    if scratch.tool.each:
-        pythons.pop(
-            "3.9", None
-        )  # tools that lock for one interpreter run in it, and need 3.10
-    if project.tool == "pip-tools":
-        pythons = {"own": f"{commands['tools']}/python"}
-    for number, (version, python) in enumerate(pythons.items()):
+    for version, python in pythons_of(project, turn, commands).items():
         scratch = scratch._replace(python=python, version=version)
         scratch.environment()
-        if number == 0 or scratch.tool.each or project.each:
+        if (
+            not (folder / scratch.tool.bound).exists()
+            or scratch.tool.each
+            or project.each
+        ):
             scratch.tool_run(scratch.tool.lock, project.lock)
-        title = f"{project.tool} {project.name} on {version}"
-        for run_options in project.runs:
-            check_run(scratch, version, title, run_options)
-        for ours, theirs in project.refused:
-            check_refusal(scratch, title, ours, theirs)
-        if len(project.runs) > 1 or project.refused:
-            scratch.environment()
-            scratch.tool_run(scratch.tool.sync, project.runs[0][1])
-        check_changes(scratch, title)
+        check_python(scratch, f"{project.tool} {project.name} on {version}")
+    seconds, cpu = time.monotonic() - began[0], cpu_seconds() - began[1]
+    told = f"{tally.comparisons} comparisons, {tally.failures} failures"
+    print(f"{folder.name}: {told}, {seconds:.0f} s, {cpu:.0f} s of CPU", flush=True)
+    return tally
 
 
-def check_run(
-    scratch: Scratch, version: str, title: str, options: tuple[str, str]
-) -> None:
+def cpu_seconds() -> float:
+    """The processor time of this process and of its children so far."""
+    used = [
+        resource.getrusage(who)
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def check_python(scratch: Scratch, title: str) -> None:
+    """All selections of a project on one interpreter, and the changes to its first."""
+    for number, options in enumerate(scratch.project.runs):
+        check_run(scratch, title, options)
+        if number == 0:
+            check_changes(scratch, title)
+    for ours, theirs in scratch.project.refused:
+        check_refusal(scratch, title, ours, theirs)
+
+
+def check_run(scratch: Scratch, title: str, options: tuple[str, str]) -> None:
     """Sync with a selection: aligned."""
     ours, theirs = options
-    if scratch.tool.each:  # its sync removes nothing
-        scratch.environment()
+    if scratch.tool.each and options != scratch.project.runs[0]:
+        scratch.environment()  # its sync removes nothing
     scratch.tool_run(scratch.tool.sync, theirs)
     rows = scratch.rows(ours)
-    if (
-        rows and scratch.fine(theirs) is False
-    ):  # two Poetries may trip over their shared cache
+    if rows and scratch.fine(theirs) is False:
+        # two Poetries may trip over their shared cache
         scratch.tool_run(scratch.tool.sync, theirs)
         rows = scratch.rows(ours)
     scratch.tally.judge(not rows, f"{title} {ours or 'as synced'}: {rows}")
-    if options == scratch.project.runs[0] and scratch.fine(theirs) is False:
+    first = options == scratch.project.runs[0]
+    if ALL and first and scratch.fine(theirs) is False:
         scratch.tally.note(
             f"{title} {theirs}: the tool itself isn't content after its sync"
         )
     if SAVE and not rows and scratch.tool.bound in DATA:
-        save(scratch, version, ours)
+        save(scratch, ours)
 
 
 def check_refusal(scratch: Scratch, title: str, ours: str, theirs: str) -> None:
@@ -537,8 +568,9 @@ def check_refusal(scratch: Scratch, title: str, ours: str, theirs: str) -> None:
     scratch.tally.judge(found, f"{title} {ours}: status {done.returncode}, {rows}")
 
 
-def save(scratch: Scratch, version: str, options: str) -> None:
+def save(scratch: Scratch, options: str) -> None:
     """Keep a lock as a fixture of the offline tests: the files, and what the tool installed."""
+    version = scratch.version
     if scratch.tool.each and version != "3.11":
         return
     folder = (
@@ -589,15 +621,16 @@ def check_changes(scratch: Scratch, title: str) -> None:
     site = next((scratch.folder / ".venv").glob("lib/python*/site-packages"))
     kept = scratch.folder / ".kept"
     shutil.rmtree(kept, ignore_errors=True)
-    shutil.copytree(site, kept, symlinks=True)
+    shutil.copytree(site, kept, symlinks=True, copy_function=os.link)
     for number, (change, expected) in enumerate(changes(scratch)):
         run(change, scratch.folder)
         rows = scratch.rows(scratch.project.runs[0][0])
         scratch.tally.judge(rows == [expected], f"{title} {expected}: {rows}")
-        if (scratch.project.tool == "uv" or number < 3) and scratch.fine() is True:
+        asked = ALL and (scratch.project.tool == "uv" or number < 3)
+        if asked and scratch.fine() is True:
             scratch.tally.note(f"{title}: the tool is content with {expected}")
         shutil.rmtree(site)
-        shutil.copytree(kept, site, symlinks=True)
+        shutil.copytree(kept, site, symlinks=True, copy_function=os.link)
 
 
 def changes(scratch: Scratch) -> list[tuple[str, tuple[str, str]]]:
@@ -615,9 +648,11 @@ def changes(scratch: Scratch) -> list[tuple[str, tuple[str, str]]]:
         for each in listed
         if each["name"] not in left_out and not each["name"].startswith("open")
     ]
-    write_local(made / "extra", "zz-extra 1.0")
-    install = f"{uv} pip install -q --no-deps --no-index -p .venv"
-    found = [(f"{install} {made / 'extra'}", ("Unrequired", "zz-extra"))]
+    wheels = made / "wheels"
+    write_wheel(wheels, "zz_extra", "1.0")
+    install = f"{uv} pip install -q --no-deps --no-index --find-links {wheels} -p .venv"
+    found = [(f"{install} zz-extra", ("Unrequired", "zz-extra"))]
+    editables = len(names) if ALL else 1  # a build each
     for name, version in dict.fromkeys(
         [*names[:1], *names[len(names) // 2 :][:1], *names[-1:]]
     ):
@@ -626,11 +661,12 @@ def changes(scratch: Scratch) -> list[tuple[str, tuple[str, str]]]:
         write_local(made / key, f"{name} {version}")
         if key == own:
             continue  # a project's own version may change without its lock
-        if not (scratch.project.tool == "pipenv" and key == "gitpkg"):  # it is editable
+        is_editable = scratch.project.tool == "pipenv" and key == "gitpkg"
+        if editables and not is_editable:
             found.append((f"{install} -e {made / key}", ("Misdefined", key)))
-        write_local(made / (key + "-0"), f"{name} 0.0.1")
-        build(made / (key + "-0"), "wheel", made / "wheels")
-        other = f"{install} --find-links {made / 'wheels'} --reinstall {name}==0.0.1"
+            editables -= 1
+        write_wheel(wheels, key.replace("-", "_"), "0.0.1")
+        other = f"{install} --reinstall {name}==0.0.1"
         found.append((other, ("Misdefined", key)))
     return found
 
@@ -642,28 +678,35 @@ def main(patterns: list[str]) -> int:
     FACTS.update(facts)
     write_repository()
     tally = Tally()
-    chosen = [
-        each
-        for each in PROJECTS
-        if not patterns or any(text in f"{each.tool}-{each.name}" for text in patterns)
-    ]
-    chosen.sort(
-        key=lambda each: each.tool in ("uv", "uv-export")
-    )  # the slow ones first
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    turns: dict[str, int] = {}  # how many projects a tool has had
+    chosen = []
+    for project in PROJECTS:
+        turns[project.tool] = turn = turns.get(project.tool, -1) + 1
+        if not patterns or any(
+            text in f"{project.tool}-{project.name}" for text in patterns
+        ):
+            chosen.append((project, turn))
+    # the quick ones last; few of one tool at once, for they share its cache
+    chosen.sort(key=lambda pair: (pair[0].tool in ("uv", "uv-export"), pair[1]))
+    os.environ.clear()
+    os.environ.update(ENVIRONMENT)  # envlock runs in these processes, and obeys it
+    fork = multiprocessing.get_context("fork")
+    with concurrent.futures.ProcessPoolExecutor(AT_ONCE, mp_context=fork) as pool:
         tasks = {
-            pool.submit(check_project, each, commands, facts, tally): each
-            for each in chosen
+            pool.submit(check_project, *pair, commands, facts): pair[0]
+            for pair in chosen
         }
         for task in concurrent.futures.as_completed(tasks):
             project, error = tasks[task], task.exception()
             tally.judge(error is None, f"{project.tool} {project.name}: {error}")
+            if error is None:
+                tally.add(task.result())
     for note in tally.notes:
         print("note:", note)
     print(f"{len(chosen)} projects on Python {', '.join(find_pythons())}")
-    print(f"locks: {tally.comparisons} comparisons, {len(tally.failures)} failures")
+    print(f"locks: {tally.comparisons} comparisons, {tally.failures} failures")
     return 1 if tally.failures else 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main([word for word in sys.argv[1:] if word != "--save"]))
+    raise SystemExit(main([word for word in sys.argv[1:] if not word.startswith("--")]))
