@@ -313,6 +313,124 @@ FILES: dict[str, tuple[str, Callable[[int], str], int]] = {
 }
 
 
+UV_PACKAGE = '[[package]]\nname = "{}"\nversion = "1"\nsource = {{ {} }}\n'
+UV_ROOT = "version = 1\n" + UV_PACKAGE.format("p", 'editable = "."')
+UV_PIN = UV_PACKAGE.format("a#", 'registry = "https://index.example/simple"')
+POETRY_PIN = '[[package]]\nname = "a#"\nversion = "1"\noptional = false\n'
+POETRY_END = '[metadata]\nlock-version = "{}"\n'
+PDM_PIN = '[[package]]\nname = "a#"\nversion = "1"\n'
+PDM_END = '[metadata]\nlock_version = "4.5.0"\ngroups = ["default"]\nstrategy = [{}]\n'
+
+
+def chain(package: str, dependency: str, number: int) -> str:
+    """Packages, each with a dependency (`@` in its text) on the next."""
+    return "".join(
+        (package + dependency.replace("@", str(each + 1))).replace("#", str(each))
+        for each in range(number)
+    ) + package.replace("#", str(number))
+
+
+POETRY_PROJECT = '[tool.poetry]\nname = "p"\n[tool.poetry.dependencies]\n'
+PDM_PROJECT = '[project]\nname = "p"\ndependencies = ["a0"]\n'
+# The project, the lock and its name, and a size.
+TOOL_LOCKS: dict[str, tuple[Callable[[int], str], str, Callable[[int], str], int]] = {
+    "uv: side by side": (
+        lambda n: "",
+        "uv.lock",
+        lambda n: (
+            UV_ROOT
+            + "dependencies = [\n"
+            + many('    { name = "a#" },\n', n)
+            + "]\n"
+            + many(UV_PIN, n)
+        ),
+        400,
+    ),
+    "uv: a chain": (
+        lambda n: "",
+        "uv.lock",
+        lambda n: (
+            UV_ROOT
+            + 'dependencies = [{ name = "a0" }]\n'
+            + chain(UV_PIN, 'dependencies = [{ name = "a@" }]\n', n)
+        ),
+        400,
+    ),
+    "Poetry: side by side": (
+        lambda n: POETRY_PROJECT,
+        "poetry.lock",
+        lambda n: (
+            many(POETRY_PIN + 'groups = ["main"]\n', n) + POETRY_END.format("2.1")
+        ),
+        800,
+    ),
+    "Poetry: a chain of extras": (
+        lambda n: POETRY_PROJECT + 'a0 = {version = "*", extras = ["x"]}\n',
+        "poetry.lock",
+        lambda n: (
+            chain(
+                POETRY_PIN,
+                "[package.dependencies]\n"
+                'a@ = {version = "*", extras = ["x"], optional = true}\n'
+                '[package.extras]\nx = ["a@[x]"]\n',
+                n,
+            )
+            + POETRY_END.format("2.0")
+        ),
+        150,
+    ),
+    "Poetry: many extras of one package": (
+        lambda n: (
+            POETRY_PROJECT
+            + 'b = {version = "*", extras = ['
+            + many('"x#", ', n)
+            + '"x"]}\n'
+        ),
+        "poetry.lock",
+        lambda n: (
+            many(POETRY_PIN, n)
+            + POETRY_PIN.replace("a#", "b")
+            + "[package.dependencies]\n"
+            + many('a# = {version = "*", optional = true}\n', n)
+            + "[package.extras]\n"
+            + many('x# = ["a#"]\n', n)
+            + POETRY_END.format("2.0")
+        ),
+        200,
+    ),
+    "PDM: side by side": (
+        lambda n: PDM_PROJECT,
+        "pdm.lock",
+        lambda n: (
+            PDM_END.format('"inherit_metadata"')
+            + many(PDM_PIN + 'groups = ["default"]\n', n)
+        ),
+        800,
+    ),
+    "PDM: a chain": (
+        lambda n: PDM_PROJECT,
+        "pdm.lock",
+        lambda n: PDM_END.format("") + chain(PDM_PIN, 'dependencies = ["a@"]\n', n),
+        300,
+    ),
+    "PDM: a chain without the project": (
+        lambda n: "",
+        "pdm.lock",
+        lambda n: PDM_END.format("") + chain(PDM_PIN, 'dependencies = ["a@"]\n', n),
+        300,
+    ),
+    "PDM: a chain of extras": (
+        lambda n: PDM_PROJECT.replace("a0", "a0[x]"),
+        "pdm.lock",
+        lambda n: (
+            PDM_END.format("")
+            + chain(PDM_PIN + 'extras = ["x"]\n', 'dependencies = ["a@[x]"]\n', n)
+        ),
+        300,
+    ),
+}
+
+
 @unittest.skipIf(
     sys.implementation.name == "pypy", "its compiler works at times of its own"
 )
@@ -344,6 +462,25 @@ class TestLinearTime(InFolder):
             if not NO_TOML or not name.endswith("toml"):
                 with self.subTest(title):
                     self.assertLinear(name, make, size)
+
+    @unittest.skipIf(NO_TOML, NO_TOML)
+    def test_locks_of_tools(self) -> None:
+        selection = Selection(all_extras=True)
+
+        def read(path: str) -> None:
+            bound = envlock.read_bounds([path], ReadContext(lambda: LINUX, selection))
+            pins = [each for each in bound.requirements if each.version == "1"]
+            number = int(path.rsplit("/", 2)[-2])
+            self.assertGreaterEqual(len(pins) + len(bound.permitted), number)
+
+        for title, (project, name, lock, size) in TOOL_LOCKS.items():
+            paths = {}
+            for number in (size, 4 * size):
+                os.makedirs(f"{title}/{number}")
+                self.write(f"{title}/{number}/pyproject.toml", project(number))
+                paths[number] = self.write(f"{title}/{number}/{name}", lock(number))
+            with self.subTest(title):
+                self.assertLessEqual(growth(read, paths.__getitem__, size), 6)
 
     def test_files_side_by_side(self) -> None:
         for number in range(1_200):
