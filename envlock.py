@@ -8691,9 +8691,7 @@ def repair_commands(
     # Of a system's Python nothing is uninstalled: other programs may need it.
     removed = removed if is_virtual(interpreter.prefix) else []
     words = _repair_words(report, paths, selection, policy.superset)
-    # Poetry's constraints aren't words of pip.
-    plain = all(re.fullmatch(r"\S+( @ \S+)?", text) for text in requirements)
-    if not words or ("{names}" in words and not plain):
+    if not words or ("{names}" in words and not _can_be_words(requirements, bound)):
         return []
     pip = _pip_command(shell_word(interpreter.executable), installed.values())
     values = {"pip": pip, **_repair_values(interpreter, paths)}
@@ -8710,6 +8708,16 @@ def repair_commands(
     return (
         list(filter(None, map(_for_windows, commands))) if os.name == "nt" else commands
     )
+
+
+def _can_be_words(requirements: Iterable[str], bound: Bound) -> bool:
+    """Whether pip understands requirements as they are shown."""
+    # The user of ssh://git@host and a query are hidden, but needed.
+    texts = [requirement.text for requirement in bound.requirements]
+    hidden = {without_secrets(text) for text in texts}.difference(texts)
+    # Poetry's constraints aren't words of pip.
+    plain = all(re.fullmatch(r"\S+( @ \S+)?", text) for text in requirements)
+    return plain and hidden.isdisjoint(requirements)
 
 
 def _repair_values(interpreter: Interpreter, paths: Sequence[str]) -> dict[str, str]:
@@ -9759,13 +9767,14 @@ def content_digest(sites: Sequence[str], files: Sequence[str]) -> bytes:
         ]
         origins = [f"{site}/{name}/direct_url.json" for name in names]
         parts += [site, *names]
-        # The mode 0 asks whether a file is there.
-        data.append(bytes(map(os.access, origins, [0] * len(origins))))
+        data.append(bytes(map(os.access, origins, [os.F_OK] * len(origins))))
     data.append(os.fsencode("\0".join(parts)))
     for path in read:
         try:
-            # A named pipe would never end.
-            with open(path if os.path.isfile(path) else "", "rb") as file:
+            # A named pipe would never end, and nobody has read what is larger.
+            mode, size = os.stat(path)[:7:6]
+            is_read = mode >> 12 == 8 and size <= 32 << 20
+            with open(path if is_read else "\0", "rb") as file:
                 data.append(file.read())
         except (OSError, ValueError) as error:
             data.append(type(error).__name__.encode())
@@ -9776,10 +9785,9 @@ def content_digest(sites: Sequence[str], files: Sequence[str]) -> bytes:
 # Step 2 must do without the rest of envlock.py and the modules that it needs.
 LEAN_FUNCTIONS: tuple[Any, ...] = (
     *(load_lean, start_step_2, is_inside, guarded_prefix, extended_environment),
-    *(without_trace, library_path, load_telling, run_telling, run_whole),
+    *(without_trace, library_path, load_telling, run_telling, run_whole, sweep),
     *(reuse_verdict, read_state, is_for_start, file_identity, is_old, content_digest),
-    *(is_last_logged, refresh_verdict, is_settled, changed_at, was_turned),
-    *(write_state, sweep),
+    *(is_last_logged, refresh_verdict, is_settled, changed_at, was_turned, write_state),
 )
 
 

@@ -17,6 +17,23 @@ from tests import support
 from tests.support import CODE, YOUNG, GuardTestCase, stopped
 
 
+class DigestTest(support.Scratch):
+    def test_of_a_file_that_has_become_too_large_nothing_is_read(self) -> None:
+        path = self.write("uv.lock", "")
+        files = [str(path)]
+        digests = {envlock.content_digest([], files)}
+        with open(path, "wb") as file:
+            file.truncate(100 << 20)
+
+        def digest(files: list[str]) -> None:
+            digests.add(envlock.content_digest([], files))
+
+        self.assertLess(support.peak_memory(digest, files), 1 << 20)
+        path.unlink()
+        digest(files)
+        self.assertEqual(len(digests), 3)
+
+
 class LogTest(GuardTestCase):
     """The drift log: a line whenever a start finds another verdict than the one before."""
 

@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 import envlock
-from tests.support import TestCase, run, wait_until
+from tests.support import ENVLOCK, TestCase, run, wait_until
 
 
 class IsolationTest(TestCase):
@@ -22,6 +22,19 @@ class IsolationTest(TestCase):
         asked = envlock.ask_interpreters([str(self.environment.python)])[0]
         self.assertEqual(asked.version, sys.version_info[:3])
         self.assertFalse(flag.exists())
+
+
+class PyodideTest(TestCase):
+    @unittest.skipUnless(hasattr(os, "geteuid"), "no POSIX")
+    def test_a_system_that_tells_no_effective_user(self) -> None:
+        self.write("requirements.txt", "")
+        code = "import os, sys; del os.geteuid, os.getegid; sys.path.insert(0, sys.argv[1])"
+        code += "; import envlock; print(envlock.this_interpreter().version)"
+        code += "; sys.exit(envlock.main(['validate', '-b', 'requirements.txt']))"
+        python = self.environment.python
+        done = run([python, "-c", code, ENVLOCK.parent], cwd=self.folder)
+        version = f"{sys.version_info[:3]}\n"
+        self.assertEqual((done.returncode, done.stdout), (0, version), done.stderr)
 
 
 def has_ended(process: int) -> bool:

@@ -165,6 +165,13 @@ class RepairTest(TestCase):
         self.write("pyproject.toml", '[tool.poetry.dependencies]\nsix = "^1"\n')
         self.assertEqual(self.said("-b", "pyproject.toml"), [])
 
+    def test_no_command_is_named_whose_hidden_part_is_needed(self) -> None:
+        for url in ("git+ssh://git@host.example/r", "https://host.example/a.zip?key=1"):
+            self.write(
+                "x.py", f'# /// script\n# dependencies = ["six @ {url}"]\n# ///\n'
+            )
+            self.assertEqual(self.said("-b", "x.py"), [])
+
     @unittest.skipIf(NO_TOML, NO_TOML)
     def test_a_tool_has_its_own_words_for_a_selection(self) -> None:
         prefix = self.environment.path
