@@ -9435,16 +9435,13 @@ def load_lean() -> None:
 
 
 def start_step_2(base: str, message: str | None) -> None:
-    """Step 2 of a start: has only what is shown of the files changed?
-
-    `message` is what step 1 knows: a kept verdict's, or None.
-    """
+    """Step 2 of a start: has only what is shown of the files changed? Step 1 may know a verdict's `message`."""
     import sys
 
     prefix = guarded_prefix(base)
     if not prefix:
         return
-    verdict = reuse_verdict(base, prefix) if message is None else read_state(base)
+    verdict = reuse_verdict(base, prefix, message is not None)
     if verdict is None or verdict["message"]:
         without_trace(set(sys.modules), run_telling, base, prefix, verdict)
 
@@ -9554,14 +9551,16 @@ def run_whole(base: str, prefix: str, verdict: StartVerdict | None) -> None:
             gc.enable()
 
 
-def reuse_verdict(base: str, prefix: str) -> StartVerdict | None:
-    """The kept verdict if names of records and bytes of files are what they were, else None."""
+def reuse_verdict(base: str, prefix: str, is_known: bool) -> StartVerdict | None:
+    """The kept verdict if step 1 knows it, or names of records and bytes of files are what they were; else None."""
     from os import environ
     from time import time_ns
 
     began = time_ns()
     try:
         verdict = read_state(base)
+        if is_known:
+            return verdict
         if not verdict["digest"] or not is_for_start(verdict, base, prefix):
             return None
         paths = [path for path, _ in verdict["entries"]]
@@ -9594,8 +9593,7 @@ def is_last_logged(path: str, executable: str, python: bytes, told: bytes) -> bo
         return True
     with open(path, "rb") as file:
         file.seek(max(0, log.st_size - 65536))
-        lines = file.read().splitlines()
-    lines = [line for line in lines if python in line]
+        lines = [line for line in file.read().splitlines() if python in line]
     return not lines or told in lines[-1]
 
 
@@ -10118,8 +10116,12 @@ def _guard_code(site: str) -> dict[str, Any]:
 
 
 def _short_name(index: int, name: str) -> str:
-    """A variable's name in the code of `start_step_1`: a new one costs the start, a letter is there already."""
-    return name if name in ("base", "codes", "message") else chr(97 + index)
+    """A variable's name in the code of `start_step_1`: a new one costs the start, a letter is there already.
+
+    Before Python 3.13 the start-up line sees them: `d` and `e` are files that it closes after a fault.
+    """
+    letter = chr(ord("f") + index)
+    return name if name in ("base", "codes", "message") else letter
 
 
 def _bare_code(code: Any) -> Any:

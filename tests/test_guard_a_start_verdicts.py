@@ -170,6 +170,24 @@ class VerdictTest(GuardTestCase):
         )
 
     @unittest.skipIf(os.name == "nt", "needs named pipes")
+    def test_a_fault_in_step_2_leaves_the_start_to_the_source(self) -> None:
+        def fail(base: str) -> str:
+            raise MemoryError(base)
+
+        self.install("exit")
+        folder = self.environment.site / "_envlock"
+        lean = folder / f"{sys.implementation.hexversion:x}.lean"
+        good = lean.read_bytes()
+        code = fail.__code__.replace(co_name="guarded_prefix")
+        codes = [
+            code if one.co_name == "guarded_prefix" else one
+            for one in marshal.loads(good)
+        ]
+        lean.write_bytes(marshal.dumps(codes))
+        self.environment.add("ham", "2.0")
+        self.assertStopped(self.failure)
+        self.assertEqual(lean.read_bytes(), good)
+
     def test_a_kept_verdict_that_is_no_regular_file_keeps_no_start_waiting(
         self,
     ) -> None:
