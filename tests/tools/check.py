@@ -69,6 +69,7 @@ def timed(command: list[str]) -> tuple[int, str, float]:
 
 def run(command: list[str], **options: str) -> tuple[int, str]:
     env = {**os.environ, "ENVLOCK_CACHE": str(CACHE), **options}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # else tools compile themselves each time
     done = subprocess.run(
         command,
         cwd=ROOT,
