@@ -38,7 +38,7 @@ CPU_SECONDS = 5  # of one mutation
 WAITING_SECONDS = 30  # for something that never comes; the machine may be busy
 MEMORY = 200 << 20  # bytes beyond what the worker had before
 FAST_FOLDER = "/dev/shm"
-STARTS = 160  # of a guarded interpreter whose guard's files were changed
+STARTS = 80  # of a guarded interpreter whose guard's files were changed
 
 # What readers look for, and what they can trip over.
 TOKENS = [
