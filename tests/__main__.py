@@ -18,6 +18,7 @@ AT_ONCE = (os.cpu_count() or 1) + 2
 MINUTES = 2
 # How the names begin of those that take the longest: they start first, so that none is left alone at the end.
 FIRST = (
+    "test_bound_files",
     "test_guard_",
     "test_readme",
     "test_command_line",

@@ -323,9 +323,7 @@ class Environment:
         ]
 
 
-MOST_GROWTH = (
-    8  # of `growth`, between that of linear work on a busy machine and quadratic
-)
+MOST_GROWTH = 6  # see `growth`
 
 
 def growth(
@@ -333,7 +331,7 @@ def growth(
 ) -> float:
     """How many times as long four times as much input takes.
 
-    CPU time at the best of up to twelve tries, without the garbage collector: whatever else the
+    CPU time at the best of up to thirty tries, without the garbage collector: whatever else the
     machine does, linear work comes to 4 in one of them, and quadratic work never below 10.
     """
     inputs = make(size), make(4 * size)
@@ -341,7 +339,7 @@ def growth(
     ratio = float("inf")
     gc.disable()
     try:
-        for _ in range(12):
+        for _ in range(30):
             for index, value in enumerate(inputs):
                 start = time.process_time()
                 run(value)

@@ -480,7 +480,7 @@ class TestLinearTime(InFolder):
                 self.write(f"{title}/{number}/pyproject.toml", project(number))
                 paths[number] = self.write(f"{title}/{number}/{name}", lock(number))
             with self.subTest(title):
-                self.assertLessEqual(growth(read, paths.__getitem__, size), 6)
+                self.assertLessEqual(growth(read, paths.__getitem__, size), MOST_GROWTH)
 
     def test_files_side_by_side(self) -> None:
         for number in range(1_200):
@@ -537,11 +537,9 @@ class TestErrors(InFolder):
         self.assertEqual({}, expected)
 
     def test_too_much_of_anything_is_told(self) -> None:
-        many = "six\n" * 100_000
-        self.assertEqual(1, len(set(self.texts(many))))
-        self.refuses(
+        self.refuses(  # so the hundred thousand before it were read
             "requirements.txt:100001: more than 100000 requirements: no requirements file",
-            many + "six\n",
+            "six\n" * 100_001,
         )
         long_key = "[a]\n" + "x = 1.5\n" * 1500 + ".".join("a" * 101) + " = 1\n"
         self.refuses(
