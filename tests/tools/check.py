@@ -14,7 +14,7 @@ import sys
 import sysconfig
 import time
 import venv
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,6 +23,7 @@ DEV_TOOLS = ("ruff==0.17.6", "mypy==2.4.1")
 COVERAGE = "coverage==7.17.5"
 FEWEST_INTERPRETERS = 4
 AT_ONCE = 3  # most wait for a network now and then
+ALONE = {"windows"}  # its starts have a time limit, and Wine is slow beside others
 
 # Prints what tells two interpreters apart, if they can run the tests at all.
 PROBE = "import sys, venv; print(sys.version_info >= (3, 8), sys.implementation.name, '%d.%d' % sys.version_info[:2])"
@@ -172,29 +173,41 @@ def conformance(tally: Tally) -> None:
         for path in sorted((ROOT / "tests" / "conformance").glob("*.py"))
         if "__main__" in path.read_text()
     ]
-    scripts.sort(key=lambda path: path.stem != "locks")  # takes as long as all others
+    scripts.sort(key=lambda path: path.stem != "locks")  # takes longer than others
+    beside = [script for script in scripts if script.stem not in ALONE]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = pool.map(lambda script: timed([sys.executable, str(script)]), scripts)
-        for script, (status, output, seconds) in zip(scripts, results):
-            skipped = re.search(r"^\w+: skipped: .*$", output, re.MULTILINE)
-            if skipped and status == 0:
-                print(f"{'skipped':8}conformance/{skipped[0]}", flush=True)
-                continue
-            said = re.findall(
-                r"^.*: (\d+) comparisons, (\d+) failures$", output, re.MULTILINE
-            )
-            passed, failed = (int(number) for number in said[-1]) if said else (0, 0)
-            bad = max(failed, int(status != 0 or not passed))
-            tally.add(
-                f"conformance/{script.name} ({seconds:.0f} s)",
-                passed - failed,
-                bad,
-                output,
-            )
-            for part in re.findall(
-                r"^  (.*: skipped: .*)$", "" if bad else output, re.MULTILINE
-            ):
-                print(f"{'skipped':8}conformance/{script.stem}: {part}", flush=True)
+        jobs = {
+            pool.submit(timed, [sys.executable, str(script)]): script
+            for script in beside
+        }
+        for job in as_completed(jobs):
+            add_script(tally, jobs[job], *job.result())
+    for script in scripts:
+        if script not in beside:
+            add_script(tally, script, *timed([sys.executable, str(script)]))
+
+
+def add_script(
+    tally: Tally, script: Path, status: int, output: str, seconds: float
+) -> None:
+    """Count what a script of conformance has said."""
+    skipped = re.search(r"^\w+: skipped: .*$", output, re.MULTILINE)
+    if skipped and status == 0:
+        print(f"{'skipped':8}conformance/{skipped[0]}", flush=True)
+        return
+    said = re.findall(r"^.*: (\d+) comparisons, (\d+) failures$", output, re.MULTILINE)
+    passed, failed = (int(number) for number in said[-1]) if said else (0, 0)
+    bad = max(failed, int(status != 0 or not passed))
+    tally.add(
+        f"conformance/{script.name} ({seconds:.0f} s)",
+        passed - failed,
+        bad,
+        output,
+    )
+    for part in re.findall(
+        r"^  (.*: skipped: .*)$", "" if bad else output, re.MULTILINE
+    ):
+        print(f"{'skipped':8}conformance/{script.stem}: {part}", flush=True)
 
 
 def traced_interpreter(tracer: str, steps: Path) -> str:
