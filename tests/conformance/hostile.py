@@ -309,7 +309,8 @@ class Readers:
             )
 
     def read_guard(self, rng: random.Random) -> None:
-        envlock.reuse_verdict(self.base, self.interpreter.prefix)
+        is_known = rng.random() < 0.2
+        envlock.reuse_verdict(self.base, self.interpreter.prefix, is_known)
         envlock._known_files(self.base)
         envlock.describe_guard(str(self.site))
         configuration = envlock.GuardConfiguration.read(os.path.dirname(self.base))
