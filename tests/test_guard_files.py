@@ -17,6 +17,8 @@ REFUSAL = "a guard reads its bound at every start: it takes a file, no stream an
 
 
 class GuardFilesTest(GuardTestCase):
+    copies_guards = False
+
     def test_refuses_a_bound_that_cannot_be_read_again(self) -> None:
         for bound in ("-", "https://index.example/r.txt", "/dev/null"):
             done = support.envlock(

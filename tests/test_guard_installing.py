@@ -19,6 +19,8 @@ from tests.support import CODE, GuardTestCase, tree
 
 
 class InstallTest(GuardTestCase):
+    copies_guards = False
+
     def test_uninstall_leaves_the_tree_as_it_was(self) -> None:
         before = tree(self.environment.path)
         self.install("exit")
@@ -317,6 +319,8 @@ class InstallTest(GuardTestCase):
 
 class ForeignFolderTest(GuardTestCase):
     """What stands at `_envlock` and isn't envlock's own is not touched."""
+
+    copies_guards = False
 
     def assertUntouched(self, problem: str) -> None:
         before = tree(self.folder), tree(self.environment.path)

@@ -48,6 +48,15 @@ USERS = (0, 65534, 65533)
 PER_LINUX32, PER_LINUX = 8, 0
 NAMES = ("ham", "spam", "foo", "evil", "lib", "bar")
 VERSIONS = ("1.0", "2.0")
+# The bounds that a bound names: pins alone.
+PINNED = (
+    "nested/more.txt",
+    "pins.txt",
+    "a.txt",
+    "b.txt",
+    "one/lock.txt",
+    "two/lock.txt",
+)
 COMMITS = ("1" * 40, "2" * 40)
 WHEEL = 'url = "https://files.example/x.whl", hashes = {sha256 = "' + "0" * 64 + '"}'
 Undo = Callable[[], Any]
@@ -181,14 +190,7 @@ class World:
         self.switch_link(self.project / "paths" / "link", "one")
         self.switch_link(self.project / "folder", "one")
         self.write(self.project / "requirements.txt", self.requirements())
-        for name in (
-            "nested/more.txt",
-            "pins.txt",
-            "a.txt",
-            "b.txt",
-            "one/lock.txt",
-            "two/lock.txt",
-        ):
+        for name in PINNED:
             self.write(self.project / name, self.pins())
         for side in "blue", "green":
             self.write(self.folder / side / "release.txt", self.pins())
@@ -605,14 +607,7 @@ class World:
 
     def bound(self) -> tuple[str, Undo | None]:
         """A bound's text, or that of one that it names."""
-        names = [
-            "nested/more.txt",
-            "pins.txt",
-            "a.txt",
-            "b.txt",
-            "one/lock.txt",
-            "two/lock.txt",
-        ]
+        names = [*PINNED]
         if self.kind in ("requirements", "link"):
             names += ["requirements.txt"] * 6
         if self.kind == "pylock":
