@@ -39,7 +39,6 @@ FURTHER = {
 }
 # Wine 8 lacks what their `os.getppid` calls, and ends them.
 NO_PARENT = "import nt, os; nt.getppid = os.getppid = lambda: 0"
-WINE_PTH = "0-a-wine.pth"  # before the guard
 NO_PROCESS = "Unable to create process"  # a redirector says so
 PIP = "pip==25.0.1"  # the last for Python 3.8
 AT_ONCE = 3
@@ -254,6 +253,10 @@ class Case:
         )
         with zipfile.ZipFile((CACHE if further else FOLDER) / package) as archive:
             archive.extractall(self.folder)
+        if further:
+            base = self.machine.base(self.version)
+            without_parent(next(self.folder.glob("*/python*.zip")), base / "Lib")
+            next(self.folder.glob("*/_wmi.pyd")).unlink()  # Wine knows no WMI
         path = next(self.folder.glob("*/python*._pth"))
         path.parent.rename(self.folder / "embedded")
         path = self.folder / "embedded" / path.name
@@ -805,8 +808,6 @@ def umlaut_case(case: Case) -> None:
 def embeddable_case(case: Case) -> None:
     """The embeddable package with `import site`: whoever asks it, its start-up files run."""
     case.embeddable()
-    if case.version in FURTHER:  # its library is in an archive
-        (case.site / WINE_PTH).write_text(f"{NO_PARENT}\n", encoding="utf-8")
     before = snapshot(case.folder / "embedded")
     done = case.envlock(
         "-e", windows(case.python), "validate", "--bound", windows(case.lock)
@@ -819,8 +820,6 @@ def embeddable_case(case: Case) -> None:
         windows(case.python),
         "validate",
         "--integrity",
-        "--ignore-file",
-        WINE_PTH,
         "--bound",
         windows(case.lock),
     )
@@ -836,8 +835,6 @@ def embeddable_case(case: Case) -> None:
         windows(case.python),
         "validate",
         "--integrity",
-        "--ignore-file",
-        WINE_PTH,
         "--bound",
         windows(case.lock),
     )
@@ -1318,6 +1315,18 @@ def make_python(version: str, linux: str, folder: Path) -> None:
             )
             (folder / ("" if top else "DLLs") / name).write_bytes(archive.read(member))
     (folder / "made").touch()
+
+
+def without_parent(archive: Path, library: Path) -> None:
+    """Give an embeddable package's library the `encodings` of another, which is read first of all."""
+    name = "encodings/__init__.py"
+    with zipfile.ZipFile(archive) as file:
+        kept = {each: file.read(each) for each in file.namelist()}
+    kept.pop(f"{name}c")
+    kept[name] = (library / name).read_bytes()
+    with zipfile.ZipFile(archive, "w") as file:
+        for each, content in kept.items():
+            file.writestr(each, content)
 
 
 def embedded_package(version: str) -> bytes:
