@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
+import io
 import json
 import os
 import socketserver
@@ -331,18 +333,18 @@ class UsageTest(TestCase):
             if path.suffix != ".err" and path.is_file()
         ]
         self.assertGreater(len(files), 20)
+        self.addCleanup(os.chdir, os.getcwd())
+        options = ("--all-extras", "--all-groups")
         for path in files:
             with self.subTest(path=path.name):
-                arguments = (
-                    "validate",
-                    "--bound",
-                    path.name,
-                    "--all-extras",
-                    "--all-groups",
-                )
-                done = run_envlock(*arguments, cwd=path.parent)
-                self.assertEqual((done.returncode, done.stdout), (2, ""))
-                self.assertRegex(done.stderr, r"\Aenvlock: error: \S.*\n\Z")
+                os.chdir(path.parent)
+                output, errors = io.StringIO(), io.StringIO()
+                with contextlib.redirect_stdout(output), contextlib.redirect_stderr(
+                    errors
+                ):
+                    status = envlock.main(["validate", "--bound", path.name, *options])
+                self.assertEqual((status, output.getvalue()), (2, ""))
+                self.assertRegex(errors.getvalue(), r"\Aenvlock: error: \S.*\n\Z")
 
 
 OLD_PYTHON = next(

@@ -272,10 +272,10 @@ class FailureTest(GuardTestCase):
         return ":3: not a text file (it holds a NUL character)"
 
     def test_an_unusable_bound(self) -> None:
-        for how in ("gone", "directory", "garbage"):
-            for mode, code in (("exit", CODE), ("warn", 0)):
+        for mode, code in (("exit", CODE), ("warn", 0)):
+            self.install(mode)
+            for how in ("gone", "directory", "garbage"):
                 with self.subTest(how=how, mode=mode):
-                    self.install(mode)
                     said = self.unusable(f"{self.bound}{self.spoil(how)}")
                     done = self.start()
                     if self.bound.is_dir():
@@ -313,10 +313,12 @@ class FailureTest(GuardTestCase):
             lambda: shutil.rmtree(folder),
             lambda: (folder / "guard.json").write_text("["),
         ):
+            shutil.rmtree(folder, ignore_errors=True)
             self.install("exit", "--code", "9")
             spoil()
             self.assertStopped(message, code=9)
             self.assertRuns(env={"ENVLOCK_DISABLE": "1"})
+            shutil.rmtree(folder, ignore_errors=True)
             self.install("warn")
             spoil()
             done = self.start()

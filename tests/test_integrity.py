@@ -930,7 +930,7 @@ pkg-1.0              Modified    {site}/pkg.py
 
     def test_no_progress_elsewhere(self) -> None:
         with open(self.environment.site / "vast", "wb") as file:
-            file.truncate(3 << 28)
+            file.truncate(3 << 27)
         self.record.write_text(self.row + "vast,sha512=AAAA,\n")
         done = self.environment.validate("-b", self.bound, "--integrity", "exit")
         self.assertEqual((done.stdout, done.stderr, done.returncode), ("", "", 3))
