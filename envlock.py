@@ -439,7 +439,7 @@ def normalised(names: Iterable[str]) -> Names:
 
 def is_project_name(text: str) -> bool:
     """Whether a text may be the name of a project (PEP 508)."""
-    return bool(re.fullmatch(PROJECT_NAME, text))
+    return is_plain_name(text) or bool(re.fullmatch(PROJECT_NAME, text))
 
 
 class InvalidVersion(EnvlockError, ValueError):  # noqa: N818
@@ -643,9 +643,7 @@ def _as_version(item: object) -> Version | None:
 def is_version(text: str) -> bool:
     """Whether a text is a PEP 440 version."""
     # Nearly all are numbers and dots: that takes no parsing.
-    if re.match(r"[0-9]{1,9}(?:\.[0-9]{1,9}){1,4}\Z", text):
-        return True
-    return _as_version(text) is not None
+    return is_plain_version(text) or _as_version(text) is not None
 
 
 def _starts_with(version: Version, epoch: int, prefix: tuple[int, ...]) -> bool:
@@ -1873,11 +1871,14 @@ _ARCHIVE_TABLE = (
     rf"(?:{_UV_TABLE}"
     rf"|(?!{_UV_TABLE})\{{ ?{_ARCHIVE_FIELD}(?:, {_ARCHIVE_FIELD})* ?\}})"
 )
+_ARCHIVES = r" = (\[?{0}\]?|\[\n(?: +{0},\n)+\])(?=\n)"
 ARCHIVE_TABLES = (
     # a poetry.lock 1.x has them by package
     r"\n(sdist|wheels|files|[\w.\"-]+(?= = \[\n +\{file))"
-    rf" = ({_ARCHIVE_TABLE}|\[{_ARCHIVE_TABLE}\]|\[\n(?: +{_ARCHIVE_TABLE},\n)+\])(?=\n)"
+    + _ARCHIVES.format(_ARCHIVE_TABLE)
 )
+# Compiling the pattern above takes as long as parsing a small lock: for those of uv, most of them.
+UV_ARCHIVE_TABLES = r"\n(sdist|wheels)" + _ARCHIVES.format(_UV_TABLE)
 
 
 # The parsers of TOML and JSON don't tell on which line a value stands. These words do, in a text
@@ -2396,8 +2397,8 @@ class ReadContext:
         directory: str = "",
         texts: dict[str, str] | None = None,
     ) -> None:
-        # Called only if a marker or requires-python must be judged
-        self.environment = environment
+        self._environment = environment
+        self._variables: Mapping[str, str] = {}
         self.selection = selection
         # Where relative paths begin; empty: the working directory
         self.directory = directory
@@ -2407,6 +2408,11 @@ class ReadContext:
         # By absolute path: what was read or looked for, as it was then.
         self.files: Files = {}
         self._are_files: dict[str, bool] = {}
+
+    def environment(self) -> Mapping[str, str]:
+        """The marker variables, which are asked for only if a marker or requires-python must be judged."""
+        self._variables = self._variables or self._environment()
+        return self._variables
 
     def absolute(self, path: str) -> str:
         """A path as seen from the context's directory."""
@@ -3552,7 +3558,9 @@ class ParsedLock(NamedTuple):
 
 def load_lock(text: str) -> ParsedLock:
     """Parse a TOML lock, without its tables of archives where that is safe."""
-    rest = re.sub(ARCHIVE_TABLES, _cut_out, text)
+    is_of_uv = ", upload-time = " in text
+    tables = UV_ARCHIVE_TABLES if is_of_uv else ARCHIVE_TABLES
+    rest = re.sub(tables, _cut_out, text)
     # in a string of several lines, what looks like a table may be text
     if '"""' not in rest and "'''" not in rest:
         try:
@@ -3565,11 +3573,10 @@ def load_lock(text: str) -> ParsedLock:
 def _cut_out(match: re.Match[str]) -> str:
     """The place of tables instead of themselves, unless a line or an escape may stand in a string."""
     name, tables = match.group(1, 2)
-    lines = tables.count("\n")
-    if "\\" in tables:
+    has_brackets = tables[0] == "[", tables[-1] == "]"
+    if "\\" in tables or len(set(has_brackets)) == 2:
         return match[0]
-    # most arrays have as many braces as tables, and a character is counted in a tenth of the time
-    if lines not in (0, tables.count("{") + 1) and lines > tables.count("},\n") + 1:
+    if "\n" in tables and re.search(r"\n(?! +\{|\]\Z)", tables):
         return match[0]
     return f'\n{name} = "{match.start(2)}:{match.end(2)}"'
 
@@ -3593,10 +3600,12 @@ def pinned_requirement(
     package: ParsedTable, reference: DirectReference | None, archives: str
 ) -> BoundRequirement:
     """What a locked package demands: its version from an index, or its source."""
-    name, version = name_of(package), package.text("version")
+    name = name_of(package)
     if reference:
+        version = package.text("version")
         return source_requirement(name, reference, package.key_path, version, archives)
-    if not is_version(package.require("version", str)):
+    version = package.require("version", str)
+    if not is_version(version):
         key_path = key_path_of(package.key_path, "version")
         problem = f"expected a version, found {describe_value(version)}"
         raise error_at(key_path, problem)
@@ -3748,9 +3757,10 @@ class LockReader:
         key = (text, asked_extras, asked_groups)
         if key not in self.answers:
             # Several extras may be selected at once, which `extra == "x"` was not made for.
-            marker = parse_marker(
-                re.sub(_EXTRA_COMPARISON, _extra_membership, text), key_path
-            )
+            clear = text
+            if "extra" in text:
+                clear = re.sub(_EXTRA_COMPARISON, _extra_membership, text)
+            marker = parse_marker(clear, key_path)
             answer = self.context.holds(
                 marker,
                 compare=self.compare,
@@ -3798,7 +3808,7 @@ class LockReader:
         if value is None:
             return ""
         # What `_cut_out` has left: START:END in the text.
-        if self.text and isinstance(value, str):
+        if self.text and type(value) is str:
             start, _, end = value.partition(":")
             if start.isdigit() and end.isdigit():
                 return self.text[int(start) : int(end)]
@@ -3983,13 +3993,17 @@ class LockGraph(LockReader):
         for dependency in queue:
             if not self.counts(dependency, walk.active):
                 continue
-            walk.active |= self.turned_on(dependency)
+            active = self.turned_on(dependency)
+            if active:
+                walk.active |= active
             package = self.select_candidate(dependency, walk)
             if package is None:
                 continue
             if package not in followed:
                 followed[package] = set()
                 queue.extend(self.dependencies_of(package))
+            if not dependency.extras:
+                continue
             for extra in sorted(dependency.extras - followed[package]):
                 followed[package].add(extra)
                 queue.extend(self.extra_dependencies(package, extra))
@@ -5006,8 +5020,11 @@ class _UvLock(LockGraph):
             candidates = self.by_key.get(dependency.require("name", str))
             if candidates is None:
                 candidates = self.by_key.get(name_of(dependency), [])
-            extras = dependency.texts("extra") or dependency.texts("extras")
-            names = frozenset(extras) if extras else NO_NAMES
+            names = NO_NAMES
+            if len(dependency.data) > 1:  # most tell their name alone
+                names = frozenset(
+                    dependency.texts("extra") or dependency.texts("extras")
+                )
             yield Dependency(candidates, names, dependency, ANY_VERSION, True)
 
     def counts(self, dependency: Dependency, active: set[str]) -> bool:
@@ -11840,7 +11857,8 @@ def _is_tool_environment(prefix: str) -> bool:
     if os.environ.get("PRE_COMMIT") == "1" and name.startswith("py_env-"):
         return True
     # uvx runs a tool from uv's cache.
-    return bool(re.match(r"archive-v\d+\Z", os.path.basename(above)))
+    stem, _, number = os.path.basename(above).partition("-v")
+    return stem == "archive" and number.isdecimal()
 
 
 def find_default_environment(here: Interpreter) -> tuple[str, str]:
@@ -11918,7 +11936,7 @@ def _read_table(file: BoundFile, options: Mapping[str, Option]) -> dict[str, Any
     """The values in [tool.envlock] of a pyproject.toml. Raises BoundError with a key path."""
     file.text = ReadContext(dict).read_text(file)
     # Nearly no pyproject.toml has the table, and Pythons before 3.11 may lack a parser.
-    if not re.search(_OWN_TABLE, file.text):
+    if "envlock" not in file.text or not re.search(_OWN_TABLE, file.text):
         return {}
     table = ParsedTable(load_toml(file.text)).table("tool", "envlock")
     values, folder = {}, os.path.dirname(file)
@@ -12086,11 +12104,11 @@ def _validate_command(arguments: Arguments) -> int:
 def _note_idle_ignores(arguments: Arguments, reports: Iterable[Report]) -> None:
     """Say which names to ignore are neither installed nor in the bound: perhaps they are misspelt."""
     idle = set(_policy(arguments).ignore)
-    if not idle:
-        return
-    for interpreter, bound, _ in reports:
-        idle -= {distribution.name for distribution in scan(interpreter)}
-        idle -= _required_names(bound)
+    for _, bound, _ in reports:
+        idle -= _required_names(bound) | bound.permitted | bound.members
+    for interpreter, _, _ in reports:
+        if idle:
+            idle -= {distribution.name for distribution in scan(interpreter)}
     for name in sorted(idle):
         _note(
             arguments, f"--ignore {name}: no such package is installed or in the bound"
@@ -12445,6 +12463,11 @@ def _run(argv: Sequence[str]) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    import gc
+
+    collects = gc.isenabled() and sys.implementation.name == "cpython"
+    if collects:
+        gc.disable()  # a run leaves no cycles, and looking for some takes a twentieth of its time
     try:
         # Python 3.7 gets as far as this.
         _refuse_old(
@@ -12458,6 +12481,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         # 128 and the number of SIGINT, as shells count it.
         return 130
+    finally:
+        if collects:
+            gc.enable()
 
 
 if __name__ == "__main__":
