@@ -2580,6 +2580,19 @@ def included_group(member: object, key_path: str) -> str:
     )
 
 
+def included_groups(groups: ParsedTable, chosen: Names) -> Names:
+    """The groups that were chosen, and those that they include (PEP 735)."""
+    keys = by_normal_name(groups)
+    queue = sorted(chosen.intersection(keys))
+    for group in queue:  # it grows
+        key_path = key_path_of(groups.key_path, keys[group])
+        for member in groups.require(keys[group], list):
+            name = "" if isinstance(member, str) else included_group(member, key_path)
+            if name in keys and name not in queue:
+                queue.append(name)
+    return frozenset(queue)
+
+
 def python_requirement(table: ParsedTable) -> list[BoundRequirement]:
     """What `requires-python` demands of the interpreter; nothing where it is absent."""
     text = table.get("requires-python", str)
@@ -4962,16 +4975,31 @@ class _UvLock(LockGraph):
             *python_requirement(self.data),
             *self.environments("supported-markers"),
         ]
-        for root in self.roots:
-            table = root.table("group-requires-python")
-            for group in sorted(self.choice.groups.intersection(table.data)):
-                key_path = key_path_of(table.key_path, group)
-                specifier = parse_specifier(table.require(group, str), key_path)
-                text = f"python{specifier}"
+        for root in self.roots if self.choice.groups else []:
+            for key_path, text in self.group_pythons(root):
+                specifier = parse_specifier(text, key_path)
                 requirements.append(
-                    BoundRequirement("python", text, specifier, key_path=key_path)
+                    python_demand(f"python{specifier}", specifier, key_path)
                 )
         return requirements
+
+    def group_pythons(self, root: ParsedTable) -> Iterator[Entry]:
+        """What a root's groups that count demand of the interpreter."""
+        pyproject, chosen = self.beside(self.sources[root][1]), self.choice.groups
+        # uv asks the pyproject.toml, whatever the lock says.
+        if not pyproject.data:
+            table = root.table("group-requires-python")
+            for group in sorted(chosen.intersection(table.data)):
+                yield key_path_of(table.key_path, group), table.require(group, str)
+            return
+        settings = pyproject.table("tool", "uv", "dependency-groups")
+        keys = by_normal_name(settings)
+        counting = included_groups(pyproject.table("dependency-groups"), chosen)
+        for group in sorted(counting.intersection(keys)):
+            table = settings.table(keys[group])
+            text = table.text("requires-python")
+            if text:
+                yield key_path_of(table.key_path, "requires-python"), text
 
     def permitted(self) -> Names:
         """The project may be there, unless uv takes it away for this selection."""

@@ -146,6 +146,34 @@ class UvLocks(Scratch):
                     [each for each in found if each.startswith("python")], expected
                 )
 
+    def test_the_python_of_a_group_is_what_the_project_says(self) -> None:
+        # uv 0.13.9: whatever the lock says, and for a group that includes it, too
+        project = """
+        [project]
+        name = "demo-app"
+        [dependency-groups]
+        dev = ["tool", {include-group = "Lint_X"}]
+        Lint_X = ["linter"]
+        """
+        lock = self.WORKSPACE.replace(
+            "[package.dev-dependencies]\n        dev",
+            "[package.group-requires-python]\n        dev = '>=3.12'\n"
+            "        [package.dev-dependencies]\n        dev",
+        )
+        settings = (
+            '[tool.uv.dependency-groups]\nlint-x = { requires-python = ">=3.13" }'
+        )
+        for added, expected in (
+            ("", ["python>=3.9"]),
+            (settings, ["python>=3.9", "python>=3.13"]),
+        ):
+            with self.subTest(added):
+                self.write("pyproject.toml", project + added)
+                found = self.texts("uv.lock", lock, "")
+                self.assertEqual(
+                    [each for each in found if each.startswith("python")], expected
+                )
+
     def test_a_chain_of_extras_takes_linear_time(self) -> None:
         def read(conflicts: str, number: int) -> None:
             text = UV + conflicts + '[[package]]\nname = "p"\nversion = "1"\n'
