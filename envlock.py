@@ -58,6 +58,7 @@ files, streams or the environment, or start processes. The others compute.
     Repair *                     what aligns an environment, in the words of the tool that wrote the bound
     Processes *                  their command lines, by each system's own means
     Guard: which starts pass *   tools that repair an environment, children of a start that was judged
+    Guard: a kept verdict *      how starts keep one, and whether it still holds
     Guard: a start *             what every start of a guarded interpreter runs, and what it says
     Guard: code *                that of a start, as an interpreter keeps it
     Guard: a verdict *           judging a start whose verdict isn't known, and keeping that
@@ -9425,6 +9426,182 @@ def is_pdm_command(words: Sequence[str]) -> bool:
 
 
 # ==================================================================================================
+# Guard: a kept verdict
+# ==================================================================================================
+
+
+def read_state(base: str) -> StartVerdict:
+    """The verdict that was kept last. Raises whatever a missing or damaged file causes."""
+    import os
+    import sys
+    from _imp import source_hash
+    from marshal import loads
+
+    path = f"{base}.state{sys.flags.no_user_site}"
+    if not os.path.isfile(path):  # a named pipe or a device might never end
+        raise ValueError(base)
+    with open(path, "rb") as file:
+        data = file.read(min(os.stat(path).st_size, 1 << 26))
+    if data[:8] != source_hash(0, data[8:]):
+        raise ValueError(base)
+    *first, rest = loads(data[8:])
+    verdict: StartVerdict = loads(rest)
+    verdict["key"], verdict["whose"], verdict["entries"], verdict["message"] = first
+    return verdict
+
+
+def write_state(base: str, verdict: StartVerdict) -> None:
+    """Keep a verdict, atomically, where the folder can be written."""
+    import os
+    import sys
+    from _imp import source_hash
+    from marshal import dumps
+
+    # What step 1 needs comes first, so that it need not take the rest apart.
+    rest: dict[str, Any] = dict(verdict)
+    first = [rest.pop(key) for key in ("key", "whose", "entries", "message")]
+    data = dumps((*first, dumps(rest)))
+    path = f"{base}.state{sys.flags.no_user_site}"
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "wb") as file:
+            # Whatever the umask: starts of other users read it, too.
+            os.chmod(temporary, 0o644)
+            file.write(source_hash(0, data) + data)
+        os.replace(temporary, path)
+    except OSError:
+        pass  # read-only, a full disk, or another start's sweep
+    sweep(os.path.dirname(base))
+
+
+def sweep(folder: str) -> None:
+    """Remove what killed starts and installs left in the guard's folder."""
+    import os
+    from time import time
+
+    try:
+        for name in os.listdir(folder):
+            stray = f"{folder}/{name}"
+            if not name.endswith(".tmp"):
+                continue
+            # Another file may be one that a site-install or a start is writing just now.
+            if ".state" in name or os.stat(stray).st_mtime < time() - 60:
+                os.unlink(stray)
+    except OSError:
+        pass
+
+
+def is_for_start(verdict: StartVerdict, base: str, prefix: str) -> bool:
+    """Whether a verdict holds for this Python, user, machine and kernel, as far as it depends on them."""
+    import os
+    import sys
+
+    # On Windows a path may be spelled in another case at each start.
+    same = os.path.normcase
+    key = base, sys.version, prefix
+    if list(map(same, verdict["key"])) != list(map(same, key)):
+        return False
+    home = verdict["home"]
+    if home is not None:
+        user = sys.modules["site"].getusersitepackages()
+        if same(user) != same(home) and any(map(os.path.exists, (home, user))):
+            return False
+    if verdict["user"] not in (None, getattr(os, "geteuid", int)()):
+        return False
+    kernel = verdict["kernel"]
+    if not kernel:
+        return True
+    pairs = zip(kernel, os.uname()[2:])
+    return all(one in (None, now) for one, now in pairs)
+
+
+def is_old(identity: Identity | None, limit: int) -> bool:
+    """Whether a file last changed before a time (ns): a younger one may change without a trace."""
+    return identity is None or max(identity[:2]) < limit
+
+
+def changed_at(identity: Identity) -> int:
+    """When a file last changed (ns), as nobody can set it; Windows doesn't tell that: ctime is its creation."""
+    import os
+
+    return max(identity[:2]) if os.name == "nt" else identity[1]
+
+
+def is_settled(entries: Entries, began: int) -> bool:
+    """Whether nothing has changed since a time (ns), shortly before these identities were taken."""
+    # A time stamp is that of the kernel's last tick, up to 10 ms ago; a file server has its own clock.
+    limit = began - 100_000_000
+    for path, identity in entries:
+        if file_identity(path) != identity or (
+            identity and changed_at(identity) >= limit
+        ):
+            return False
+    return not was_turned([path for path, _ in entries], limit)
+
+
+def was_turned(paths: Iterable[str], limit: int) -> bool:
+    """Whether a link or a directory on the way to files was put in its place after a time (ns)."""
+    import os
+
+    ways, seen = list(paths), set()
+    for way in ways:  # grows by the folders above, and by what links lead to
+        if not way or way in seen:
+            continue
+        seen.add(way)
+        folder = os.path.dirname(way)
+        ways.append(folder)
+        try:
+            status = os.lstat(way)
+            is_link = status.st_mode & 0o170000 == 0o120000
+            if is_link:
+                ways.append(os.path.join(folder, os.readlink(way)))
+        except (OSError, ValueError):
+            continue
+        # A change of what is in a directory changes both its times; a rename leaves the first.
+        is_renamed = is_link or status.st_mtime_ns < limit
+        if is_renamed and status.st_ctime_ns >= limit:
+            return True
+    return False
+
+
+def content_digest(sites: Sequence[str], files: Sequence[str]) -> bytes:
+    """Of all that a verdict rests on: names of records, whether they tell an origin, bytes of files."""
+    import os
+    from _imp import source_hash
+
+    kinds = (".dist-info", ".egg-info", ".egg", ".egg-link", ".pth", ".start")
+    parts, read, data = [], list(files), []
+    for site in sites:
+        try:
+            names = sorted(os.listdir(site))
+        except OSError:
+            parts.append(f"{site} {os.path.isfile(site)}")
+            read.append(site)  # perhaps a zipped egg
+            continue
+        # Most are written in lower case: the others alone need a copy.
+        names = [
+            name
+            for name in names
+            if name.endswith(kinds) or name.lower().endswith(kinds)
+        ]
+        origins = [f"{site}/{name}/direct_url.json" for name in names]
+        parts += [site, *names]
+        data.append(bytes(map(os.access, origins, [os.F_OK] * len(origins))))
+    data.append(os.fsencode("\0".join(parts)))
+    for path in read:
+        try:
+            # A named pipe would never end, and nobody has read what is larger.
+            mode, size = os.stat(path)[:7:6]
+            is_read = mode >> 12 == 8 and size <= 32 << 20
+            with open(path if is_read else "\0", "rb") as file:
+                data.append(file.read())
+        except (OSError, ValueError) as error:
+            data.append(type(error).__name__.encode())
+        data.append(b"%d" % len(data[-1]) + os.fsencode(path))
+    return source_hash(0, b"\0".join(data))
+
+
+# ==================================================================================================
 # Guard: a start
 # ==================================================================================================
 
@@ -9674,177 +9851,6 @@ def refresh_verdict(
     if is_settled(entries, began):
         verdict["entries"] = entries
         write_state(base, verdict)
-
-
-def read_state(base: str) -> StartVerdict:
-    """The verdict that was kept last. Raises whatever a missing or damaged file causes."""
-    import os
-    import sys
-    from _imp import source_hash
-    from marshal import loads
-
-    path = f"{base}.state{sys.flags.no_user_site}"
-    if not os.path.isfile(path):  # a named pipe or a device might never end
-        raise ValueError(base)
-    with open(path, "rb") as file:
-        data = file.read(min(os.stat(path).st_size, 1 << 26))
-    if data[:8] != source_hash(0, data[8:]):
-        raise ValueError(base)
-    *first, rest = loads(data[8:])
-    verdict: StartVerdict = loads(rest)
-    verdict["key"], verdict["whose"], verdict["entries"], verdict["message"] = first
-    return verdict
-
-
-def write_state(base: str, verdict: StartVerdict) -> None:
-    """Keep a verdict, atomically, where the folder can be written."""
-    import os
-    import sys
-    from _imp import source_hash
-    from marshal import dumps
-
-    # What step 1 needs comes first, so that it need not take the rest apart.
-    rest: dict[str, Any] = dict(verdict)
-    first = [rest.pop(key) for key in ("key", "whose", "entries", "message")]
-    data = dumps((*first, dumps(rest)))
-    path = f"{base}.state{sys.flags.no_user_site}"
-    temporary = f"{path}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "wb") as file:
-            # Whatever the umask: starts of other users read it, too.
-            os.chmod(temporary, 0o644)
-            file.write(source_hash(0, data) + data)
-        os.replace(temporary, path)
-    except OSError:
-        pass  # read-only, a full disk, or another start's sweep
-    sweep(os.path.dirname(base))
-
-
-def sweep(folder: str) -> None:
-    """Remove what killed starts and installs left in the guard's folder."""
-    import os
-    from time import time
-
-    try:
-        for name in os.listdir(folder):
-            stray = f"{folder}/{name}"
-            if not name.endswith(".tmp"):
-                continue
-            # Another file may be one that a site-install or a start is writing just now.
-            if ".state" in name or os.stat(stray).st_mtime < time() - 60:
-                os.unlink(stray)
-    except OSError:
-        pass
-
-
-def is_for_start(verdict: StartVerdict, base: str, prefix: str) -> bool:
-    """Whether a verdict holds for this Python, user, machine and kernel, as far as it depends on them."""
-    import os
-    import sys
-
-    # On Windows a path may be spelled in another case at each start.
-    same = os.path.normcase
-    key = base, sys.version, prefix
-    if list(map(same, verdict["key"])) != list(map(same, key)):
-        return False
-    home = verdict["home"]
-    if home is not None:
-        user = sys.modules["site"].getusersitepackages()
-        if same(user) != same(home) and any(map(os.path.exists, (home, user))):
-            return False
-    if verdict["user"] not in (None, getattr(os, "geteuid", int)()):
-        return False
-    kernel = verdict["kernel"]
-    if not kernel:
-        return True
-    pairs = zip(kernel, os.uname()[2:])
-    return all(one in (None, now) for one, now in pairs)
-
-
-def is_old(identity: Identity | None, limit: int) -> bool:
-    """Whether a file last changed before a time (ns): a younger one may change without a trace."""
-    return identity is None or max(identity[:2]) < limit
-
-
-def changed_at(identity: Identity) -> int:
-    """When a file last changed (ns), as nobody can set it; Windows doesn't tell that: ctime is its creation."""
-    import os
-
-    return max(identity[:2]) if os.name == "nt" else identity[1]
-
-
-def is_settled(entries: Entries, began: int) -> bool:
-    """Whether nothing has changed since a time (ns), shortly before these identities were taken."""
-    # A time stamp is that of the kernel's last tick, up to 10 ms ago; a file server has its own clock.
-    limit = began - 100_000_000
-    for path, identity in entries:
-        if file_identity(path) != identity or (
-            identity and changed_at(identity) >= limit
-        ):
-            return False
-    return not was_turned([path for path, _ in entries], limit)
-
-
-def was_turned(paths: Iterable[str], limit: int) -> bool:
-    """Whether a link or a directory on the way to files was put in its place after a time (ns)."""
-    import os
-
-    ways, seen = list(paths), set()
-    for way in ways:  # grows by the folders above, and by what links lead to
-        if not way or way in seen:
-            continue
-        seen.add(way)
-        folder = os.path.dirname(way)
-        ways.append(folder)
-        try:
-            status = os.lstat(way)
-            is_link = status.st_mode & 0o170000 == 0o120000
-            if is_link:
-                ways.append(os.path.join(folder, os.readlink(way)))
-        except (OSError, ValueError):
-            continue
-        # A change of what is in a directory changes both its times; a rename leaves the first.
-        is_renamed = is_link or status.st_mtime_ns < limit
-        if is_renamed and status.st_ctime_ns >= limit:
-            return True
-    return False
-
-
-def content_digest(sites: Sequence[str], files: Sequence[str]) -> bytes:
-    """Of all that a verdict rests on: names of records, whether they tell an origin, bytes of files."""
-    import os
-    from _imp import source_hash
-
-    kinds = (".dist-info", ".egg-info", ".egg", ".egg-link", ".pth", ".start")
-    parts, read, data = [], list(files), []
-    for site in sites:
-        try:
-            names = sorted(os.listdir(site))
-        except OSError:
-            parts.append(f"{site} {os.path.isfile(site)}")
-            read.append(site)  # perhaps a zipped egg
-            continue
-        # Most are written in lower case: the others alone need a copy.
-        names = [
-            name
-            for name in names
-            if name.endswith(kinds) or name.lower().endswith(kinds)
-        ]
-        origins = [f"{site}/{name}/direct_url.json" for name in names]
-        parts += [site, *names]
-        data.append(bytes(map(os.access, origins, [os.F_OK] * len(origins))))
-    data.append(os.fsencode("\0".join(parts)))
-    for path in read:
-        try:
-            # A named pipe would never end, and nobody has read what is larger.
-            mode, size = os.stat(path)[:7:6]
-            is_read = mode >> 12 == 8 and size <= 32 << 20
-            with open(path if is_read else "\0", "rb") as file:
-                data.append(file.read())
-        except (OSError, ValueError) as error:
-            data.append(type(error).__name__.encode())
-        data.append(b"%d" % len(data[-1]) + os.fsencode(path))
-    return source_hash(0, b"\0".join(data))
 
 
 # Step 2 must do without the rest of envlock.py and the modules that it needs.

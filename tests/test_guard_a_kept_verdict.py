@@ -1,4 +1,4 @@
-"""The room Guard: a start. What verdicts rest on, and what a start does where it can't keep them."""
+"""The room Guard: a kept verdict. What verdicts rest on, and what a start does where it can't keep them."""
 
 from __future__ import annotations
 
