@@ -9444,10 +9444,31 @@ def read_state(base: str) -> StartVerdict:
         data = file.read(min(os.stat(path).st_size, 1 << 26))
     if data[:8] != source_hash(0, data[8:]):
         raise ValueError(base)
-    *first, rest = loads(data[8:])
-    verdict: StartVerdict = loads(rest)
-    verdict["key"], verdict["whose"], verdict["entries"], verdict["message"] = first
+    key, whose, absent, paths, _, message, rest = loads(data[8:])
+    gone, identities, kept = loads(rest)
+    # In the order that they had.
+    where = dict(zip(gone, absent))
+    there = zip(paths.split("\0"), identities)
+    entries = []
+    for index in range(len(absent) + len(identities)):
+        entries.append((where[index], None) if index in where else next(there))
+    verdict: StartVerdict = kept
+    verdict["key"], verdict["whose"], verdict["entries"] = key, whose, entries
+    verdict["message"] = message
     return verdict
+
+
+def identities_mark(identities: list[Identity]) -> int | None:
+    """A hash of files' identities, the same in each process; None, which equals none, if one never holds.
+
+    With it step 1 need not load them all. It is no secret: who can write here needs none.
+    """
+    mark = 0
+    for identity in identities:
+        if not identity:
+            return None
+        mark = hash((mark, *identity))
+    return mark
 
 
 def write_state(base: str, verdict: StartVerdict) -> None:
@@ -9457,10 +9478,16 @@ def write_state(base: str, verdict: StartVerdict) -> None:
     from _imp import source_hash
     from marshal import dumps
 
+    kept: dict[str, Any] = dict(verdict)
+    key, whose, entries, message = map(kept.pop, ("key", "whose", "entries", "message"))
+    absent = [path for path, one in entries if one is None]
+    gone = [index for index, (_, one) in enumerate(entries) if one is None]
+    paths = "\0".join([path for path, one in entries if one is not None])
+    identities = [one for _, one in entries if one is not None]
     # What step 1 needs comes first, so that it need not take the rest apart.
-    rest: dict[str, Any] = dict(verdict)
-    first = [rest.pop(key) for key in ("key", "whose", "entries", "message")]
-    data = dumps((*first, dumps(rest)))
+    rest = dumps((gone, identities, kept))
+    mark = identities_mark(identities)
+    data = dumps((key, whose, absent, paths, mark, message, rest))
     path = f"{base}.state{sys.flags.no_user_site}"
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
@@ -9640,7 +9667,7 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
         # `loads` might crash on damaged bytes. The hash is that of bytecode files: an import statement would cost more.
         if data[:8] != modules["_imp"].source_hash(0, data[8:]):
             raise ValueError  # noqa: TRY301
-        key, whose, entries, verdict, _ = loads(data[8:])
+        key, whose, absent, paths, mark, verdict = loads(data[8:])[:6]
         if key != (base, sys.version, sys.prefix):
             raise ValueError  # noqa: TRY301
         # Only where a verdict hangs on the user, the machine or the kernel: asking costs.
@@ -9651,13 +9678,18 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
                 whose[3:] and whose[3:] != (os.geteuid(), os.uname()[2:])
             ):
                 raise ValueError  # noqa: TRY301
-        for path, identity in entries:
-            if identity is None and not os.access(path, 0):
-                continue
+        for path in absent:
+            if os.access(path, 0):
+                raise ValueError  # noqa: TRY301
+        if mark is None:
+            raise ValueError  # noqa: TRY301
+        seen = 0  # as `identities_mark` does it
+        for path in paths.split("\0"):
             now = os.stat(path)  # [1], [2] and [6]: inode, device, size
-            if (now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]) != identity:
-                break
-        else:
+            seen = hash(
+                (seen, now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6])
+            )
+        if seen == mark:
             message = verdict
     except Exception:  # noqa: S110 - no state yet, or another release's
         pass
@@ -9859,6 +9891,7 @@ LEAN_FUNCTIONS: tuple[Any, ...] = (
     *(without_trace, library_path, load_telling, run_telling, run_whole, sweep),
     *(reuse_verdict, read_state, is_for_start, file_identity, is_old, content_digest),
     *(is_last_logged, refresh_verdict, is_settled, changed_at, was_turned, write_state),
+    identities_mark,
 )
 
 
