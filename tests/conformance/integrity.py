@@ -408,10 +408,15 @@ def jobs(found: dict[str, str], whole: bool) -> Iterator[tuple[Maker, str]]:
     """What makes an environment, and the title of the interpreter that it is for."""
     newer = [title for title in found if title not in ("cpython 3.8", *pypy(found))]
     modern = [title for title in newer if title != "cpython 3.9"]
-    makers: list[Maker] = [with_poetry, with_pdm, with_pipenv, with_pipx]
-    makers += [with_hatch, with_nox, with_virtualenv]
-    for number, maker in enumerate(makers):
-        for title in newer if whole else [newer[number % len(newer)]]:
+    # What pdm, pipenv and pipx run in the environment itself needs 3.10.
+    makers: dict[Maker, list[str]] = dict.fromkeys(
+        (with_pdm, with_pipenv, with_pipx), modern
+    )
+    makers.update(
+        dict.fromkeys((with_poetry, with_hatch, with_nox, with_virtualenv), newer)
+    )
+    for number, (maker, titles) in enumerate(makers.items()):
+        for title in titles if whole else [titles[number % len(titles)]]:
             yield maker, title
     cpythons = [title for title in found if title not in pypy(found)]
     for title in cpythons if whole else [cpythons[0], cpythons[-1]]:
