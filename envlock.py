@@ -3572,7 +3572,7 @@ class ParsedLock(NamedTuple):
 
 def load_lock(text: str) -> ParsedLock:
     """Parse a TOML lock, without its tables of archives where that is safe."""
-    is_of_uv = ", upload-time = " in text
+    is_of_uv = ', upload-time = "' in text
     tables = UV_ARCHIVE_TABLES if is_of_uv else ARCHIVE_TABLES
     rest = re.sub(tables, _cut_out, text)
     # in a string of several lines, what looks like a table may be text
