@@ -54,10 +54,12 @@ class Story:
         print(f"$ pip freeze > {lock}")
 
     def envlock(self, *arguments: str, status: int) -> None:
-        done = run([sys.executable, ENVLOCK, "-q", *arguments], cwd=self.project)
+        # Of a copy, as a project would have it, and by -m: so it is compiled once.
+        command = [sys.executable, "-m", "envlock", "-q", *arguments]
+        done = run(command, cwd=self.project)
         shown = (done.stdout + done.stderr).replace(f"{self.project}{os.sep}", "")
         shown = f"{shown}[exit status {done.returncode}]"
-        print(f"$ python3 envlock.py {' '.join(arguments)}\n{shown}")
+        print(f"$ python3 -m envlock {' '.join(arguments)}\n{shown}")
         if done.returncode != status:
             self.surprises.append(
                 f"envlock {' '.join(arguments)}: exit status {done.returncode}, not {status}"
@@ -111,9 +113,9 @@ def tell_guard(story: Story) -> None:
 
 NEXT = """
 # What to do next, in a project of yours with a .venv and a lock file:
-#   python3 envlock.py validate             compare once
-#   python3 envlock.py site-install exit    compare at every start
-#   python3 envlock.py --help               all commands; README.md has recipes for CI, Docker and services"""
+#   python3 -m envlock validate             compare once
+#   python3 -m envlock site-install exit    compare at every start
+#   python3 -m envlock --help               all commands; README.md has recipes for CI, Docker and services"""
 
 
 def main() -> int:
@@ -129,7 +131,10 @@ def main() -> int:
             ("colour-tools", "0.4.6"),
         ):
             make_wheel(wheels, name, version)
-        print(f"$ python3 -m venv .venv   # in {project}")
+        shutil.copy(ENVLOCK, project)
+        print(
+            f"$ python3 -m venv .venv   # in {project}, which has a copy of envlock.py"
+        )
         made = run([sys.executable, "-m", "venv", ".venv"], cwd=project)
         if made.returncode:
             print(made.stdout + made.stderr)
