@@ -1878,7 +1878,7 @@ ARCHIVE_TABLES = (
     r"\n(sdist|wheels|files|[\w.\"-]+(?= = \[\n +\{file))"
     + _ARCHIVES.format(_ARCHIVE_TABLE)
 )
-# Compiling the pattern above takes as long as parsing a small lock: for those of uv, most of them.
+# Compiling the pattern above takes as long as parsing a small lock. This one is for uv.lock, as most are.
 UV_ARCHIVE_TABLES = r"\n(sdist|wheels)" + _ARCHIVES.format(_UV_TABLE)
 
 
@@ -2584,14 +2584,16 @@ def included_group(member: object, key_path: str) -> str:
 def included_groups(groups: ParsedTable, chosen: Names) -> Names:
     """The groups that were chosen, and those that they include (PEP 735)."""
     keys = by_normal_name(groups)
-    queue = sorted(chosen.intersection(keys))
+    found = set(chosen.intersection(keys))
+    queue = sorted(found)
     for group in queue:  # it grows
         key_path = key_path_of(groups.key_path, keys[group])
         for member in groups.require(keys[group], list):
             name = "" if isinstance(member, str) else included_group(member, key_path)
-            if name in keys and name not in queue:
+            if name in keys and name not in found:
+                found.add(name)
                 queue.append(name)
-    return frozenset(queue)
+    return frozenset(found)
 
 
 def python_requirement(table: ParsedTable) -> list[BoundRequirement]:
@@ -3587,8 +3589,7 @@ def load_lock(text: str) -> ParsedLock:
 def _cut_out(match: re.Match[str]) -> str:
     """The place of tables instead of themselves, unless a line or an escape may stand in a string."""
     name, tables = match.group(1, 2)
-    has_brackets = tables[0] == "[", tables[-1] == "]"
-    if "\\" in tables or len(set(has_brackets)) == 2:
+    if "\\" in tables or (tables[0] == "[") != (tables[-1] == "]"):
         return match[0]
     if "\n" in tables and re.search(r"\n(?! +\{|\]\Z)", tables):
         return match[0]
@@ -9668,7 +9669,7 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
         if data[:8] != modules["_imp"].source_hash(0, data[8:]):
             raise ValueError  # noqa: TRY301
         key, whose, absent, paths, mark, verdict = loads(data[8:])[:6]
-        if key != (base, sys.version, sys.prefix):
+        if mark is None or key != (base, sys.version, sys.prefix):
             raise ValueError  # noqa: TRY301
         # Only where a verdict hangs on the user, the machine or the kernel: asking costs.
         if whose:
@@ -9678,18 +9679,13 @@ def start_step_1() -> None:  # noqa: C901, PLR0912
                 whose[3:] and whose[3:] != (os.geteuid(), os.uname()[2:])
             ):
                 raise ValueError  # noqa: TRY301
-        for path in absent:
-            if os.access(path, 0):
-                raise ValueError  # noqa: TRY301
-        if mark is None:
+        if any(map(os.access, absent, bytes(len(absent)))):
             raise ValueError  # noqa: TRY301
-        seen = 0  # as `identities_mark` does it
+        mix = 0  # as `identities_mark` does it
         for path in paths.split("\0"):
             now = os.stat(path)  # [1], [2] and [6]: inode, device, size
-            seen = hash(
-                (seen, now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6])
-            )
-        if seen == mark:
+            mix = hash((mix, now.st_mtime_ns, now.st_ctime_ns, now[1], now[2], now[6]))
+        if mix == mark:
             message = verdict
     except Exception:  # noqa: S110 - no state yet, or another release's
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import glob
 import hashlib
 import io
@@ -345,6 +346,7 @@ class UsageTest(TestCase):
                     status = envlock.main(["validate", "--bound", path.name, *options])
                 self.assertEqual((status, output.getvalue()), (2, ""))
                 self.assertRegex(errors.getvalue(), r"\Aenvlock: error: \S.*\n\Z")
+                self.assertTrue(gc.isenabled())  # again, for who calls `main`
 
 
 OLD_PYTHON = next(

@@ -174,6 +174,18 @@ class UvLocks(Scratch):
                     [each for each in found if each.startswith("python")], expected
                 )
 
+    def test_a_chain_of_groups_takes_linear_time(self) -> None:
+        def read(number: int) -> None:
+            groups = {
+                f"g{index}": [{"include-group": f"g{index + 1}"}]
+                for index in range(number)
+            }
+            table = envlock.ParsedTable({**groups, f"g{number}": []})
+            found = envlock.included_groups(table, frozenset({"g0"}))
+            self.assertEqual(len(found), number + 1)
+
+        assert_linear(read, 1000, 8000)
+
     def test_a_chain_of_extras_takes_linear_time(self) -> None:
         def read(conflicts: str, number: int) -> None:
             text = UV + conflicts + '[[package]]\nname = "p"\nversion = "1"\n'
